@@ -1,0 +1,2 @@
+if __name__ == "baselines":
+    raise ImportError("import budgetgym.baselines, not baselines")

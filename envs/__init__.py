@@ -1,0 +1,2 @@
+if __name__ == "envs":
+    raise ImportError("import budgetgym.envs, not envs")

@@ -1,0 +1,2 @@
+if __name__ == "evaluation":
+    raise ImportError("import budgetgym.evaluation, not evaluation")
