@@ -1,3 +1,57 @@
-"""budgetgym: environments, exact answers and reference agents for sequential budgeted decisions."""
+"""budgetgym: environments, exact answers and reference agents for sequential budgeted decisions.
+
+Importing it registers the ids for `gym.make`; everything heavy is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .envs.registration import register, register_all
+
+if TYPE_CHECKING:
+    from .agents.registry import list_agents, make_agent
+    from .envs.core.budget import Budget
+    from .envs.core.sb3 import as_sb3_vec_env
+    from .envs.core.wrappers import BudgetAwareObservation
+    from .evaluation.compare import compare
+    from .evaluation.evaluate import evaluate
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Budget",
+    "BudgetAwareObservation",
+    "as_sb3_vec_env",
+    "compare",
+    "evaluate",
+    "list_agents",
+    "make_agent",
+    "register",
+]
+
+_LAZY = {
+    "Budget": "envs.core.budget",
+    "BudgetAwareObservation": "envs.core.wrappers",
+    "as_sb3_vec_env": "envs.core.sb3",
+    "compare": "evaluation.compare",
+    "evaluate": "evaluation.evaluate",
+    "list_agents": "agents.registry",
+    "make_agent": "agents.registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+register_all()

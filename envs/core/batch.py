@@ -1,0 +1,263 @@
+"""`Batch`: a problem, the state of n episodes, and what can be done to them. The faces are thin layers over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from .jit import bind
+from .loops import INVALID, OK, compile_loops
+from .problem import CORE_FIELDS, Problem, State
+
+
+class Transition(NamedTuple):
+    """What one step of a batch of n lanes returned."""
+
+    observation: NDArray[np.float64]  # (n, d)
+    reward: NDArray[np.float64]  # (n,)
+    terminated: NDArray[np.bool_]  # (n,)
+    truncated: NDArray[np.bool_]  # (n,)
+
+
+class Batch:
+    """n episodes of one problem, side by side.
+
+    Args:
+        problem: the problem; shared, never changed.
+        n: number of lanes, at least 1.
+        max_steps: truncate episodes after so many steps.
+        stride: how far a lane's episode number moves on at every reset; a batch plays every episode of a log once if
+            lane i begins at i and moves on by n.
+    """
+
+    def __init__(self, problem: Problem, n: int, max_steps: int | None = None, stride: int | None = None) -> None:
+        self.problem = problem
+        self.n = n
+        self.params = problem.params
+        self.rules = problem.rules(max_steps)
+        self.stride = n if stride is None else stride
+        self.state: State = problem.allocate(n)
+        _check_state(problem, self.state, n)
+        self.loops = compile_loops(problem.kernels)
+        self.action_dtype = action_dtype(problem.action_space)
+        self._all_lanes = np.ones(n, np.bool_)
+        self._world = (self.params, self.rules, self.state)
+        # The loops on the path of every step are bound: numba's dispatch would take longer than their work.
+        self._step = bind(self.loops.step, *self._world, True, self.stride, self._blank_actions(), *self._blank_transition())
+        self._observe = bind(self.loops.observe, *self._world, self._all_lanes, self._blank_transition().observation)
+        self._mask_shape = _mask_shape(problem, n)
+        if self._mask_shape is not None:
+            self._mask = bind(self.loops.mask, self.params, self.state, np.empty(self._mask_shape, np.int8))
+
+    # --- episodes -------------------------------------------------------------------------------------------------------
+
+    def seed(self, keys: NDArray[np.uint64], lanes: NDArray[np.bool_] | None = None) -> None:
+        """Set the generators of the chosen lanes to `keys`, one per lane (n,), and their next episode to the lane's number."""
+        chosen = self._all_lanes if lanes is None else lanes
+        self.state.rng[chosen] = keys[chosen]
+        self.state.next_episode[chosen] = np.flatnonzero(chosen)
+
+    def choose(self, options: Mapping[str, Any], lanes: NDArray[np.bool_] | None = None) -> None:
+        """Read the `options` of a reset: `budget` and `episode`, one for all of the chosen lanes or one per lane.
+
+        Raises:
+            ValueError: an unknown option, or a value that cannot be meant.
+        """
+        chosen = self._all_lanes if lanes is None else lanes
+        for name, value in options.items():
+            if name == "budget":
+                self.state.next_budget[chosen] = self._budget_rows(value)[chosen]
+            elif name == "episode":
+                self.state.next_episode[chosen] = self._episode_rows(value)[chosen]
+            else:
+                raise ValueError(f"reset option {name!r} is not known; expected 'budget' or 'episode'")
+
+    def reset(self, lanes: NDArray[np.bool_] | None = None) -> None:
+        """Start the next episode in the chosen lanes, by default in all."""
+        self.loops.reset(*self._world, self._all_lanes if lanes is None else lanes, self.stride)
+
+    def observe(self, out: NDArray[np.float64] | None = None, lanes: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """The observations of the chosen lanes, written into `out` (n, d), by default a new array."""
+        if out is None:
+            out = self._blank_transition().observation
+        self._observe(*self._world, self._all_lanes if lanes is None else lanes, out)
+        return out
+
+    def step(self, actions: NDArray[Any], restart: bool = False) -> Transition:
+        """Advance every lane by one step. Lanes that had finished begin anew if `restart`, else they stay as they are.
+
+        Args:
+            actions: (n, m), from `read_actions`.
+            restart: Gymnasium's NEXT_STEP autoreset.
+
+        Raises:
+            ValueError: an action is NaN or out of range; nothing has happened then.
+            RuntimeError: the problem's kernel charged less than 0 or more than what remains, which is a defect of it.
+        """
+        transition = self._blank_transition()
+        fault = self._step(*self._world, restart, self.stride, actions, *transition)
+        if fault != OK:
+            self.refuse(fault, actions)
+        return transition
+
+    def refuse(self, fault: int, actions: NDArray[Any]) -> NoReturn:
+        """Raise the error of a `fault` that a loop returned for `actions` (n, m)."""
+        if fault <= INVALID:
+            lane = INVALID - fault
+            action = actions[lane].tolist()
+            raise ValueError(f"action {action} of lane {lane} is invalid; expected an element of {self.problem.action_space}")
+        raise RuntimeError(
+            f"{type(self.problem).__name__}: step {self.state.t[fault]} of lane {fault} charged {self.state.cost[fault]} "
+            f"with {self.state.remaining[fault]} remaining; a kernel's cost must lie between 0 and what remains"
+        )
+
+    def read_actions(self, actions: Any) -> NDArray[Any]:
+        """Check shape and dtype of a batch of actions and give it the form that `step` takes, (n, m).
+
+        Raises:
+            ValueError: wrong shape or dtype.
+        """
+        space = self.problem.action_space
+        array = np.asarray(actions)
+        shape = (self.n, *(space.shape or ()))
+        if array.shape != shape:
+            raise ValueError(f"actions have shape {array.shape}; expected {shape}, one action of {space} per lane")
+        if not np.can_cast(array.dtype, self.action_dtype, "same_kind") and array.dtype != np.bool_:
+            raise ValueError(f"actions have dtype {array.dtype}; expected what casts safely to {self.action_dtype} for {space}")
+        return np.ascontiguousarray(array, self.action_dtype).reshape(self.n, -1)
+
+    def action_mask(self) -> NDArray[np.int8]:
+        """The masks of all lanes, (n, number of actions).
+
+        Raises:
+            TypeError: the problem has no mask kernel.
+        """
+        if self._mask_shape is None:
+            raise TypeError(f"{type(self.problem).__name__} has no action masks")
+        out = np.empty(self._mask_shape, np.int8)
+        self._mask(self.params, self.state, out)
+        return out
+
+    # --- the ledger, as info ----------------------------------------------------------------------------------------------
+
+    def info(self, lanes: Any = slice(None)) -> dict[str, NDArray[Any]]:
+        """Fresh arrays with a row per lane: cost, spent, remaining, blocked, the problem's metrics, and its action mask.
+
+        With a single resource the first three have shape (n,), otherwise (n, resources).
+        """
+        state = self.state
+        rows: Any = (lanes, 0) if len(self.problem.resources) == 1 else lanes
+        remaining = state.remaining[rows].copy()
+        info = {
+            "cost": state.cost[rows].copy(),
+            "spent": state.initial[rows] - remaining,
+            "remaining": remaining,
+            "blocked": state.blocked[lanes].copy(),
+        }
+        for metric in self.problem.metrics:
+            info[metric.name] = getattr(state, metric.name)[lanes].copy()
+        if self._mask_shape is not None:
+            info["action_mask"] = self.action_mask()[lanes]
+        return info
+
+    # --- forks ------------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> State:
+        """A copy of the whole world: state, ledger and generators."""
+        return type(self.state)(*(array.copy() for array in self.state))
+
+    def restore(self, snapshot: State) -> None:
+        """Return to a snapshot of a batch of the same problem and size."""
+        for name, here, there in zip(self.state._fields, self.state, snapshot, strict=True):
+            if here.shape != there.shape:
+                raise ValueError(f"snapshot has {name} of shape {there.shape}; expected {here.shape}, the same batch size")
+            here[...] = there
+
+    def fork(self, copies: int, lane: int = 0) -> Batch:
+        """`copies` lanes that all continue from `lane` of this batch, each with the same future."""
+        forked = Batch(self.problem, copies, self.rules.max_steps or None, self.stride)
+        for name in self.state._fields:
+            getattr(forked.state, name)[...] = getattr(self.state, name)[lane]
+        return forked
+
+    def resample(self, keys: NDArray[np.uint64]) -> None:
+        """Redraw every lane's hidden state from its posterior, and its future from `keys` (n,)."""
+        self.loops.resample(self.params, self.state, keys)
+
+    # --- blanks for the loops to write into -------------------------------------------------------------------------------
+
+    def _blank_transition(self) -> Transition:
+        n = self.n
+        observation = np.empty((n, len(self.problem.observation_names)))
+        return Transition(observation, np.empty(n), np.empty(n, np.bool_), np.empty(n, np.bool_))
+
+    def _blank_actions(self) -> NDArray[Any]:
+        return np.empty((self.n, len(self.rules.action_low)), self.action_dtype)
+
+    # --- reading options --------------------------------------------------------------------------------------------------
+
+    def _budget_rows(self, value: Any) -> NDArray[np.float64]:
+        resources = self.problem.resources
+        if isinstance(value, Mapping):
+            if set(value) != set(resources):
+                raise ValueError(f"option budget names {sorted(value)}; expected {sorted(resources)}")
+            value = np.stack(np.broadcast_arrays(*(np.asarray(value[name], float) for name in resources)), axis=-1)
+        elif len(resources) == 1:
+            value = np.asarray(value, float)[..., None]
+        else:
+            raise ValueError(f"option budget is {value!r}; this problem has several resources, expected a mapping")
+        if value.shape[:-1] not in ((), (self.n,)):
+            raise ValueError(f"option budget has shape {value.shape[:-1]}; expected one amount, or one per lane ({self.n},)")
+        if not (np.isfinite(value).all() and (value >= 0).all()):
+            raise ValueError(f"option budget is {value[..., 0]!r}; expected finite amounts >= 0")
+        return np.broadcast_to(value, (self.n, len(resources)))
+
+    def _episode_rows(self, value: Any) -> NDArray[np.int64]:
+        episodes = np.asarray(value)
+        if episodes.dtype.kind not in "iu" or episodes.shape not in ((), (self.n,)) or (episodes < 0).any():
+            raise ValueError(f"option episode is {value!r}; expected an integer >= 0, or one per lane ({self.n},)")
+        return np.broadcast_to(episodes.astype(np.int64), (self.n,))
+
+
+def action_dtype(space: spaces.Space[Any]) -> np.dtype[Any]:
+    """The dtype in which kernels receive actions of `space`: float64, int64, or int8 for MultiBinary."""
+    if isinstance(space, spaces.Box):
+        return np.dtype(np.float64)
+    return np.dtype(np.int8 if isinstance(space, spaces.MultiBinary) else np.int64)
+
+
+def generator_keys(generators: Sequence[np.random.Generator]) -> NDArray[np.uint64]:
+    """One key for the kernels' generator from each of Gymnasium's."""
+    return np.array([generator.integers(2**64, dtype=np.uint64) for generator in generators], np.uint64)
+
+
+def seeded_keys(seeds: Sequence[int | None]) -> NDArray[np.uint64]:
+    """The keys that single environments with these seeds would draw; None is a fresh one."""
+    return generator_keys([seeding.np_random(seed)[0] for seed in seeds])
+
+
+def _mask_shape(problem: Problem, n: int) -> tuple[int, int] | None:
+    """(n, number of actions), or None for a problem without masks."""
+    if problem.kernels.mask is None:
+        return None
+    if not isinstance(problem.action_space, spaces.Discrete):
+        raise TypeError(f"{type(problem).__name__} has a mask kernel; masks are for Discrete actions, not {problem.action_space}")
+    return n, int(problem.action_space.n)
+
+
+def _check_state(problem: Problem, state: State, n: int) -> None:
+    """A problem's `allocate` keeps the contract, or says what it forgot."""
+    missing = [name for name in CORE_FIELDS if name not in state._fields]
+    if missing:
+        raise TypeError(f"{type(problem).__name__}.allocate: the state lacks {missing}; add **core_fields(n, resources)")
+    for name, array in zip(state._fields, state, strict=True):
+        if array.shape[:1] != (n,):
+            raise TypeError(f"{type(problem).__name__}.allocate({n}): {name} has shape {array.shape}; expected ({n}, ...)")
+    unknown = [metric.name for metric in problem.metrics if metric.name not in state._fields]
+    if unknown:
+        raise TypeError(f"{type(problem).__name__}.metrics: {unknown} are not fields of the state")

@@ -1,0 +1,153 @@
+"""`BudgetedEnv`: the Gymnasium environment of a problem, a batch of one."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from .batch import Batch, generator_keys
+from .problem import Problem, State
+from .resolve import make_problem
+from .vector import BudgetedVectorEnv
+
+
+class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
+    """Any problem of the suite as a Gymnasium environment. `env.unwrapped.problem.__doc__` describes the problem.
+
+    `info` of every reset and step holds `cost` (what this step spent), `spent`, `remaining`, `blocked` (actions so far that
+    could not be afforded as asked for), the problem's metrics, and `action_mask` where actions can be infeasible. `cost`,
+    `spent` and `remaining` are floats for a single resource, otherwise arrays in the order of `problem.resources`.
+
+    Args:
+        problem: a `Problem`, its class, or the class's path "module:Class".
+        render_mode: None or "ansi" (a line of text).
+        settings: the problem's own arguments.
+
+    Raises:
+        TypeError: an unknown setting. The problem raises for bad values.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 30}  # type: ignore[misc]
+
+    def __init__(self, problem: str | type[Problem] | Problem, *, render_mode: str | None = None, **settings: Any) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode is {render_mode!r}; expected None or one of {self.metadata['render_modes']}")
+        self.problem = make_problem(problem, settings)
+        self.observation_space = self.problem.observation_space
+        self.action_space = self.problem.action_space
+        self.render_mode = render_mode
+        self._batch = Batch(self.problem, 1)
+        self._action = np.zeros((1, len(self._batch.rules.action_low)), self._batch.action_dtype)
+        self._read_action = _reader(self.action_space, self._action)
+        self._single = len(self.problem.resources) == 1
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float64], dict[str, Any]]:
+        """Start the next episode. `options` may set its `budget`, and its number `episode` where a log is replayed.
+
+        With a seed the generator starts anew, and a log is replayed from its first episode.
+        """
+        super().reset(seed=seed)
+        if seed is not None or not self._seeded:
+            self._batch.seed(generator_keys([self.np_random]))
+            self._seeded = True
+        self._batch.choose(options or {})
+        self._batch.reset()
+        return self._batch.observe()[0], self._info()
+
+    def step(self, action: Any) -> tuple[NDArray[np.float64], float, bool, bool, dict[str, Any]]:
+        """One decision.
+
+        Raises:
+            ValueError, TypeError: an action of the wrong shape or type, NaN, or out of range; nothing has happened then.
+            gymnasium.error.ResetNeeded: the episode is over, or none was started.
+        """
+        self._read_action(action)
+        batch = self._batch
+        if not self._seeded or batch.state.finished[0]:
+            raise gym.error.ResetNeeded("the episode is over; call reset() before the next step")
+        observation, reward, terminated, truncated = batch.step(self._action)
+        return observation[0], reward.item(), terminated.item(), truncated.item(), self._info()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions can be executed now, (number of actions,); the form that sb3-contrib's MaskablePPO asks for."""
+        return self._batch.action_mask()[0].astype(bool)
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The present state as a line of text, in render mode "ansi"."""
+        if self.render_mode != "ansi":
+            return None
+        batch, problem = self._batch, self.problem
+        parts = [f"{name} {value:.4g}" for name, value in zip(problem.observation_names, batch.observe()[0], strict=True)]
+        return f"step {batch.state.t[0]}/{problem.horizon} | " + " | ".join(parts)
+
+    def snapshot(self) -> State:
+        """A complete copy of the world, to come back to with `restore`."""
+        return self._batch.snapshot()
+
+    def restore(self, snapshot: State) -> None:
+        """Return to a snapshot; the same actions then have the same outcomes."""
+        self._batch.restore(snapshot)
+        self._seeded = True
+
+    def model(self, forks: int, *, seed: int | None = None, peek: bool = False) -> BudgetedVectorEnv:
+        """`forks` copies of the present state, to be rolled forward side by side by a planner.
+
+        The hidden state of every fork is redrawn from its posterior and its future is random, so that a planner plans in
+        beliefs. The forks never restart: a lane that has finished stays so, without reward.
+
+        Args:
+            forks: number of copies.
+            seed: of the redraw; None takes it from the environment's own generator.
+            peek: keep the true hidden state and the true future in every fork. That is clairvoyance; say so in results.
+        """
+        forked = self._batch.fork(forks)
+        if not peek:
+            generator = self.np_random if seed is None else np.random.default_rng(seed)
+            forked.resample(generator.integers(2**64, size=forks, dtype=np.uint64))
+        return BudgetedVectorEnv.of_batch(forked)
+
+    def _info(self) -> dict[str, Any]:
+        """`Batch.info` for a batch of one; written out because it is on the path of every step."""
+        state = self._batch.state
+        if self._single:
+            remaining = state.remaining.item()
+            info = {"cost": state.cost.item(), "spent": state.initial.item() - remaining, "remaining": remaining}
+        else:
+            rest = state.remaining[0].copy()
+            info = {"cost": state.cost[0].copy(), "spent": state.initial[0] - rest, "remaining": rest}
+        info["blocked"] = state.blocked.item()
+        for metric in self.problem.metrics:
+            info[metric.name] = getattr(state, metric.name).item()
+        if self.problem.kernels.mask is not None:
+            info["action_mask"] = self._batch.action_mask()[0]
+        return info
+
+
+def _reader(space: spaces.Space[Any], row: NDArray[Any]) -> Any:
+    """A function that checks shape and type of one action and writes its components into `row` (1, m)."""
+    shape = space.shape or ()
+
+    def read_integer(action: Any) -> None:
+        try:
+            row[0, 0] = operator.index(action)
+        except (TypeError, OverflowError):
+            raise TypeError(f"action is {action!r}; expected an integer of {space}") from None
+
+    def read_array(action: Any) -> None:
+        array = np.asarray(action)
+        if array.shape != shape:
+            raise ValueError(f"action {action!r} has shape {array.shape}; expected {shape} for {space}")
+        if array.dtype.kind not in kinds:
+            raise TypeError(f"action {action!r} has dtype {array.dtype}; expected {row.dtype} for {space}")
+        row[0] = array.ravel()
+
+    kinds = "fiu" if row.dtype.kind == "f" else "iub"
+    return read_integer if isinstance(space, spaces.Discrete) else read_array

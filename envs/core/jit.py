@@ -1,0 +1,101 @@
+"""`jit`: numba's `njit` for kernels, with an on-disk cache that can be trusted.
+
+Numba's own cache has two gaps that matter here. A function that closes over other compiled functions (our batch loops close
+over a family's kernels) is never found again, because the pickled kernels differ from process to process: 3 s at every
+start. And a cached function does not notice that a function it calls was edited in *another* file: a stale simulator that
+silently disagrees with its source.
+
+Both are mended by one change: the cache key is a fingerprint of the source files of every compiled function that can be
+reached from this one, instead of the pickled closure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar, cast
+
+from numba import njit, typeof
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_CONSTANTS = (bool, int, float, complex, str, bytes, tuple, type(None))
+
+
+def jit(function: F) -> F:
+    """Compile `function` with numba (nopython mode, GIL released), cached on disk by the source of all that it calls.
+
+    Works on module-level functions and on closures over other functions made with `jit`. The function can't allocate
+    arrays or return them: it writes into arrays that it is given.
+    """
+    dispatcher = njit(nogil=True, _nrt=False)(function)
+    dispatcher._cache = _SourceCache(function)
+    return cast(F, dispatcher)
+
+
+def bind(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """The machine code of `function` for exactly the types of these `arguments`.
+
+    Numba looks up the types of all arguments at every call, which takes longer than a step. The caller promises that later
+    arguments have the same types: nothing checks them any more.
+    """
+    return cast(Any, function).compile(tuple(typeof(argument) for argument in arguments))
+
+
+class _SourceCache(FunctionCache):
+    """Numba's function cache, keyed by a fingerprint of the sources instead of the pickled closure."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return sig, codegen.magic_tuple(), fingerprint(self._py_func)
+
+
+def fingerprint(function: Callable[..., Any]) -> str:
+    """SHA-256 over the source files of `function` and of every compiled function it reaches, and their constants."""
+    seen: dict[Any, None] = {}
+    constants: list[str] = []
+    _collect(function, seen, constants)
+    digest = hashlib.sha256()
+    for path in sorted({__file__, *(reached.__code__.co_filename for reached in seen)}):
+        digest.update(_file_digest(path).encode())
+    for name in [f"{reached.__module__}.{reached.__qualname__}" for reached in seen] + sorted(constants):
+        digest.update(name.encode())
+    return digest.hexdigest()
+
+
+def _collect(function: Any, seen: dict[Any, None], constants: list[str]) -> None:
+    if function in seen:
+        return
+    seen[function] = None
+    for name, value in _references(function):
+        if isinstance(value, Dispatcher):
+            _collect(value.py_func, seen, constants)
+        elif isinstance(value, _CONSTANTS):
+            constants.append(f"{function.__qualname__}.{name}={value!r}")
+
+
+def _references(function: Any) -> Iterator[tuple[str, Any]]:
+    """What the code of `function` can name: its closure, its globals, and attributes of modules among those."""
+    code = function.__code__
+    if function.__closure__:
+        yield from zip(code.co_freevars, (cell.cell_contents for cell in function.__closure__), strict=True)
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, ModuleType):
+            for attribute in code.co_names:
+                if isinstance(found := getattr(value, attribute, None), Dispatcher):
+                    yield f"{name}.{attribute}", found
+        elif value is not None:
+            yield name, value
+
+
+@lru_cache
+def _file_digest(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:  # typed at a prompt: numba does not cache such functions either
+        return path

@@ -1,0 +1,236 @@
+"""The loops over a batch, compiled once per family from its kernels; here too is the ledger that moves the money.
+
+Every face steps through these functions, with a batch of one or of many, so the faces cannot disagree.
+"""
+
+# The loops are closures over the kernels and are compiled: annotations would say less than the shapes in the comments.
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from . import rng
+from .jit import jit
+from .problem import Kernels
+
+OK = -1
+"""No fault. Otherwise a fault names its lane: the lane's number itself if its kernel charged what it may not, and
+`INVALID - lane` if its action is NaN or out of range."""
+
+INVALID = -2
+
+
+class Loops(NamedTuple):
+    """The compiled loops of one family. Shapes: n lanes, d observation entries, m action components, A actions."""
+
+    reset: Callable[..., Any]
+    """reset(params, rules, state, lanes (n,) bool, stride): start a new episode in the chosen lanes."""
+    observe: Callable[..., Any]
+    """observe(params, rules, state, lanes (n,) bool, out (n, d)): write the observations of the chosen lanes."""
+    step: Callable[..., int]
+    """step(params, rules, state, restart, stride, actions (n, m), observation (n, d), reward (n,), terminated (n,),
+    truncated (n,)) -> a fault or OK. Invalid actions are found before anything happens. A lane that had finished before begins anew
+    if `restart` (Gymnasium's NEXT_STEP), else it stays as it is and reports terminated, without reward or cost."""
+    mask: Callable[..., Any]
+    """mask(params, state, out (n, A) int8): write every lane's action mask."""
+    resample: Callable[..., Any]
+    """resample(params, state, keys (n,) uint64): redraw the future from `keys`, and what is hidden."""
+
+
+@jit
+def invalid_action(rules, actions):
+    """The fault of the first lane whose action is NaN or out of range, or OK."""
+    for i in range(actions.shape[0]):
+        for j in range(actions.shape[1]):
+            if not rules.action_low[j] <= actions[i, j] <= rules.action_high[j]:
+                return INVALID - i
+    return OK
+
+
+def _record(costs, i, cost):
+    """Write a kernel's cost, a number or a tuple, into row i. Only called from compiled code."""
+
+
+@overload(_record)
+def _record_compiled(costs, i, cost):
+    if isinstance(cost, types.BaseTuple):
+
+        def record(costs, i, cost):
+            for k in range(costs.shape[1]):
+                costs[i, k] = cost[k]
+    else:
+
+        def record(costs, i, cost):
+            costs[i, 0] = cost
+
+    return record
+
+
+@jit
+def charge(state, i):
+    """Move the latest cost from what remains. False, and nothing moved, if it is not within 0 and what remains."""
+    for k in range(state.cost.shape[1]):
+        if not 0.0 <= state.cost[i, k] <= state.remaining[i, k]:
+            return False
+    for k in range(state.cost.shape[1]):
+        state.remaining[i, k] -= state.cost[i, k]
+    return True
+
+
+@jit
+def open_ledger(rules, state, i):
+    """Give lane i its initial budget: the one asked for, or as configured."""
+    for k in range(state.initial.shape[1]):
+        amount = state.next_budget[i, k]
+        low, high = rules.budget_low[k], rules.budget_high[k]
+        if not np.isnan(amount):
+            state.next_budget[i, k] = np.nan
+        elif low == high:
+            amount = low
+        elif rules.budget_log:
+            amount = low * (high / low) ** rng.uniform(state.rng, i)
+        else:
+            amount = low + (high - low) * rng.uniform(state.rng, i)
+        state.initial[i, k] = amount
+        state.remaining[i, k] = amount
+        state.cost[i, k] = 0.0
+    state.blocked[i] = 0
+
+
+@jit
+def observe_budget(rules, state, i, out):
+    """The tail of an observation: size of every budget, remaining share of every budget, remaining share of time."""
+    resources = state.initial.shape[1]
+    for k in range(resources):
+        initial = state.initial[i, k]
+        out[k] = initial / (initial + rules.budget_scale[k])
+        out[resources + k] = state.remaining[i, k] / initial if initial > 0.0 else 0.0
+    out[2 * resources] = max(0.0, 1.0 - state.t[i] / rules.horizon)
+
+
+@jit
+def hide_nothing(params, state, i):
+    """The resample kernel of a problem without hidden state."""
+
+
+@jit
+def mask_nothing(params, state, i, out):
+    """The mask kernel of a problem whose actions can always be executed."""
+    out[:] = 1
+
+
+@lru_cache
+def compile_loops(kernels: Kernels) -> Loops:
+    """The batch loops of a family, compiled (or found in the on-disk cache) at their first call."""
+    kernel_reset, kernel_step, kernel_observe = kernels.reset, kernels.step, kernels.observe
+    kernel_mask = kernels.mask or mask_nothing
+    kernel_resample = kernels.resample or hide_nothing
+
+    @jit
+    def begin(params, rules, state, i, stride):
+        state.t[i] = 0
+        state.episode[i] = state.next_episode[i]
+        state.next_episode[i] += stride
+        state.finished[i] = False
+        open_ledger(rules, state, i)
+        kernel_reset(params, state, i)
+
+    @jit
+    def observe_lane(params, rules, state, i, out):
+        kernel_observe(params, state, i, out[: rules.features])
+        if rules.budget_aware:
+            observe_budget(rules, state, i, out[rules.features :])
+
+    @jit
+    def advance(params, rules, state, i, action):
+        reward, cost, terminated = kernel_step(params, state, i, action)
+        _record(state.cost, i, cost)
+        affordable = charge(state, i)
+        state.t[i] += 1
+        truncated = not terminated and state.t[i] == rules.max_steps
+        state.finished[i] = terminated or truncated
+        return reward, terminated, truncated, affordable
+
+    @jit
+    def reset(params, rules, state, lanes, stride):
+        for i in range(lanes.shape[0]):
+            if lanes[i]:
+                begin(params, rules, state, i, stride)
+
+    @jit
+    def observe(params, rules, state, lanes, out):
+        for i in range(lanes.shape[0]):
+            if lanes[i]:
+                observe_lane(params, rules, state, i, out[i])
+
+    @jit
+    def step(params, rules, state, restart, stride, actions, observation, reward, terminated, truncated):
+        fault = invalid_action(rules, actions)
+        if fault != OK:
+            return fault
+        for i in range(actions.shape[0]):
+            if state.finished[i]:
+                reward[i], terminated[i], truncated[i] = 0.0, not restart, False
+                state.cost[i, :] = 0.0
+                if restart:
+                    begin(params, rules, state, i, stride)
+            else:
+                reward[i], terminated[i], truncated[i], affordable = advance(params, rules, state, i, actions[i])
+                if not affordable:
+                    return i
+            observe_lane(params, rules, state, i, observation[i])
+        return OK
+
+    @jit
+    def mask(params, state, out):
+        for i in range(out.shape[0]):
+            kernel_mask(params, state, i, out[i])
+
+    @jit
+    def resample(params, state, keys):
+        for i in range(keys.shape[0]):
+            state.rng[i] = keys[i]
+            kernel_resample(params, state, i)
+
+    return Loops(reset, observe, step, mask, resample)
+
+
+@lru_cache
+def compile_rollout(kernels: Kernels, act: Callable[..., Any]) -> Callable[..., int]:
+    """A whole policy played in compiled code.
+
+    `act(policy, observation (d,), memory (p,), action (m,))` writes the action and may change its memory. The result is
+    `rollout(params, rules, state, policy, memory (n, p), observation (n, d), action (n, m), steps, returns (n,))`: it plays
+    up to `steps` steps in every lane that has not finished, adds the rewards to `returns`, leaves the latest observations,
+    and returns a fault or OK. Lane by lane, so that a lane's
+    state stays in the processor's nearest cache; lanes do not interact, so the order changes nothing.
+    """
+    kernel_step, kernel_observe = kernels.step, kernels.observe
+
+    @jit
+    def rollout(params, rules, state, policy, memory, observation, action, steps, returns):
+        for i in range(returns.shape[0]):
+            for _ in range(steps):
+                if state.finished[i]:
+                    break
+                act(policy, observation[i], memory[i], action[i])
+                if invalid_action(rules, action[i : i + 1]) != OK:
+                    return INVALID - i
+                reward, cost, terminated = kernel_step(params, state, i, action[i])
+                _record(state.cost, i, cost)
+                if not charge(state, i):
+                    return i
+                state.t[i] += 1
+                state.finished[i] = terminated or state.t[i] == rules.max_steps
+                returns[i] += reward
+                kernel_observe(params, state, i, observation[i, : rules.features])
+                if rules.budget_aware:
+                    observe_budget(rules, state, i, observation[i, rules.features :])
+        return OK
+
+    return rollout

@@ -1,0 +1,203 @@
+"""The contract of a problem: parameters, state and kernels. All faces are made from it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import ArrayLike, NDArray
+
+from .budget import Budget, BudgetLike, as_budget
+from .metrics import Metric
+
+State: TypeAlias = Any
+"""A NamedTuple of arrays with one entry (or row) per episode of the batch; holds at least the `core_fields`."""
+
+CORE_FIELDS = ("rng", "t", "episode", "finished", "initial", "remaining", "cost", "blocked", "next_budget", "next_episode")
+
+
+def core_fields(n: int, resources: int) -> dict[str, NDArray[Any]]:
+    """The fields that every state has, for a batch of `n` episodes with `resources` resources.
+
+    Kernels read them; only `rng` (through `rng.uniform` and its kin) and `blocked` are theirs to change. The money is
+    moved by the ledger alone (`loops.py`), from the cost that `step` returns.
+    """
+    return {
+        "rng": np.zeros(n, np.uint64),  # the generator's counter
+        "t": np.zeros(n, np.int64),  # steps taken
+        "episode": np.zeros(n, np.int64),  # which episode this is; a replay picks its part of the log by it
+        "finished": np.zeros(n, np.bool_),  # the episode has ended and waits for a reset
+        "initial": np.zeros((n, resources)),  # the budget at the start
+        "remaining": np.zeros((n, resources)),  # what is left of it
+        "cost": np.zeros((n, resources)),  # what the latest step spent
+        "blocked": np.zeros(n, np.int64),  # actions so far that could not be afforded as asked for
+        "next_budget": np.full((n, resources), np.nan),  # budget of the next episode; NaN: as configured
+        "next_episode": np.arange(n, dtype=np.int64),  # number of the next episode
+    }
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The mathematics of a problem: functions compiled with `jit` that act on lane `i` of a batch.
+
+    Attributes:
+        reset: `reset(params, state, i)` starts an episode; the core fields are already set.
+        step: `step(params, state, i, action) -> reward, cost, terminated`. `action` is a 1-D array with the action's
+            components (one entry for Discrete). `cost` is a float, or a tuple with one entry per resource; it must be >= 0
+            and within `state.remaining[i]`, so the kernel decides what an unaffordable action becomes, and counts it in
+            `state.blocked[i]`. `state.t[i]` is the number of steps before this one.
+        observe: `observe(params, state, i, out)` writes the problem's own features into `out` (d,).
+        mask: `mask(params, state, i, out)` writes 1 for every discrete action that can be executed as it is, else 0, into
+            `out` (number of actions,), int8.
+        resample: `resample(params, state, i)` redraws what the agent cannot see from its posterior. Without it nothing but
+            the generator is redrawn, which is right where the state hides nothing.
+    """
+
+    reset: Callable[..., Any]
+    step: Callable[..., Any]
+    observe: Callable[..., Any]
+    mask: Callable[..., Any] | None = None
+    resample: Callable[..., Any] | None = None
+
+
+class Rules(NamedTuple):
+    """What the generic loops need to know of a problem, in a form that compiled code reads."""
+
+    horizon: int
+    max_steps: int
+    """Truncation after so many steps; 0 is never."""
+    budget_low: NDArray[np.float64]
+    budget_high: NDArray[np.float64]
+    budget_log: bool
+    budget_scale: NDArray[np.float64]
+    budget_aware: bool
+    features: int
+    action_low: NDArray[np.float64]
+    action_high: NDArray[np.float64]
+
+
+class Problem(ABC):
+    """A sequential budgeted decision problem.
+
+    A subclass sets the class attributes, calls `super().__init__` with its parameters, and implements `allocate`.
+
+    Args:
+        params: NamedTuple of scalars and arrays; what the kernels read and never change.
+        features: name -> (low, high) of the problem's own observation entries; array bounds make several entries,
+            `name[0]`, `name[1]`, ...
+        action_space: Discrete, MultiDiscrete, MultiBinary or a bounded Box.
+        horizon: steps in an episode (the unit of the remaining time share), at least 1.
+        budget: see `Budget`.
+        budget_scale: per resource, what an agent without a budget would use in an episode, > 0. Observations give the
+            initial budget as `size = initial / (initial + scale)`, which lies in [0, 1).
+        budget_aware: end the observation with budget and time (see `observation_names`). False is for ablations.
+    """
+
+    kernels: ClassVar[Kernels]
+    resources: ClassVar[tuple[str, ...]] = ("money",)
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    num_episodes: int | None = None
+    """How many different episodes there are (a replayed log); None if they are drawn without end."""
+
+    def __init__(
+        self,
+        *,
+        params: Any,
+        features: Mapping[str, tuple[ArrayLike, ArrayLike]],
+        action_space: spaces.Space[Any],
+        horizon: int,
+        budget: BudgetLike,
+        budget_scale: float | tuple[float, ...],
+        budget_aware: bool = True,
+    ) -> None:
+        self.params = params
+        self.horizon = positive_integer("horizon", horizon)
+        self.budget = as_budget(budget, self.resources)
+        self.budget_scale = np.broadcast_to(np.asarray(budget_scale, float), (len(self.resources),)).copy()
+        if not (np.isfinite(self.budget_scale).all() and (self.budget_scale > 0).all()):
+            raise ValueError(f"budget_scale is {budget_scale!r}; expected positive amounts")
+        self.budget_aware = bool(budget_aware)
+        self.action_space = action_space
+        self.observation_names, self.observation_space = _observation(features, self.resources, self.budget_aware)
+
+    @abstractmethod
+    def allocate(self, n: int) -> State:
+        """A state for a batch of `n` episodes: a NamedTuple of `core_fields(n, ...)` and the problem's own arrays."""
+
+    @property
+    def score(self) -> str:
+        """The column of the episodes table that bounds and optima refer to: `return`, or the name of a metric."""
+        return "return"
+
+    @property
+    def instance(self) -> str:
+        """What was simulated, in a few words, for tables of results."""
+        return type(self).__name__
+
+    def rules(self, max_steps: int | None = None) -> Rules:
+        """The rules for the generic loops; episodes are truncated after `max_steps`."""
+        budget_low, budget_high = self.budget.arrays(self.resources)
+        action_low, action_high = action_bounds(self.action_space)
+        tail = 2 * len(self.resources) + 1 if self.budget_aware else 0
+        return Rules(
+            horizon=self.horizon,
+            max_steps=0 if max_steps is None else positive_integer("max_episode_steps", max_steps),
+            budget_low=budget_low,
+            budget_high=budget_high,
+            budget_log=self.budget.log,
+            budget_scale=self.budget_scale,
+            budget_aware=self.budget_aware,
+            features=len(self.observation_names) - tail,
+            action_low=action_low,
+            action_high=action_high,
+        )
+
+
+def action_bounds(space: spaces.Space[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lowest and highest value of every component of an action, each (m,).
+
+    Raises:
+        ValueError: the space is not of a kind that kernels take, or a Box is not bounded.
+    """
+    if isinstance(space, spaces.Discrete):
+        return np.array([float(space.start)]), np.array([float(space.start + space.n - 1)])
+    if isinstance(space, spaces.MultiDiscrete):
+        start = space.start.ravel().astype(float)
+        return start, start + space.nvec.ravel() - 1.0
+    if isinstance(space, spaces.MultiBinary):
+        size = int(np.prod(space.shape))
+        return np.zeros(size), np.ones(size)
+    if isinstance(space, spaces.Box) and space.is_bounded():
+        return space.low.ravel().astype(float), space.high.ravel().astype(float)
+    raise ValueError(f"action_space is {space}; expected Discrete, MultiDiscrete, MultiBinary or a bounded Box")
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """`value` as an int, at least 1; otherwise an error that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} is {value!r}; expected an integer >= 1")
+    return int(value)
+
+
+def _observation(
+    features: Mapping[str, tuple[ArrayLike, ArrayLike]], resources: tuple[str, ...], budget_aware: bool
+) -> tuple[tuple[str, ...], spaces.Box]:
+    """Names and space of the whole observation: the problem's features, then budget sizes, budget shares and time."""
+    names: list[str] = []
+    low: list[float] = []
+    high: list[float] = []
+    for name, (lowest, highest) in features.items():
+        lows, highs = (np.atleast_1d(np.asarray(bound, float)).ravel() for bound in (lowest, highest))
+        names += [name] if np.ndim(lowest) == 0 else [f"{name}[{j}]" for j in range(len(lows))]
+        low += lows.tolist()
+        high += highs.tolist()
+    if budget_aware:
+        tail = [f"{resource}_size" for resource in resources] + [f"{resource}_remaining" for resource in resources]
+        names += [*tail, "time_remaining"]
+        low += [0.0] * (len(tail) + 1)
+        high += [1.0] * (len(tail) + 1)
+    return tuple(names), spaces.Box(np.array(low), np.array(high), dtype=np.float64)

@@ -1,0 +1,40 @@
+"""From a name to a problem."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from typing import Any
+
+from .problem import Problem
+
+
+def make_problem(problem: str | type[Problem] | Problem, settings: dict[str, Any]) -> Problem:
+    """A problem from an instance, a class, or the class's path "module:Class", made with `settings`.
+
+    Raises:
+        TypeError: a setting that the class does not take; the error names near matches.
+    """
+    if isinstance(problem, Problem):
+        if settings:
+            raise TypeError(f"settings {sorted(settings)} came with a problem that is already made")
+        return problem
+    if isinstance(problem, str):
+        module, _, name = problem.partition(":")
+        # A path may be relative to this package, so that the registry needs no second copy of its name.
+        package = __package__.rpartition(".")[0] if module.startswith(".") else None
+        problem = getattr(importlib.import_module(module, package), name)
+    if not (isinstance(problem, type) and issubclass(problem, Problem)):
+        raise TypeError(f"problem is {problem!r}; expected a Problem, its class, or 'module:Class'")
+    known = [name for name in inspect.signature(problem).parameters if name != "self"]
+    for name in settings:
+        if name not in known:
+            raise TypeError(f"{problem.__name__} has no setting {name!r}{near(name, known)}")
+    return problem(**settings)
+
+
+def near(word: str, known: list[str]) -> str:
+    """A hint for an error message: the known words that look like `word`, or all of them."""
+    matches = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(map(repr, matches))}?" if matches else f"; expected one of {', '.join(known)}"

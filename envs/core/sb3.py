@@ -1,0 +1,158 @@
+"""`as_sb3_vec_env`: a problem as a Stable-Baselines3 `VecEnv`, without a Python loop over sub-environments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
+
+from .batch import Batch, seeded_keys
+from .problem import Problem
+from .resolve import make_problem
+
+
+def as_sb3_vec_env(
+    problem: str | type[Problem] | Problem | gym.Env[Any, Any],
+    n_envs: int = 1,
+    *,
+    seed: int | None = None,
+    step_info: bool = False,
+    **settings: Any,
+) -> BudgetedSb3VecEnv:
+    """A Stable-Baselines3 vector environment with `n_envs` lanes.
+
+    Args:
+        problem: an environment id, an environment made with `gym.make`, a `Problem`, its class or "module:Class".
+        n_envs: number of lanes.
+        seed: lane i is seeded with seed + i.
+        step_info: fill every lane's info dict at every step (`cost`, `spent`, ...), as learners with constraints need.
+            Without it only lanes that finish have one, and steps cost a tenth.
+        settings: the problem's own arguments.
+    """
+    if isinstance(problem, gym.Env):
+        problem = problem_of(problem)
+    elif isinstance(problem, str) and problem in gym.registry:
+        registered = dict(gym.spec(problem).kwargs)
+        settings = {**registered, **settings}
+        problem = settings.pop("problem")
+    return BudgetedSb3VecEnv(make_problem(problem, settings), n_envs, seed=seed, step_info=step_info)
+
+
+def problem_of(env: Any) -> Problem:
+    """The problem behind any face of the suite, through wrappers."""
+    problem = getattr(getattr(env, "unwrapped", env), "problem", None)
+    if not isinstance(problem, Problem):
+        raise TypeError(f"{env!r} is not an environment of this suite; it has no .problem")
+    return problem
+
+
+class BudgetedSb3VecEnv(VecEnv):
+    """A batch as Stable-Baselines3 sees it: restarts within the step, a list of info dicts, float32 rewards.
+
+    The info of a lane that finishes has `terminal_observation`, `TimeLimit.truncated`, `episode` (return and length, as
+    SB3's Monitor writes it), and the final ledger and metrics. The other lanes have an empty dict, unless `step_info`.
+    """
+
+    def __init__(self, problem: Problem, n_envs: int, *, seed: int | None = None, step_info: bool = False) -> None:
+        self.problem = problem
+        self.step_info = step_info
+        self.render_mode = None
+        self._batch = Batch(problem, n_envs)
+        self._returns = np.zeros(n_envs)
+        self._actions: Any = None
+        self._no_infos: list[dict[str, Any]] = [{} for _ in range(n_envs)]
+        self._started = False
+        self._start = time.monotonic()
+        super().__init__(n_envs, problem.observation_space, problem.action_space)
+        if seed is not None:
+            self.seed(seed)
+
+    def reset(self) -> NDArray[np.float64]:
+        """Start new episodes in all lanes, with the seeds and options set before."""
+        if not self._started or any(seed is not None for seed in self._seeds):
+            self._batch.seed(seeded_keys(self._seeds))
+        for lane, options in enumerate(self._options):
+            if options:
+                self._batch.choose(options, np.arange(self.num_envs) == lane)
+        self._started = True
+        self._reset_seeds()
+        self._reset_options()
+        self._returns[:] = 0.0
+        self._batch.reset()
+        self.reset_infos = self._lane_infos(range(self.num_envs))
+        return self._batch.observe()
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Take the actions, (n, ...)."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        """One decision in every lane; lanes that finish start their next episode."""
+        batch = self._batch
+        observation, reward, terminated, truncated = batch.step(batch.read_actions(self._actions))
+        self._returns += reward
+        infos = self._lane_infos(range(self.num_envs)) if self.step_info else self._no_infos.copy()
+        done = terminated | truncated
+        if done.any():
+            finished = np.flatnonzero(done)
+            for lane, info in zip(finished, self._lane_infos(finished), strict=True):
+                info["terminal_observation"] = observation[lane].copy()
+                info["TimeLimit.truncated"] = bool(truncated[lane])
+                info["episode"] = {
+                    "r": float(self._returns[lane]),
+                    "l": int(batch.state.t[lane]),
+                    "t": round(time.monotonic() - self._start, 6),
+                }
+                infos[lane] = info
+            self._returns[finished] = 0.0
+            batch.reset(done)
+            batch.observe(observation, done)
+        return observation, reward.astype(np.float32), done, infos
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions can be executed now, (n, number of actions)."""
+        return self._batch.action_mask().astype(bool)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """An attribute of this environment, or of its problem, once per lane."""
+        owner = self if attr_name in self.__dict__ else self.problem
+        return [getattr(owner, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Lanes share one problem: nothing can be set for one of them alone."""
+        raise AttributeError(f"{attr_name!r} can't be set: the lanes share one problem; make another environment")
+
+    def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any) -> list[Any]:
+        """`action_masks` per lane; there are no sub-environments with other methods."""
+        if method_name != "action_masks" or self.problem.kernels.mask is None:
+            raise AttributeError(f"{type(self.problem).__name__} has no method {method_name!r} per lane")
+        masks = self.action_masks()
+        return [masks[lane] for lane in self._get_indices(indices)]
+
+    def has_attr(self, attr_name: str) -> bool:
+        """Whether `get_attr` finds it, or, for `action_masks`, whether the problem has masks."""
+        if attr_name == "action_masks":
+            return self.problem.kernels.mask is not None
+        return super().has_attr(attr_name)
+
+    def env_is_wrapped(self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None) -> list[bool]:
+        """No lane is wrapped; but episodes are monitored, which is what SB3 wants to know."""
+        return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
+
+    def _lane_infos(self, lanes: Sequence[int] | NDArray[np.int64] | range) -> list[dict[str, Any]]:
+        columns = self._batch.info(np.asarray(lanes))
+        return [{name: _plain(column[row]) for name, column in columns.items()} for row in range(len(lanes))]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

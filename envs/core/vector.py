@@ -1,0 +1,198 @@
+"""`BudgetedVectorEnv`: the native Gymnasium vector environment of a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from .batch import Batch, seeded_keys
+from .problem import Problem, State
+from .resolve import make_problem
+
+
+class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[Any]]):
+    """n episodes of a problem in one compiled loop; behaves as `SyncVectorEnv` over n single environments would.
+
+    Lane i is bit-identical to a single environment with the same seed. Where a log is replayed, lane i plays the episodes
+    i, i + n, i + 2n, ... of it.
+
+    Args:
+        problem: a `Problem`, its class, or the class's path "module:Class".
+        num_envs: number of lanes.
+        autoreset_mode: Gymnasium's NEXT_STEP, SAME_STEP or DISABLED.
+        max_episode_steps: truncate episodes after so many steps.
+        render_mode: None or "ansi" (a tuple with a line per lane).
+        settings: the problem's own arguments.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+        "render_modes": ["ansi"],
+        "render_fps": 30,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
+    def __init__(
+        self,
+        problem: str | type[Problem] | Problem,
+        num_envs: int = 1,
+        *,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
+        render_mode: str | None = None,
+        **settings: Any,
+    ) -> None:
+        if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs!r}; expected an integer >= 1")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode is {render_mode!r}; expected None or one of {self.metadata['render_modes']}")
+        batch = Batch(make_problem(problem, settings), int(num_envs), max_episode_steps)
+        self._set_up(batch, AutoresetMode(autoreset_mode), render_mode)
+
+    @classmethod
+    def of_batch(cls, batch: Batch) -> BudgetedVectorEnv:
+        """The face of a batch that is already under way, for planners: finished lanes stay finished, without reward."""
+        env = cls.__new__(cls)
+        env._set_up(batch, AutoresetMode.DISABLED, None)
+        env._finished_lanes_may_idle = True
+        return env
+
+    def _set_up(self, batch: Batch, autoreset_mode: AutoresetMode, render_mode: str | None) -> None:
+        self._batch = batch
+        self.problem = batch.problem
+        self.num_envs = batch.n
+        self.single_observation_space = self.problem.observation_space
+        self.single_action_space = self.problem.action_space
+        self.observation_space = batch_space(self.single_observation_space, batch.n)
+        self.action_space = batch_space(self.single_action_space, batch.n)
+        self.autoreset_mode = autoreset_mode
+        self.metadata = {**type(self).metadata, "autoreset_mode": autoreset_mode}  # type: ignore[misc]
+        self.render_mode = render_mode
+        self._finished_lanes_may_idle = False
+        self._seeded = False
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float64], dict[str, Any]]:
+        """Start new episodes: in all lanes, or where `options["reset_mask"]` (n,) is true.
+
+        Args:
+            seed: lane i gets seed + i; or one seed per lane.
+            options: `reset_mask`; `budget` and `episode`, one for all or one per lane.
+        """
+        options = dict(options or {})
+        lanes = self._read_mask(options.pop("reset_mask", None))
+        if seed is not None or not self._seeded:
+            self._batch.seed(seeded_keys(self._lane_seeds(seed)), lanes)
+            self._seeded = True
+        self._batch.choose(options, lanes)
+        self._batch.reset(lanes)
+        return self._batch.observe(), self._info()
+
+    def step(
+        self, actions: Any
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """One decision in every lane.
+
+        Raises:
+            ValueError: actions of the wrong shape or dtype, NaN, or out of range; nothing has happened then.
+            gymnasium.error.ResetNeeded: no episode was started, or a lane has finished and autoreset is DISABLED.
+        """
+        batch = self._batch
+        rows = batch.read_actions(actions)
+        if self.autoreset_mode is AutoresetMode.DISABLED and not self._finished_lanes_may_idle:
+            self._refuse_finished_lanes()
+        elif not self._seeded and not self._finished_lanes_may_idle:
+            raise gym.error.ResetNeeded("no episode was started; call reset() before the first step")
+        observation, reward, terminated, truncated = batch.step(rows, self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and batch.state.finished.any():
+            return observation, reward, terminated, truncated, self._restart(observation)
+        return observation, reward, terminated, truncated, self._info()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Which actions can be executed now, (n, number of actions)."""
+        return self._batch.action_mask().astype(bool)
+
+    def render(self) -> tuple[str, ...] | None:  # type: ignore[override]
+        """A line of text per lane, in render mode "ansi"."""
+        if self.render_mode != "ansi":
+            return None
+        names = self.problem.observation_names
+        return tuple(" | ".join(f"{n} {v:.4g}" for n, v in zip(names, row, strict=True)) for row in self._batch.observe())
+
+    def snapshot(self) -> State:
+        """A complete copy of all lanes, to come back to with `restore`."""
+        return self._batch.snapshot()
+
+    def restore(self, snapshot: State) -> None:
+        """Return to a snapshot of this environment, or of one with as many lanes."""
+        self._batch.restore(snapshot)
+        self._seeded = True
+
+    def resample_hidden(self, seed: int | None = None) -> None:
+        """Redraw what agents cannot see from its posterior in every lane, and make every lane's future random anew."""
+        generator = self.np_random if seed is None else np.random.default_rng(seed)
+        self._batch.resample(generator.integers(2**64, size=self.num_envs, dtype=np.uint64))
+
+    def _restart(self, observation: NDArray[np.float64]) -> dict[str, Any]:
+        """Begin anew where lanes finished, in `observation` too; the info keeps how they ended, as Gymnasium has it."""
+        batch = self._batch
+        finished = batch.state.finished.copy()
+        rows = np.flatnonzero(finished)
+        final_obs = np.full(self.num_envs, None, dtype=object)
+        for row in rows:
+            final_obs[row] = observation[row].copy()
+        final_info: dict[str, Any] = {}
+        for name, ended in batch.info(rows).items():
+            column = np.zeros((self.num_envs, *ended.shape[1:]), ended.dtype)
+            column[rows] = ended
+            final_info[name] = column
+            final_info[f"_{name}"] = finished.copy()
+        batch.reset(finished)
+        batch.observe(observation, finished)
+        return {
+            **self._info(),
+            "final_obs": final_obs,
+            "_final_obs": finished.copy(),
+            "final_info": final_info,
+            "_final_info": finished,
+        }
+
+    def _info(self) -> dict[str, Any]:
+        info: dict[str, Any] = self._batch.info()
+        everywhere = np.ones(self.num_envs, np.bool_)
+        for name in list(info):
+            info[f"_{name}"] = everywhere
+        return info
+
+    def _lane_seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
+        if seed is None:
+            return [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            self._np_random, self._np_random_seed = gym.utils.seeding.np_random(int(seed))
+            return [int(seed) + lane for lane in range(self.num_envs)]
+        seeds = list(seed)
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"seed has {len(seeds)} entries; expected one per lane, {self.num_envs}")
+        return seeds
+
+    def _read_mask(self, mask: Any) -> NDArray[np.bool_] | None:
+        if mask is None:
+            return None
+        mask = np.asarray(mask)
+        if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
+            raise ValueError(f"option reset_mask is {mask!r}; expected ({self.num_envs},) booleans, at least one of them true")
+        return mask
+
+    def _refuse_finished_lanes(self) -> None:
+        finished = self._batch.state.finished
+        if not self._seeded or finished.any():
+            lanes = np.flatnonzero(finished).tolist() if self._seeded else "all"
+            raise gym.error.ResetNeeded(
+                f"lanes {lanes} have no running episode; call reset(options={{'reset_mask': ...}}) before the next step"
+            )
