@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from numba import njit, typeof
 from numba.core.caching import FunctionCache
@@ -27,13 +27,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 _CONSTANTS = (bool, int, float, complex, str, bytes, tuple, type(None))
 
 
-def jit(function: F) -> F:
+@overload
+def jit(function: F) -> F: ...
+@overload
+def jit(*, reassociate: bool) -> Callable[[F], F]: ...
+def jit(function: F | None = None, *, reassociate: bool = False) -> F | Callable[[F], F]:
     """Compile `function` with numba (nopython mode, GIL released), cached on disk by the source of all that it calls.
 
     Works on module-level functions and on closures over other functions made with `jit`. The function can't allocate
     arrays or return them: it writes into arrays that it is given.
+
+    Args:
+        function: what to compile.
+        reassociate: let the compiler change the order of sums, so that they run on vector registers. For solvers; kernels
+            that simulate stay exact.
     """
-    dispatcher = njit(nogil=True, _nrt=False)(function)
+    if function is None:
+        return lambda decorated: _compile(decorated, {"reassoc", "nsz", "contract"} if reassociate else False)
+    return _compile(function, False)
+
+
+def _compile(function: F, fastmath: set[str] | bool) -> F:
+    dispatcher = njit(nogil=True, _nrt=False, fastmath=fastmath)(function)
     dispatcher._cache = _SourceCache(function)
     return cast(F, dispatcher)
 

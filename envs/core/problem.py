@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
@@ -97,11 +98,23 @@ class Problem(ABC):
         budget_aware: end the observation with budget and time (see `observation_names`). False is for ablations.
     """
 
-    kernels: ClassVar[Kernels]
-    resources: ClassVar[tuple[str, ...]] = ("money",)
-    metrics: ClassVar[tuple[Metric, ...]] = ()
+    kernels: Kernels
+    resources: tuple[str, ...] = ("money",)
+    metrics: tuple[Metric, ...] = ()
     num_episodes: int | None = None
     """How many different episodes there are (a replayed log); None if they are drawn without end."""
+    settings: dict[str, Any]
+    """The arguments that the problem was made with."""
+
+    def __new__(cls, *arguments: Any, **settings: Any) -> Self:
+        """Keep the arguments, for `replace`."""
+        problem = super().__new__(cls)
+        problem.settings = dict(inspect.signature(cls).bind_partial(*arguments, **settings).arguments)
+        return problem
+
+    def replace(self, **changes: Any) -> Self:
+        """The same problem with some settings changed."""
+        return type(self)(**{**self.settings, **changes})
 
     def __init__(
         self,

@@ -18,19 +18,30 @@ _DOUBLE_UNIT = 1.0 / (1 << 53)
 
 
 @jit
-def next_uint64(rng, i):
-    """The next 64 random bits of lane `i`."""
-    rng[i] += GOLDEN_GAMMA
-    z = rng[i]
+def mix(z):
+    """64 bits that look random, a one-to-one function of `z`."""
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
     return z ^ (z >> np.uint64(31))
 
 
 @jit
+def unit(bits):
+    """A float64 in [0, 1) from the upper 53 of 64 bits."""
+    return np.float64(bits >> np.uint64(11)) * _DOUBLE_UNIT
+
+
+@jit
+def next_uint64(rng, i):
+    """The next 64 random bits of lane `i`."""
+    rng[i] += GOLDEN_GAMMA
+    return mix(rng[i])
+
+
+@jit
 def uniform(rng, i):
     """A float64 in [0, 1), with 53 random bits."""
-    return np.float64(next_uint64(rng, i) >> np.uint64(11)) * _DOUBLE_UNIT
+    return unit(next_uint64(rng, i))
 
 
 @jit

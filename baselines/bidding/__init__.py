@@ -1,0 +1,1 @@
+"""Closed-form bidders, value tables and bounds for `RealTimeBidding`."""

@@ -1,0 +1,328 @@
+"""Bidders in closed form. All bid in whole units of money, as the market does."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...envs.bidding.kernels import (
+    HIGHEST_PRICE,
+    Reading,
+    read_auctions_left,
+    read_initial,
+    read_last_price,
+    read_remaining,
+    read_theta,
+)
+from ...envs.bidding.market import Market
+from ...envs.bidding.problem import RealTimeBidding
+from ...envs.core import jit, rng
+from ...envs.core.batch import Batch
+from ...envs.core.loops import OK, compile_rollout
+from ...envs.core.problem import Problem
+from ..policy import Information, KernelPolicy
+from .values import best_bid, rlb_values, worth_and_price_weight
+
+
+def bidding_problem(problem: Problem, agent: str, needs_budget: bool = False) -> RealTimeBidding:
+    """Check that an agent that bids can serve `problem`.
+
+    Raises:
+        TypeError: it is another family's problem.
+        ValueError: its actions are not bids, or the agent needs the budget in the observation and it is not there.
+    """
+    if not isinstance(problem, RealTimeBidding):
+        raise TypeError(f"{agent} bids in RealTimeBidding; this problem is {type(problem).__name__}")
+    if problem.params.pacing:
+        raise ValueError(f"{agent} names bids; make the environment without pacing=True")
+    if needs_budget and not problem.budget_aware:
+        raise ValueError(f"{agent} reads the budget from the observation; make the environment without budget_aware=False")
+    return problem
+
+
+def mean_budget(problem: Problem) -> float:
+    """The expected budget of an episode; for a range on a log scale, its geometric middle."""
+    low, high = problem.budget.arrays(problem.resources)
+    return float(np.sqrt(low[0] * high[0]) if problem.budget.log else (low[0] + high[0]) / 2)
+
+
+class ConstantParameters(NamedTuple):
+    """What the constant bidder bids."""
+
+    bid: float
+
+
+@jit
+def act_constant(p, observation, memory, action):
+    """Always the same bid."""
+    action[0] = p.bid
+
+
+class Constant(KernelPolicy):
+    """Bids the same amount in every auction.
+
+    Args:
+        problem: the bidding problem.
+        bid: in 0..300; by default the largest whole bid whose expected spend under the training prices is within the budget.
+    """
+
+    information: ClassVar[Information] = "model"
+
+    def __init__(self, problem: Problem, bid: float | None = None) -> None:
+        problem = bidding_problem(problem, "constant")
+        if bid is None:
+            bid = float(affordable_bid(problem.statistics.price_pmf, mean_budget(problem) / problem.horizon))
+        super().__init__(problem, act_constant, ConstantParameters(_money("bid", bid)))
+
+
+def affordable_bid(price_pmf: NDArray[np.float64], spend: float) -> int:
+    """The largest constant bid that spends at most `spend` per auction in expectation."""
+    expected = np.cumsum(np.arange(len(price_pmf)) * price_pmf)
+    return int(np.searchsorted(expected, spend, side="right")) - 1
+
+
+class RandomParameters(NamedTuple):
+    """Key of the random numbers, and the highest bid."""
+
+    key: np.uint64
+    highest: int
+
+
+@jit
+def act_random(p, observation, memory, action):
+    """A whole bid from 0 to the highest, from a counter in the memory."""
+    memory[0] += 1.0
+    bits = rng.mix(rng.mix(p.key + np.uint64(memory[1])) + np.uint64(memory[0]))
+    action[0] = np.floor(rng.unit(bits) * (p.highest + 1))
+
+
+class Random(KernelPolicy):
+    """Bids a whole amount, uniform in 0..`highest`, by default twice the constant bidder's bid (at most 300)."""
+
+    information: ClassVar[Information] = "model"
+
+    def __init__(self, problem: Problem, highest: int | None = None, seed: int = 0) -> None:
+        problem = bidding_problem(problem, "random")
+        if highest is None:
+            constant = affordable_bid(problem.statistics.price_pmf, mean_budget(problem) / problem.horizon)
+            highest = min(HIGHEST_PRICE, 2 * constant)
+        self._highest = int(_money("highest", highest))
+        super().__init__(problem, act_random, RandomParameters(np.uint64(seed), self._highest), np.zeros(2))
+
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """Choose another stream of bids."""
+        self.parameters = RandomParameters(np.uint64(0 if seed is None else seed), self._highest)
+
+    def initial_memory(self, n: int) -> NDArray[np.float64]:
+        """A counter, and the number of the lane, so that lanes differ."""
+        return np.stack([np.zeros(n), np.arange(n, dtype=float)], axis=1)
+
+
+class McpcParameters(NamedTuple):
+    """Scales of the observation, and what a click may cost."""
+
+    reading: Reading
+    cost_per_click: float
+
+
+@jit
+def act_mcpc(p, observation, memory, action):
+    """theta * cost per click, rounded down."""
+    action[0] = min(np.floor(read_theta(p.reading, observation) * p.cost_per_click), np.float64(HIGHEST_PRICE))
+
+
+class Mcpc(KernelPolicy):
+    """Bids what the impression is worth at the largest cost per click, without pacing.
+
+    Args:
+        problem: the bidding problem.
+        cost_per_click: money; by default the campaign's own in the training statistics.
+    """
+
+    information: ClassVar[Information] = "model"
+
+    def __init__(self, problem: Problem, cost_per_click: float | None = None) -> None:
+        problem = bidding_problem(problem, "mcpc")
+        value = problem.statistics.cost_per_click if cost_per_click is None else _positive("cost_per_click", cost_per_click)
+        super().__init__(problem, act_mcpc, McpcParameters(problem.reading, value))
+
+
+class LinParameters(NamedTuple):
+    """Scales of the observation, and the bid for an average impression."""
+
+    reading: Reading
+    b0: float
+
+
+@jit
+def act_lin(p, observation, memory, action):
+    """b0 * theta / theta_avg, rounded down."""
+    bid = np.floor(read_theta(p.reading, observation) * p.b0 / p.reading.theta_avg)
+    action[0] = min(bid, np.float64(HIGHEST_PRICE))
+
+
+class Lin(KernelPolicy):
+    """Bids in proportion to theta: `b0` for an average impression (Perlich et al. 2012; RLB's strongest baseline).
+
+    Args:
+        problem: the bidding problem.
+        b0: in 0..300; by default the best of a grid in simulated training auctions, at the problem's budget. With nothing
+            but training statistics every simulated impression is average.
+    """
+
+    information: ClassVar[Information] = "model"
+
+    def __init__(self, problem: Problem, b0: float | None = None) -> None:
+        problem = bidding_problem(problem, "lin")
+        self.b0 = tuned_b0(problem) if b0 is None else _money("b0", b0)
+        super().__init__(problem, act_lin, LinParameters(problem.reading, self.b0))
+
+
+def tuned_b0(problem: RealTimeBidding, episodes: int = 64) -> float:
+    """The b0 with the highest mean score over simulated training episodes, from a geometric grid of 1..300."""
+    training = training_problem(problem)
+    rollout = compile_rollout(training.kernels, act_lin)
+    scores = {}
+    for b0 in np.unique(np.round(np.geomspace(1, HIGHEST_PRICE, 80), 1)):
+        batch = Batch(training, episodes)
+        batch.seed(np.random.SeedSequence(0).generate_state(episodes, np.uint64))
+        batch.reset()
+        returns = np.zeros(episodes)
+        blank = np.zeros((episodes, 0))
+        actions = np.zeros((episodes, 1), batch.action_dtype)
+        parameters = LinParameters(training.reading, float(b0))
+        fault = rollout(
+            batch.params, batch.rules, batch.state, parameters, blank, batch.observe(), actions, training.horizon, returns
+        )
+        if fault != OK:
+            batch.refuse(fault, actions)
+        scores[float(b0)] = returns.mean()
+    return max(scores, key=scores.__getitem__)
+
+
+def training_problem(problem: RealTimeBidding) -> RealTimeBidding:
+    """What a bidder can simulate before the first auction: the instance itself; for a log, its training statistics."""
+    market = problem.market or Market(
+        theta=np.array([[problem.statistics.theta_avg]]),
+        theta_pmf=np.ones((1, 1)),
+        group=np.zeros((1, 1), np.int64),
+        price_pmf=problem.statistics.price_pmf[None, None],
+        regime_start=np.zeros(1),
+    )
+    known = {"log": None, "shuffled": False, "instance": market, "statistics": problem.statistics, "reward": "expected"}
+    return problem.replace(**known, discrete=False, budget_aware=True, budget=problem.budget, c0=None)
+
+
+class TableParameters(NamedTuple):
+    """Scales of the observation, and the value table that the bidder looks ahead with."""
+
+    reading: Reading
+    value: NDArray[np.float64]
+    unit: float
+    """What a unit of theta is worth."""
+    price_weight: float
+    blind: bool
+    """Take every impression for an average one."""
+
+
+@jit
+def act_by_table(p, observation, memory, action):
+    """The bid that the value table implies for this theta, the money and the auctions left."""
+    theta = p.reading.theta_avg if p.blind else read_theta(p.reading, observation)
+    b = min(read_remaining(p.reading, observation), p.value.shape[1] - 1)
+    t = read_auctions_left(p.reading, observation)
+    action[0] = max(best_bid(p.value, t, b, p.unit * theta, p.price_weight), 0)
+
+
+class SsMdp(KernelPolicy):
+    """Looks ahead with RLB's value table but takes every impression for an average one (Yuan et al. 2013's MDP).
+
+    Args:
+        problem: the bidding problem.
+    """
+
+    information: ClassVar[Information] = "model"
+
+    def __init__(self, problem: Problem) -> None:
+        problem = bidding_problem(problem, "ss_mdp", needs_budget=True)
+        value = rlb_values(problem, largest_budget(problem))
+        super().__init__(problem, act_by_table, TableParameters(problem.reading, value, *worth_and_price_weight(problem), True))
+
+
+def largest_budget(problem: Problem) -> int:
+    """The whole units of money of the largest budget that episodes start with."""
+    return int(problem.budget.arrays(problem.resources)[1][0])
+
+
+class DmdParameters(NamedTuple):
+    """Scales of the observation, and how the price of money moves."""
+
+    reading: Reading
+    unit: float
+    price_weight: float
+    start: float
+    """First price of money, in worth per unit of money."""
+    step: float
+    entropy: bool
+
+
+@jit
+def act_dmd(p, observation, memory, action):
+    """Bid the worth at the present price of money, after learning from the auction before. memory[0] is that price."""
+    rho = read_initial(p.reading, observation) / p.reading.auctions
+    if read_auctions_left(p.reading, observation) < p.reading.auctions and rho > 0.0:
+        overspend = read_last_price(observation) / rho - 1.0  # -g / rho of the auction before
+        if p.entropy:
+            memory[0] *= np.exp(p.step * overspend)
+        else:
+            memory[0] = max(memory[0] + p.step * p.start * overspend, 0.0)
+    money = p.price_weight + memory[0]
+    worth = p.unit * read_theta(p.reading, observation)
+    action[0] = np.floor(worth / money) if worth < money * HIGHEST_PRICE else np.float64(HIGHEST_PRICE)
+
+
+class DualMirrorDescent(KernelPolicy):
+    """Dual mirror descent (Balseiro, Lu, Mirrokni, arXiv:2011.10124) for second-price auctions.
+
+    Keeps a price of money mu and bids worth / mu (worth / (1 + mu) for profit). After every auction mu moves against
+    g = rho - paid, where rho = B / T is the even spend: mu * exp(-step g / rho) with the entropy mirror map, the positive
+    part of mu - step mu_0 g / rho with the Euclidean one. mu runs on from episode to episode; it starts at
+    theta_avg / mean_price, two numbers of history.
+
+    A bid that had to be lowered at the end of the budget looks like a loss, where the paper updates with the tentative
+    bid's payment: nothing else can be observed.
+
+    Args:
+        problem: the bidding problem.
+        mirror: "entropy" or "euclidean".
+        step: by default 1 / sqrt(T).
+    """
+
+    information: ClassVar[Information] = "model"
+    carries_over: ClassVar[bool] = True
+
+    def __init__(
+        self, problem: Problem, mirror: Literal["entropy", "euclidean"] = "entropy", step: float | None = None
+    ) -> None:
+        problem = bidding_problem(problem, "dmd", needs_budget=True)
+        if mirror not in ("entropy", "euclidean"):
+            raise ValueError(f"mirror is {mirror!r}; expected 'entropy' or 'euclidean'")
+        step = problem.horizon**-0.5 if step is None else _positive("step", step)
+        unit, price_weight = worth_and_price_weight(problem)
+        start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
+        parameters = DmdParameters(problem.reading, unit, price_weight, start, step, mirror == "entropy")
+        super().__init__(problem, act_dmd, parameters, np.array([start]))
+
+
+def _money(name: str, value: Any) -> float:
+    if not 0 <= value <= HIGHEST_PRICE:
+        raise ValueError(f"{name} is {value!r}; expected money in 0..{HIGHEST_PRICE}")
+    return float(value)
+
+
+def _positive(name: str, value: Any) -> float:
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{name} is {value!r}; expected a number > 0")
+    return float(value)

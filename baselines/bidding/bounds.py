@@ -1,0 +1,56 @@
+"""Upper bounds on what any bidder could have reached in an episode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...envs.bidding.kernels import record_auctions
+from ...envs.bidding.problem import RealTimeBidding
+from ...envs.core.batch import Batch
+from .values import worth_and_price_weight
+
+
+def fractional_knapsack(worth: NDArray[np.float64], price: NDArray[np.float64], budget: float) -> float:
+    """The most that a budget buys if items can be bought in part: by falling worth per price. Items of no worth are left.
+
+    An upper bound of the 0-1 knapsack, above it by less than one item. worth, price: (T,), price >= 0.
+    """
+    useful = worth > 0
+    worth, price = worth[useful], price[useful]
+    paid = price > 0
+    with np.errstate(divide="ignore"):
+        order = np.argsort(np.where(paid, -worth / price, -np.inf), kind="stable")
+    spent = np.cumsum(price[order])
+    whole = int(np.searchsorted(spent, budget, side="right"))
+    total = float(worth[order[:whole]].sum())
+    if whole < len(order):
+        before = spent[whole - 1] if whole else 0.0
+        total += float(worth[order[whole]] * (budget - before) / price[order[whole]])
+    return total
+
+
+def hindsight_bounds(problem: RealTimeBidding, batch: Batch) -> NDArray[np.float64]:
+    """For every lane of a batch that has just been reset: the knapsack over all auctions of its episode, (n,).
+
+    No bidder can score more: a second price does not depend on the own bid, and what is won must be paid. The batch's
+    episodes are left unplayed.
+    """
+    n, T = batch.n, problem.horizon
+    theta, price = np.zeros((n, T)), np.zeros((n, T))
+    length = np.zeros(n, np.int64)
+    future: Any = batch.snapshot()
+    record_auctions(batch.params, future, theta, price, np.zeros((n, T), np.bool_), length)
+    unit, price_weight = worth_and_price_weight(problem)
+    return np.array(
+        [
+            fractional_knapsack(
+                unit * theta[i, : length[i]] - price_weight * price[i, : length[i]],
+                price[i, : length[i]],
+                float(batch.state.initial[i, 0]),
+            )
+            for i in range(n)
+        ]
+    )
