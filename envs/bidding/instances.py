@@ -267,9 +267,10 @@ def _conditional_price_pmf(marginal: FloatArray, mass: FloatArray, shifts: Seque
     cdf = np.array([[NormalDist(shift).cdf(z) for z in grid] for shift in shifts])
     cdf[:, 0], cdf[:, -1] = 0.0, 1.0
     pooled = mass @ cdf
-    level = np.minimum(np.cumsum(marginal), 1.0)
-    level[-1] = 1.0
+    level = np.cumsum(marginal)
+    level /= level[-1]
     pmf = np.array([np.diff(np.interp(level, pooled, row), prepend=0.0) for row in cdf])
+    pmf = np.maximum(pmf, 0.0)  # rounding may leave -1e-17
     return pmf / pmf.sum(axis=1, keepdims=True)
 
 
