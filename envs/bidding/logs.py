@@ -158,7 +158,7 @@ def _read_cached(path: Path, mtime_ns: int, size: int) -> BidLog:
 def _read(path: Path) -> BidLog:
     try:
         return _read_fast(path)
-    except ValueError:  # pyarrow's own parse errors are ValueErrors too
+    except (ValueError, KeyError):  # pyarrow's own errors among them; a KeyError when there are too few columns
         # Either the layout is unusual, several blanks between columns say, or a row is malformed and must be named.
         return _read_slow(path)
 
