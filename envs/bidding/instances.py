@@ -42,7 +42,7 @@ def make_market(name: str) -> Market:
 
 
 def market_2997() -> Market:
-    """Twin of iPinYou campaign 2997: light-tailed theta, a third of the auctions at floor prices.
+    """Twin of iPinYou campaign 2997: light-tailed theta, a sixth of the auctions at floor-like prices.
 
     Each figure is twin / log. "Log" is the training log for the price (published counts of 312,437 auctions) and the
     test stream for theta and for its dependence on the price (measured on 156,063 auctions).
@@ -68,7 +68,7 @@ def market_2997() -> Market:
 
 
 def market_1458() -> Market:
-    """Twin of iPinYou campaign 1458: one auction in a thousand carries two thirds of the clicks.
+    """Twin of iPinYou campaign 1458: one auction in a thousand carries two thirds of all theta.
 
     Each figure is twin / log. "Log" is the training log for the price (published counts of 3,083,056 auctions) and the
     test sample for theta and for its dependence on the price (measured on 100,000 auctions with 65 clicks).
