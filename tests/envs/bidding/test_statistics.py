@@ -1,0 +1,114 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from budgetgym.envs.bidding.instances import make_market
+from budgetgym.envs.bidding.logs import load_log
+from budgetgym.envs.bidding.market import PRICE_LEVELS
+from budgetgym.envs.bidding.statistics import TrainingStatistics
+
+CAMPAIGNS = ("1458", "2259", "2261", "2821", "2997", "3358", "3386", "3427", "3476")
+
+
+def info(**changes) -> dict:
+    counts = [0] * PRICE_LEVELS
+    counts[10], counts[300] = 3, 1
+    valid = {"clk_train": 1, "imp_train": 4, "cost_train": 330, "price_counter_train": counts, "dim": 7}
+    return {key: value for key, value in (valid | changes).items() if value is not None}
+
+
+def write(folder, content):
+    path = folder / "info.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_load_smooths_by_laplace(tmp_path):
+    path = write(tmp_path, info())
+    statistics = TrainingStatistics.load(path)
+    assert (statistics.theta_avg, statistics.mean_price) == (0.25, 82.5)
+    assert statistics.cost_per_click == 330
+    assert statistics.source == str(path)
+    assert statistics.price_pmf[[0, 10, 300]] == pytest.approx([1 / 305, 4 / 305, 2 / 305])
+    assert statistics.price_pmf.sum() == pytest.approx(1)
+    assert not statistics.price_pmf.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (info(clk_train=None, imp_train=None), r"lacks the keys \['clk_train', 'imp_train'\]"),
+        (info(clk_train=-1), "clk_train is -1; expected an integer of at least 0"),
+        (info(cost_train=1.5), "cost_train is 1.5; expected an integer"),
+        (info(imp_train=True), "imp_train is True; expected an integer"),
+        (info(clk_train=5), "clk_train is 5; expected at most imp_train, 4"),
+        (info(imp_train=5), "price_counter_train sums to 4; expected imp_train, 5"),
+        (info(imp_train=0, clk_train=0, price_counter_train=[0] * 301), "imp_train is 0; expected at least one"),
+        (info(price_counter_train=[0] * 300), "price_counter_train is a list of 300; expected a list of 301 counts"),
+        (info(price_counter_train="x"), "price_counter_train is 'x'; expected a list of 301 counts"),
+        (info(price_counter_train=[5, -1] + [0] * 299), r"price_counter_train\[1\] is -1; expected an integer"),
+        ([1], "holds a JSON list; expected an object"),
+    ],
+)
+def test_wrong_files_are_explained(tmp_path, content, message):
+    path = write(tmp_path, content)
+    with pytest.raises(ValueError, match=message) as error:
+        TrainingStatistics.load(path)
+    assert str(path) in str(error.value)
+
+
+def test_missing_and_unreadable_files_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.json does not exist"):
+        TrainingStatistics.load(tmp_path / "nowhere.json")
+    path = tmp_path / "info.json"
+    path.write_bytes(b"\xff{")
+    with pytest.raises(ValueError, match=r"info\.json: is not JSON"):
+        TrainingStatistics.load(path)
+
+
+def test_from_log_measures_the_stream_itself():
+    log = load_log(np.array([[0, 10, 0.1], [1, 300, 0.3]]))
+    statistics = TrainingStatistics.from_log(log)
+    assert statistics.theta_avg == pytest.approx(0.2)  # and not the half of the auctions that were clicked
+    assert statistics.mean_price == 155
+    assert statistics.price_pmf[[0, 10, 300]] == pytest.approx([1 / 303, 2 / 303, 2 / 303])
+    assert statistics.source == "the log itself"
+
+
+def test_from_market_is_exact():
+    market = make_market("shift")
+    statistics = TrainingStatistics.from_market(market, "instance shift")
+    np.testing.assert_array_equal(statistics.price_pmf, market.marginal_price_pmf)
+    assert (statistics.theta_avg, statistics.mean_price) == (market.mean_theta, market.mean_price)
+    assert statistics.source == "instance shift"
+
+
+def test_a_click_that_never_comes_is_infinitely_dear():
+    pmf = np.full(PRICE_LEVELS, 1 / PRICE_LEVELS)
+    assert TrainingStatistics(pmf, 0.0, 150.0, "mine").cost_per_click == math.inf
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"price_pmf": np.ones(3) / 3}, r"price_pmf has shape \(3,\); expected \(301,\)"),
+        ({"price_pmf": np.zeros(301)}, "price_pmf sums to 0.0"),
+        ({"theta_avg": 1.5}, r"theta_avg is 1.5; expected a number in \[0, 1\]"),
+        ({"mean_price": math.nan}, "mean_price is nan"),
+    ],
+)
+def test_wrong_arguments_are_named(changes, message):
+    valid = {"price_pmf": np.full(301, 1 / 301), "theta_avg": 0.1, "mean_price": 150.0, "source": "mine"}
+    with pytest.raises(ValueError, match=message):
+        TrainingStatistics(**(valid | changes))
+
+
+@pytest.mark.parametrize("campaign", CAMPAIGNS)
+def test_the_nine_campaigns_load(campaign, shared_data):
+    path = shared_data / "ipinyou" / "info" / f"{campaign}.info.json"
+    raw = json.loads(path.read_text())
+    statistics = TrainingStatistics.load(path)
+    assert statistics.cost_per_click == pytest.approx(raw["cost_train"] / raw["clk_train"])
+    smoothed_mean = (raw["cost_train"] + 150 * 301) / (raw["imp_train"] + 301)
+    assert statistics.price_pmf @ np.arange(PRICE_LEVELS) == pytest.approx(smoothed_mean)
