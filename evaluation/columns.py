@@ -21,8 +21,18 @@ INFORMATION = {
 # What a narrow table keeps, the most important first. The share of the optimum outranks the share of the bound, which
 # is the weaker statement, and the exact difference to a reference outranks what can be looked up in the report.
 IMPORTANCE = (
-    "agent share_of_optimum score difference share_of_bound spent_share return metric blocked latency_us information"
-).split()
+    "agent",
+    "share_of_optimum",
+    "score",
+    "difference",
+    "share_of_bound",
+    "spent_share",
+    "return",
+    "metric",
+    "blocked",
+    "latency_us",
+    "information",
+)
 
 
 class Column(NamedTuple):
@@ -38,16 +48,17 @@ class Column(NamedTuple):
 
 def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str) -> list[Column]:
     """The columns worth showing, in reading order; shares that are unknown throughout are left out."""
+    table: Any = summary  # pandas' annotations take columns for frames
     columns = [_agent(), _score(score, known_as_score=True)]
     if score != "return":
         columns.append(_score("return", known_as_score=False))
-    columns += [c for c in (_bound(score), _optimum(score)) if summary[c.name].notna().any()]
+    columns += [c for c in (_bound(score), _optimum(score)) if table[c.name].notna().any()]
     columns += [_metric(m) for m in shown_metrics(metrics, score)]
     columns.append(_spent())
-    if (summary["blocked"] > 0).any():
+    if (table["blocked"] > 0).any():
         columns.append(_blocked())
-    if summary["agent"].nunique() > 1:
-        columns.append(_difference(score, str(summary.attrs.get("reference", summary["agent"].iloc[0]))))
+    if table["agent"].nunique() > 1:
+        columns.append(_difference(score, str(summary.attrs.get("reference", table["agent"].iloc[0]))))
     return [*columns, _latency(), _information()]
 
 

@@ -26,8 +26,7 @@ def count(value: float) -> str:
 def estimate(value: float, low: float, high: float, *, signed: bool = False) -> str:
     """`3.41 [3.37, 3.46]`: as many decimals as the width of the interval supports."""
     if math.isnan(low) or math.isnan(high):
-        text = number(value)
-        return f"+{text}" if signed and value > 0 else text
+        return ("+" if signed and value > 0 else "") + number(value)
     decimals = _decimals(value, low, high)
     sign = "+" if signed else ""
 

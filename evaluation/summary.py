@@ -13,9 +13,21 @@ from numpy.typing import NDArray
 from ..envs.core.metrics import Metric
 
 Floats = NDArray[np.float64]
+Frame = Any  # a DataFrame; pandas' own annotations take every selection for a Series as well
 
-EPISODE_COLUMNS = "agent budget budget_value initial episode return bound spent length blocked".split()
-CELL_COLUMNS = "agent budget optimum latency_us information".split()
+EPISODE_COLUMNS = (
+    "agent",
+    "budget",
+    "budget_value",
+    "initial",
+    "episode",
+    "return",
+    "bound",
+    "spent",
+    "length",
+    "blocked",
+)
+CELL_COLUMNS = ("agent", "budget", "optimum", "latency_us", "information")
 
 # Numbers gathered at once by a batch of resamples: 2e6 int64 indices and as many counts are about 50 MB.
 BATCH_NUMBERS = 2_000_000
@@ -120,11 +132,11 @@ def _check(
         raise ValueError(f"cells has no row for (budget, agent) {sorted(absent)}")
 
 
-def _pairs(frame: pd.DataFrame) -> set[tuple[Any, Any]]:
+def _pairs(frame: Frame) -> set[tuple[Any, Any]]:
     return set(zip(frame["budget"], frame["agent"], strict=True))
 
 
-def _paired_frames(at_budget: pd.DataFrame, agents: Sequence[str], budget: str) -> dict[str, pd.DataFrame]:
+def _paired_frames(at_budget: Frame, agents: Sequence[str], budget: str) -> dict[str, Frame]:
     """Each agent's episodes in the same order; ValueError if they are not the same episodes."""
     frames = {str(a): at_budget[at_budget["agent"] == a].sort_values("episode") for a in agents}
     frames = {agent: frame for agent, frame in frames.items() if len(frame)}
@@ -142,7 +154,7 @@ def _paired_frames(at_budget: pd.DataFrame, agents: Sequence[str], budget: str) 
 
 
 def _bootstrap(
-    frames: dict[str, pd.DataFrame], reference: str, score: str, confidence: float, resamples: int, seed: int
+    frames: dict[str, Frame], reference: str, score: str, confidence: float, resamples: int, seed: int
 ) -> _Intervals:
     """Estimates of all agents at one budget, with intervals from resampling whole episodes."""
     columns = [[frame[name].to_numpy(np.float64) for frame in frames.values()] for name in ("return", score, "bound")]
@@ -172,9 +184,10 @@ def _bootstrap(
         values = np.nan_to_num(values)
         return values.reshape(*values.shape[:-1], *drawn.shape[:-1])
 
-    from scipy.stats import bootstrap  # a slow import that the rest of the package does not need
+    import scipy.stats  # a slow import that the rest of the package does not need
 
-    interval: Any = bootstrap(
+    resample: Any = scipy.stats.bootstrap  # `random_state` is called `rng` since 1.15, which keeps the old name
+    interval = resample(
         (np.arange(n),),
         of_resamples,
         n_resamples=resamples,
@@ -203,7 +216,7 @@ def _share(part: Any, whole: Any) -> Any:
 
 
 def _row(
-    frame: pd.DataFrame, fact: Any, k: int, intervals: _Intervals, score: str, metrics: Sequence[Metric]
+    frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, metrics: Sequence[Metric]
 ) -> dict[str, Any]:
     """The summary of agent number k, whose episodes are `frame`."""
     row: dict[str, Any] = {
@@ -218,19 +231,22 @@ def _row(
             raise ValueError(f"the summary would have two columns {taken}: give the metric another label")
         row.update(values)
 
-    point, low, high = (_Estimates(*(float(values[k]) for values in e)) for e in intervals)
+    def of_agent(name: str) -> tuple[float, float, float]:
+        value, low, high = (float(getattr(estimates, name)[k]) for estimates in intervals)
+        return value, low, high
+
+    scores = of_agent("mean_score")
     optimum = float(fact["optimum"])
-    add(_with_interval("return", point.mean_return, low.mean_return, high.mean_return))
+    add(_with_interval("return", *of_agent("mean_return")))
     if score != "return":
-        add(_with_interval(score, point.mean_score, low.mean_score, high.mean_score))
-    add(_with_interval("share_of_bound", point.share_of_bound, low.share_of_bound, high.share_of_bound))
-    shares = (float(_share(value, optimum)) for value in (point.mean_score, low.mean_score, high.mean_score))
-    add(_with_interval("share_of_optimum", *shares))
+        add(_with_interval(score, *scores))
+    add(_with_interval("share_of_bound", *of_agent("share_of_bound")))
+    add(_with_interval("share_of_optimum", *(float(_share(value, optimum)) for value in scores)))
     add({"spent_share": float(_share(frame["spent"].sum(), frame["initial"].sum()))})
     add({"blocked": int(frame["blocked"].sum())})
     for metric in shown_metrics(metrics, score):
         add({metric_column(metric): _condense(frame, metric)})
-    add(_with_interval("difference", point.difference, low.difference, high.difference))
+    add(_with_interval("difference", *of_agent("difference")))
     add({"latency_us": float(fact["latency_us"]), "information": str(fact["information"])})
     return row
 
@@ -239,7 +255,7 @@ def _with_interval(name: str, value: float, low: float, high: float) -> dict[str
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _condense(frame: pd.DataFrame, metric: Metric) -> float:
+def _condense(frame: Frame, metric: Metric) -> float:
     total = float(frame[metric.name].sum())
     if metric.how == "total":
         return total

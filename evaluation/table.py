@@ -32,8 +32,9 @@ def print_table(summary: pd.DataFrame, metrics: Sequence[Metric], score: str, co
     """
     console = console or Console()
     columns = visible_columns(summary, metrics, score)
+    at_budgets: Any = summary.groupby("budget", sort=False)
     for budget in summary["budget"].unique():
-        rows = summary[summary["budget"] == budget].to_dict("records")
+        rows = at_budgets.get_group(budget).to_dict("records")
         cells = {c.name: [c.text(row) for row in rows] for c in columns}
         kept = _fitting(columns, cells, console.width)
         console.print(_table(str(budget), kept, cells))

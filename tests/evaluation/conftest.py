@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-
 from budgetgym.envs.core.metrics import Metric
 
 SKILL = {
