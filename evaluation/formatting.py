@@ -60,5 +60,5 @@ def duration(microseconds: float) -> str:
 
 def _decimals(value: float, low: float, high: float) -> int:
     width = high - low
-    scale = width / 2 if width > 0 else abs(value) / 100
+    scale = width if width > 0 else abs(value) / 100
     return 0 if scale <= 0 else min(8, max(0, 1 - math.floor(math.log10(scale))))

@@ -179,7 +179,7 @@ def _performance(summary: Frame, references: Frame, score: str, appearance: dict
     if len(references) > 1:
         reading = (
             f"Higher is better: the mean {readable(score)} of an episode at each budget, "
-            "with a band for the interval; the budget doubles at equal distances."
+            "with a band for the interval; equal distances along the axis are equal factors of the budget."
         )
         return _Plot("performance", "Performance against budget", reading, figure, True, tuple(lines))
     reading = f"Further right is better: the mean {readable(score)} of an episode, the bar is the interval."
