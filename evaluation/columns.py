@@ -14,7 +14,7 @@ from .summary import metric_column, shown_metrics
 INFORMATION = {
     "observation": "only what the environment shows it",
     "model": "also the environment's probabilities, from which it computes or plans",
-    "clairvoyant": "also the future of the very episode, so no real agent can do as well",
+    "clairvoyant": "also the future of the very episode, an advantage that no agent in use can have",
 }
 
 
@@ -105,9 +105,9 @@ def _optimum(score: str) -> Column:
 
 def _metric(metric: Metric) -> Column:
     name = metric_column(metric)
-    how = {"total": "Total over all episodes", "mean": "Mean per episode", "per step": "Total divided by all steps"}
+    how = {"total": "over all episodes", "mean": "per episode, on average", "per step": "per step, over all episodes"}
     text = count if metric.how == "total" else number
-    meaning = f"{how[metric.how]} of {readable(metric.name)}."
+    meaning = f"{readable(metric.name).capitalize()} {how[metric.how]}."
     return Column(name, metric.label, lambda row: text(row[name]), meaning, "metric")
 
 

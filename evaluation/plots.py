@@ -59,7 +59,7 @@ def shares(summary: Frame, looks: dict[str, Look]) -> Any:
             if agent in rows.index:
                 _dot(axes, rows.loc[agent], "share_of_bound", k - 0.14 * both, look, scale=100)
                 _dot(axes, rows.loc[agent], "share_of_optimum", k + 0.14 * both, look, scale=100, hollow=True)
-        axes.axvline(100, color=INK, linewidth=1.0)
+        _upright(axes, 100.0, linewidth=1.0)
 
     figure, panels = _panels(list(summary["budget"].unique()), 0.9 + 0.3 * len(looks), draw)
     _name_rows(panels, looks)
@@ -95,7 +95,7 @@ def spending(curves: Frame, budgets: Sequence[str], looks: dict[str, Look]) -> A
                 )
         axes.set_xlim(0, 100)
         axes.set_ylim(0, 103)
-        axes.set_xticks([0, 25, 50, 75, 100])
+        axes.set_xticks([0, 50, 100])
 
     figure, _ = _panels(list(budgets), 2.6 if len(budgets) > 1 else 3.6, draw)
     figure.supxlabel("share of the episode that has passed, %", fontsize=9)
@@ -129,7 +129,7 @@ def _performance_dots(summary: Frame, references: Frame, score: str, looks: dict
     for k, (agent, look) in enumerate(looks.items()):
         _dot(axes, rows.loc[agent], score, k, look)
     for name, style in (("optimum", "--"), ("bound", ":")):
-        axes.axvline(references[name].iloc[0], color=INK, linestyle=style, linewidth=1.3)
+        _upright(axes, references[name].iloc[0], linestyle=style, linewidth=1.3)
     _name_rows([axes], looks)
     axes.set_xlabel(f"{readable(score)} per episode, budget {references['budget'].iloc[0]}")
     return figure
@@ -141,6 +141,14 @@ def _dot(axes: Any, row: Any, name: str, y: float, look: Look, *, scale: float =
     axes.plot([low, high], [y, y], color=look.colour, linewidth=2.0, solid_capstyle="butt")
     face = PAPER if hollow else look.colour
     axes.plot([value], [y], marker=look.marker, markersize=6, color=look.colour, markerfacecolor=face, linestyle="none")
+
+
+def _upright(axes: Any, x: float, **style: Any) -> None:
+    """A vertical reference line that keeps the usual margin to the edge of the plot; nothing for NaN."""
+    if math.isfinite(x):
+        axes.axvline(x, color=INK, **style)
+        axes.update_datalim([(x, 0.0)])
+        axes.autoscale_view(scaley=False)
 
 
 def _name_rows(panels: Sequence[Any], looks: dict[str, Look]) -> None:
@@ -157,12 +165,15 @@ def _panels(budgets: Sequence[str], height: float, draw: Callable[[Any, str], No
     across = min(PER_ROW, len(budgets))
     down = math.ceil(len(budgets) / across)
     figure = _figure(0.5 + height * down)
+    figure.get_layout_engine().set(wspace=0.06)  # keeps the last tick of a panel apart from the first of the next
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, budget in zip(grid, budgets, strict=False):
         draw(axes, budget)
         axes.set_title(f"budget {budget}", loc="left")
     for axes in grid[len(budgets) :]:
         axes.set_visible(False)
+    for axes in grid[: len(budgets)][-across:]:  # with an incomplete last row, the lowest of each column
+        axes.tick_params(labelbottom=True)
     return figure, list(grid[: len(budgets)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ def make_comparison(budgets: int = 4, agents: int = 8, episodes: int = 200, know
     rng = np.random.default_rng(7)
     rows, cells, curves = [], [], []
     for c0 in 2.0 ** np.arange(-5, -5 + budgets):
-        budget = f"c0=1/{round(1 / c0)}"
+        budget = f"c0={Fraction(c0)}"
         initial = 1969.0 * 32 * c0
         bound = 6.5 * c0**0.35 * rng.gamma(60, 1 / 60, episodes)
         for name, (skill, spend, latency, information) in list(SKILL.items())[:agents]:
