@@ -1,0 +1,183 @@
+"""Summaries against numbers worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from budgetgym.envs.core.metrics import Metric
+from budgetgym.evaluation.summary import metric_column, summarise
+
+
+def tiny(**changes: object) -> tuple[Any, Any]:
+    """Two agents, one budget, the same two episodes, the second agent's in reverse order."""
+    columns = {
+        "agent": ["b", "b", "a", "a"],
+        "budget": "half",
+        "budget_value": 0.5,
+        "initial": 10.0,
+        "episode": [0, 1, 1, 0],
+        "return": [1.0, 3.0, 6.0, 2.0],
+        "bound": [4.0, 6.0, 6.0, 4.0],
+        "spent": [5.0, 10.0, 8.0, 10.0],
+        "length": [10, 30, 30, 10],
+        "blocked": [0, 2, 0, 0],
+        "wins": [4, 8, 20, 8],
+        "value": [2.0, 3.0, 5.0, 3.0],
+    }
+    cells = {"agent": ["a", "b"], "budget": "half", "budget_value": 0.5, "optimum": 5.0, "latency_us": [2.0, 7.5]}
+    cells |= {"information": ["model", "observation"], "seconds": 1.0}
+    return pd.DataFrame(columns | changes), pd.DataFrame(cells)
+
+
+def normal(budgets: int, n: int, seed: int = 0) -> tuple[Any, Any]:
+    """One agent whose returns are normal with mean 3, at many budgets."""
+    rng = np.random.default_rng(seed)
+    index = pd.MultiIndex.from_product([range(budgets), range(n)], names=["budget_value", "episode"])
+    frame = index.to_frame(index=False).astype({"budget_value": float})
+    frame["budget"] = frame["budget_value"].astype(str)
+    frame["return"] = rng.normal(3.0, 2.0, len(frame))
+    frame = frame.assign(agent="a", initial=1.0, bound=np.nan, spent=1.0, length=1, blocked=0)
+    cells = frame.drop_duplicates("budget")[["agent", "budget", "budget_value"]]
+    return frame, cells.assign(optimum=np.nan, latency_us=1.0, information="observation", seconds=0.0)
+
+
+def test_values_by_hand():
+    metrics = [
+        Metric("wins", "Win rate", "per step"),
+        Metric("wins", "wins", "total"),
+        Metric("wins", "wins/episode", "mean"),
+    ]
+    summary = summarise(*tiny(), score="value", metrics=metrics, resamples=200)
+    assert summary["agent"].tolist() == ["b", "a"]
+    b, a = (summary.iloc[k] for k in range(2))
+    assert (b["episodes"], b["return"], b["value"]) == (2, 2.0, 2.5)
+    assert a["share_of_bound"] == pytest.approx(8 / 10)
+    assert b["share_of_bound"] == pytest.approx(5 / 10)
+    assert (a["share_of_optimum"], b["share_of_optimum"]) == (pytest.approx(0.8), pytest.approx(0.5))
+    assert (a["spent_share"], b["spent_share"]) == (0.9, 0.75)
+    assert (a["blocked"], b["blocked"]) == (0, 2)
+    assert (a["win_rate"], a["wins"], a["wins_episode"]) == (28 / 40, 28, 14)
+    assert (b["difference"], b["difference_low"], b["difference_high"]) == (0, 0, 0)
+    assert (a["latency_us"], b["latency_us"]) == (2.0, 7.5)
+    assert (a["information"], b["information"]) == ("model", "observation")
+
+
+def test_differences_are_paired_by_episode():
+    """The differences are 1 and 2 however the rows are ordered, so the percentile interval is [1, 2]."""
+    a = summarise(*tiny(), score="value", metrics=[], resamples=500).iloc[1]
+    assert (a["difference"], a["difference_low"], a["difference_high"]) == (1.5, 1.0, 2.0)
+
+
+def test_ratio_of_sums_resamples_both_sums():
+    """Resamples of b's episodes are {0,0}, {0,1}, {1,1}: the shares are 2/4, 5/10 and 3/6, all one half."""
+    b = summarise(*tiny(), score="value", metrics=[], resamples=500).iloc[0]
+    assert b["share_of_bound_low"] == pytest.approx(0.5)
+    assert b["share_of_bound_high"] == pytest.approx(0.5)
+
+
+def test_score_that_is_the_return_is_not_repeated():
+    summary = summarise(*tiny(), score="return", metrics=[], resamples=50)
+    assert summary.columns.is_unique
+    assert summary.iloc[1]["share_of_bound"] == pytest.approx(8 / 10)
+
+
+def test_budgets_are_ordered_by_value_and_agents_by_appearance():
+    low, cells = tiny(budget="quarter", budget_value=0.25)
+    high, _ = tiny()
+    summary = summarise(
+        pd.concat([high, low]), pd.concat([cells, cells.assign(budget="quarter")]), score="value", metrics=[]
+    )
+    assert list(zip(summary["budget"], summary["agent"], strict=True)) == [
+        ("quarter", "b"),
+        ("quarter", "a"),
+        ("half", "b"),
+        ("half", "a"),
+    ]
+
+
+def test_reference_missing_at_a_budget_leaves_no_difference():
+    low, cells = tiny(budget="quarter", budget_value=0.25)
+    episodes = pd.concat([tiny()[0], low[low["agent"] == "a"]])
+    summary = summarise(
+        episodes, pd.concat([cells, cells.assign(budget="quarter")]), score="value", metrics=[], resamples=50
+    )
+    assert summary.iloc[0][["difference", "difference_low", "difference_high"]].isna().all()
+    assert summary.iloc[0]["value_low"] == 3.0
+
+
+def test_one_episode_has_no_interval():
+    episodes, cells = tiny()
+    row = summarise(episodes[episodes["episode"] == 1], cells, score="value", metrics=[]).iloc[1]
+    assert (row["value"], row["difference"]) == (5.0, 2.0)
+    ends = [name for name in row.index if str(name).endswith(("_low", "_high"))]
+    assert len(ends) == 10
+    assert row[ends].isna().all()
+
+
+def test_unknown_references_are_nan():
+    episodes, cells = tiny(bound=[np.nan, 6.0, 6.0, np.nan])
+    summary: Any = summarise(episodes, cells.assign(optimum=np.nan), score="value", metrics=[], resamples=50)
+    shares = [name for name in summary if "share_of" in name]
+    assert summary[shares].isna().to_numpy().all()
+    assert summary["value_low"].notna().all()
+
+
+def test_intervals_cover_the_mean_about_as_often_as_they_say():
+    """400 intervals of 95 %: the count of hits has a standard deviation of 1.1 percentage points."""
+    summary: Any = summarise(*normal(400, 60), score="return", metrics=[], resamples=300)
+    hits = ((summary["return_low"] < 3.0) & (summary["return_high"] > 3.0)).mean()
+    assert 0.90 < hits < 0.98
+
+
+def test_interval_width_matches_the_standard_error():
+    row = summarise(*normal(1, 2000), score="return", metrics=[]).iloc[0]
+    assert row["return_high"] - row["return_low"] == pytest.approx(2 * 1.96 * 2.0 / np.sqrt(2000), rel=0.1)
+
+
+def test_same_seed_same_intervals_whatever_the_other_budgets():
+    episodes, cells = normal(2, 30)
+    one: Any = summarise(episodes, cells, score="return", metrics=[], seed=3)
+    last = summarise(episodes[episodes["budget"] == "1.0"], cells, score="return", metrics=[], seed=3)
+    pd.testing.assert_frame_equal(one.iloc[1:].reset_index(drop=True), last)
+    other: Any = summarise(episodes, cells, score="return", metrics=[], seed=4)
+    assert (one["return_low"] != other["return_low"]).all()
+
+
+def test_different_episodes_are_an_error_that_names_the_agents():
+    with pytest.raises(ValueError, match=r"'half'.*\['a'\].*'b'"):
+        summarise(*tiny(episode=[0, 1, 1, 2]), score="value", metrics=[])
+
+
+def test_repeated_episodes_are_an_error():
+    with pytest.raises(ValueError, match="'a' has repeated episodes"):
+        summarise(*tiny(episode=[0, 1, 1, 1]), score="value", metrics=[])
+
+
+def test_missing_columns_and_cells_are_errors():
+    episodes, cells = tiny()
+    with pytest.raises(ValueError, match="clicks"):
+        summarise(episodes, cells, score="value", metrics=[Metric("clicks", "clicks", "total")])
+    with pytest.raises(ValueError, match="optimum"):
+        summarise(episodes, cells.drop(columns="optimum"), score="value", metrics=[])
+    with pytest.raises(ValueError, match=r"no row for.*'b'"):
+        summarise(episodes, cells.iloc[:1], score="value", metrics=[])
+    with pytest.raises(ValueError, match="more than one row"):
+        summarise(episodes, pd.concat([cells, cells]), score="value", metrics=[])
+    with pytest.raises(ValueError, match="no episodes"):
+        summarise(episodes.iloc[:0], cells, score="value", metrics=[])
+    with pytest.raises(ValueError, match="confidence"):
+        summarise(episodes, cells, score="value", metrics=[], confidence=95)
+
+
+def test_metric_labels_may_not_hide_other_columns():
+    repeated = summarise(*tiny(), score="value", metrics=[Metric("value", "value", "mean")], resamples=50)
+    assert repeated.columns.is_unique
+    with pytest.raises(ValueError, match="another label"):
+        summarise(*tiny(), score="value", metrics=[Metric("value", "value", "total")], resamples=50)
+
+
+def test_metric_column_is_snake_case():
+    assert metric_column(Metric("wins", "Win rate (%)", "per step")) == "win_rate"
