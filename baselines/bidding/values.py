@@ -32,12 +32,16 @@ def best_bid(value, t, b, worth, price_weight):
     return bid
 
 
-@jit(reassociate=True)
+@jit
 def fill_rlb(price_pmf, worth, price_weight, value):
-    """RLB's recursion (Cai et al. 2017, section 3), every impression being worth the average: V (T+1, B+1), V[0] = 0."""
+    """RLB's recursion (Cai et al. 2017, section 3), every impression being worth the average: V (T+1, B+1), V[0] = 0.
+
+    As published, nothing is won without money, V[t, 0] = 0, although a price can be 0. The sum keeps its order: bids are
+    decided by ties in V, and must not depend on the width of a machine's registers.
+    """
     for t in range(1, value.shape[0]):
         later = value[t - 1]
-        for b in range(value.shape[1]):
+        for b in range(1, value.shape[1]):
             expected = 0.0
             # Where winning does not pay the bid is lower: the sum over d up to the best bid is a sum of positive parts.
             for d in range(min(b, HIGHEST_PRICE) + 1):
@@ -46,46 +50,33 @@ def fill_rlb(price_pmf, worth, price_weight, value):
 
 
 @jit(reassociate=True)
-def fill_optimal(regime_of, worth, theta_pmf, group, price_pmf, price_weight, gain, value):
+def fill_optimal(regime_of, worth, theta_pmf, group, price_pmf, price_weight, won, gained, value):
     """Bellman's equation over the joint law of theta and price; `regime_of[t]` is the regime with t auctions left.
 
-    worth, theta_pmf, group: (R, G), worth ascending; price_pmf: (R, H, 301); gain: (301,) scratch.
+    worth, theta_pmf, group: (R, G), worth ascending; price_pmf: (R, 301, H); won, gained: (H,) scratch. The bid rises with
+    worth, so one pass over the prices serves all atoms of theta.
     """
-    atoms, groups = worth.shape[1], price_pmf.shape[1]
     for t in range(1, value.shape[0]):
         r = regime_of[t]
         later = value[t - 1]
         for b in range(value.shape[1]):
             highest = min(b, HIGHEST_PRICE)
-            for d in range(highest + 1):
-                gain[d] = later[b - d] - later[b] - price_weight * d  # falls with d; theta adds its worth
             expected = 0.0
-            g = atoms - 1
-            for h in range(groups - 1, -1, -1):
-                first = g
-                while first >= 0 and group[r, first] == h:
-                    first -= 1
-                expected += _value_of_group(
-                    worth[r, first + 1 : g + 1], theta_pmf[r, first + 1 : g + 1], price_pmf[r, h], gain[: highest + 1]
-                )
-                g = first
+            won[:] = 0.0  # per price group: probability of a price below d,
+            gained[:] = 0.0  # and the sum of probability * gain over those prices, without theta's worth
+            d = 0
+            gain = 0.0
+            for g in range(worth.shape[1]):
+                while d <= highest and worth[r, g] + gain >= 0.0:
+                    for h in range(won.shape[0]):
+                        won[h] += price_pmf[r, d, h]
+                        gained[h] += price_pmf[r, d, h] * gain
+                    d += 1
+                    if d <= highest:
+                        gain = later[b - d] - later[b] - price_weight * d
+                h = group[r, g]
+                expected += theta_pmf[r, g] * (won[h] * worth[r, g] + gained[h])
             value[t, b] = later[b] + expected
-
-
-@jit(reassociate=True)
-def _value_of_group(worth, theta_pmf, price_pmf, gain):
-    """Sum over the atoms and prices of one group of P(theta) P(price) max(0, worth + gain), both sorted."""
-    expected = 0.0
-    won = 0.0  # probability of a price up to d
-    gained = 0.0  # sum of price_pmf * gain up to d
-    d = 0
-    for g in range(worth.shape[0]):  # the bid rises with worth, so one pass over the prices serves all atoms
-        while d < gain.shape[0] and worth[g] + gain[d] >= 0.0:
-            won += price_pmf[d]
-            gained += price_pmf[d] * gain[d]
-            d += 1
-        expected += theta_pmf[g] * (won * worth[g] + gained)
-    return expected
 
 
 def worth_and_price_weight(problem: RealTimeBidding) -> tuple[float, float]:
@@ -101,7 +92,7 @@ def rlb_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
 
     def compute() -> NDArray[np.float64]:
         value = np.zeros((problem.horizon + 1, budget + 1))
-        fill_rlb(np.array(statistics.price_pmf), worth, price_weight, value)
+        fill_rlb(statistics.price_pmf, worth, price_weight, value)
         return value
 
     key = (statistics.price_pmf, worth, price_weight, problem.horizon, budget)
@@ -124,8 +115,10 @@ def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]
 
     def compute() -> NDArray[np.float64]:
         value = np.zeros((T + 1, budget + 1))
-        law = (unit * market.theta, np.array(market.theta_pmf), np.array(market.group), np.array(market.price_pmf))
-        fill_optimal(regime_of, *law, price_weight, np.zeros(HIGHEST_PRICE + 1), value)
+        prices = np.ascontiguousarray(market.price_pmf.transpose(0, 2, 1))
+        won, gained = np.zeros((2, prices.shape[2]))
+        law = (unit * market.theta, market.theta_pmf, market.group, prices)
+        fill_optimal(regime_of, *law, price_weight, won, gained, value)
         return value
 
     law_key = (market.theta, market.theta_pmf, market.group, market.price_pmf, first)

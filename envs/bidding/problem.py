@@ -161,8 +161,8 @@ class RealTimeBidding(Problem):
                 click_value=self.click_value,
                 replay=self.log is not None,
                 shuffled=bool(shuffled),
-                **_log_arrays(self.log),
-                **_market_arrays(self.market, T),
+                **_read_only(_log_arrays(self.log)),
+                **_read_only(_market_arrays(self.market, T)),
             ),
             features={
                 "theta": (0.0, 1.0 / self.statistics.theta_avg),
@@ -283,13 +283,21 @@ def _market_arrays(market: Market | None, T: int) -> dict[str, NDArray[Any]]:
     price_threshold, price_alias = _alias_tables(market.price_pmf)
     return {
         "regime_start": np.ceil(market.regime_start * T).astype(np.int64),
-        "theta": np.array(market.theta),
+        "theta": market.theta,
         "theta_threshold": theta_threshold,
         "theta_alias": theta_alias,
-        "group": np.array(market.group),
+        "group": market.group,
         "price_threshold": price_threshold,
         "price_alias": price_alias,
     }
+
+
+def _read_only(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Views that can't be written. For numba that is a type of its own: all problems then share one compilation."""
+    views = {name: array.view() for name, array in arrays.items()}
+    for view in views.values():
+        view.setflags(write=False)
+    return views
 
 
 def _alias_tables(pmf: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -5,7 +5,7 @@ over a family's kernels) is never found again, because the pickled kernels diffe
 start. And a cached function does not notice that a function it calls was edited in *another* file: a stale simulator that
 silently disagrees with its source.
 
-Both are mended by one change: the cache key is a fingerprint of the source files of every compiled function that can be
+Both are mended by one change: compiled code is filed under a fingerprint of the source files of every compiled function that can be
 reached from this one, instead of the pickled closure.
 """
 
@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, TypeVar, cast, overload
 
 from numba import njit, typeof
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,10 +63,27 @@ def bind(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
 
 
 class _SourceCache(FunctionCache):
-    """Numba's function cache, keyed by a fingerprint of the sources instead of the pickled closure."""
+    """Numba's function cache with a fingerprint of the sources in its file names, instead of the closure in its keys.
+
+    Files of their own also keep the families apart: an index names the classes of the arguments, and reading it would fail
+    where another family's module can't be imported.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        self._use_own_files()
+        return super().load_overload(sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._use_own_files()
+        super().save_overload(sig, data)
+
+    def _use_own_files(self) -> None:
+        # Not in __init__: a function may be decorated before those that it calls are defined.
+        base = f"{self._impl.filename_base}-{fingerprint(self._py_func)[:16]}"
+        self._cache_file = IndexDataCacheFile(self._cache_path, base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
-        return sig, codegen.magic_tuple(), fingerprint(self._py_func)
+        return sig, codegen.magic_tuple()
 
 
 def fingerprint(function: Callable[..., Any]) -> str:

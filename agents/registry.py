@@ -1,0 +1,111 @@
+"""All agents and baselines by name."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+
+from ..baselines.policy import Policy
+from ..envs.core.problem import Problem
+from ..envs.core.resolve import near
+
+
+class Entry(NamedTuple):
+    """Where an agent is defined, which problems it serves (None: all), and what it is."""
+
+    path: str
+    problems: tuple[str, ...] | None
+    description: str
+
+
+_BIDDING = ("RealTimeBidding",)
+
+AGENTS: dict[str, Entry] = {
+    "constant": Entry("..baselines.bidding.bidders:Constant", _BIDDING, "the same bid in every auction"),
+    "random": Entry("..baselines.bidding.bidders:Random", _BIDDING, "a uniform bid"),
+    "mcpc": Entry("..baselines.bidding.bidders:Mcpc", _BIDDING, "worth at the largest cost per click, no pacing"),
+    "lin": Entry("..baselines.bidding.bidders:Lin", _BIDDING, "in proportion to theta, tuned on training auctions"),
+    "ss_mdp": Entry("..baselines.bidding.bidders:SsMdp", _BIDDING, "dynamic programme that is blind to theta"),
+    "dmd": Entry("..baselines.bidding.bidders:DualMirrorDescent", _BIDDING, "dual mirror descent on the price of money"),
+    "rlb": Entry(".rlb:Rlb", _BIDDING, "dynamic programme over average impressions (Cai et al. 2017)"),
+    "optimal": Entry(".rlb:Optimal", _BIDDING, "the exact optimum of a synthetic instance"),
+    "ppo": Entry(".ppo:Ppo", _BIDDING, "Stable-Baselines3's PPO, configured per environment"),
+}
+
+
+def make_agent(name: str, env: Any, **settings: Any) -> Policy:
+    """An agent by name.
+
+    Args:
+        name: see `list_agents`; may carry settings, as in "lin:b0=10" or "dmd:mirror=euclidean:step=0.1".
+        env: the environment that it decides on, any face of it, or its problem.
+        settings: the agent's own arguments.
+
+    Raises:
+        ValueError: an unknown name (with near matches), or an agent of another family.
+    """
+    name, written = split_name(name)
+    if name not in AGENTS:
+        raise ValueError(f"no agent {name!r}{near(name, list(AGENTS))}")
+    problem = as_problem(env)
+    if not _serves(AGENTS[name], problem):
+        served = ", ".join(AGENTS[name].problems or ())
+        raise ValueError(f"agent {name!r} serves {served}, not {type(problem).__name__}{near(name, list_agents(env))}")
+    module, _, attribute = AGENTS[name].path.partition(":")
+    constructor = getattr(importlib.import_module(module, __package__), attribute)
+    try:
+        return constructor(problem, **written, **settings)
+    except TypeError as error:
+        if "unexpected keyword" in str(error) or "multiple values" in str(error):
+            raise ValueError(f"agent {name!r}: {error}") from None
+        raise
+
+
+def list_agents(env: Any = None) -> list[str]:
+    """The names of all agents, or of those that serve `env`."""
+    if env is None:
+        return list(AGENTS)
+    problem = as_problem(env)
+    return [name for name, entry in AGENTS.items() if _serves(entry, problem)]
+
+
+def as_problem(env: Any) -> Problem:
+    """The problem of an environment, a face, a registered id, or a problem itself."""
+    if isinstance(env, Problem):
+        return env
+    if isinstance(env, str):
+        env = gym.make(env)
+    problem = getattr(getattr(env, "unwrapped", env), "problem", None)
+    if not isinstance(problem, Problem):
+        raise TypeError(f"env is {env!r}; expected an environment of this suite, its id, or a Problem")
+    return problem
+
+
+def split_name(name: str) -> tuple[str, dict[str, Any]]:
+    """ "lin:b0=10" as ("lin", {"b0": 10})."""
+    head, *parts = name.split(":")
+    settings = {}
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not (key and equals):
+            raise ValueError(f"agent {name!r}: {part!r} is not a setting; expected name:key=value:key=value")
+        settings[key] = read_value(value)
+    return head, settings
+
+
+def read_value(text: str) -> Any:
+    """A setting from the command line: an integer, a number, true or false, or the text itself."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _serves(entry: Entry, problem: Problem) -> bool:
+    return entry.problems is None or any(family.__name__ in entry.problems for family in type(problem).__mro__)

@@ -1,0 +1,55 @@
+"""What is known about the best possible result, by family: exact optima, and upper bounds for single episodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..envs.bidding.problem import RealTimeBidding
+from ..envs.core.batch import Batch
+from ..envs.core.problem import Problem
+from .bidding.bounds import hindsight_bounds
+from .bidding.values import optimal_value
+
+
+class Oracle(NamedTuple):
+    """The answers that a family has. Both speak of `problem.score`."""
+
+    bounds: Callable[[Any, Batch], NDArray[np.float64]] | None
+    """bounds(problem, batch) -> (n,): for every lane of a batch that was just reset, a bound that no policy exceeds in
+    that very episode. Leaves the batch unplayed."""
+    optimum: Callable[[Any, float], float] | None
+    """optimum(problem, budget): expected score of the best policy that does not know the future; ValueError if unknown."""
+
+
+ORACLES: dict[type[Problem], Oracle] = {
+    RealTimeBidding: Oracle(hindsight_bounds, optimal_value),
+}
+"""Add a family of your own here."""
+
+
+def oracle_of(problem: Problem) -> Oracle:
+    """The oracle of the problem's family; an empty one where nothing is known."""
+    return next((ORACLES[family] for family in type(problem).__mro__ if family in ORACLES), Oracle(None, None))
+
+
+def episode_bounds(problem: Problem, batch: Batch) -> NDArray[np.float64]:
+    """An upper bound on the score of every episode of a batch that was just reset, (n,); NaN where none is known."""
+    oracle = oracle_of(problem)
+    return np.full(batch.n, math.nan) if oracle.bounds is None else oracle.bounds(problem, batch)
+
+
+def exact_optimum(problem: Problem) -> float:
+    """The best expected score of an episode at the problem's own budget; NaN if unknown or if budgets vary."""
+    oracle = oracle_of(problem)
+    low, high = problem.budget.arrays(problem.resources)
+    if oracle.optimum is None or (low != high).any():
+        return math.nan
+    try:
+        return oracle.optimum(problem, float(low[0]))
+    except ValueError:
+        return math.nan

@@ -1,0 +1,122 @@
+"""`evaluate`: one agent on one environment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ..agents.registry import as_problem
+from ..baselines.oracles import exact_optimum
+from ..envs.core.batch import Batch
+from ..envs.core.problem import Problem
+from .play import Predicts, play
+from .summary import summarise
+
+DEFAULT_EPISODES = 200
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an agent did.
+
+    Attributes:
+        summary: means with 95 % intervals (`_low`, `_high`), shares of bound and optimum, spend, latency; see `summarise`.
+        episodes: one row per episode: return, bound, spent, length, blocked, and the problem's metrics.
+        curves: the share of the budget spent, at points of time, per episode.
+        cell: facts of the whole evaluation: optimum, latency, information, seconds.
+    """
+
+    summary: dict[str, Any]
+    episodes: pd.DataFrame
+    curves: pd.DataFrame
+    cell: dict[str, Any]
+
+
+def evaluate(
+    agent: Predicts,
+    env: Any,
+    episodes: int | Literal["all"] | None = None,
+    seed: int = 0,
+    *,
+    budget: Any = None,
+    advanced: Callable[[int], None] = lambda episodes: None,
+) -> Result:
+    """Play an agent on episodes that depend on `seed` and their number alone.
+
+    Args:
+        agent: a policy of the suite, a Stable-Baselines3 model, or anything with its `predict`.
+        env: an environment of the suite (any face), its id, or a problem. It is not stepped: the evaluation plays the
+            same problem on a batch of its own.
+        episodes: how many; "all" for every episode of a log; by default all of a log, or 200.
+        seed: of the episodes.
+        budget: play with this budget instead of the environment's own.
+        advanced: called with the number of episodes that were just finished, to show progress.
+
+    Raises:
+        ValueError: episodes below 1, more than the log has, or "all" where there is no end.
+        TypeError: something that is not an agent or not an environment of the suite.
+    """
+    if not callable(getattr(agent, "predict", None)):
+        raise TypeError(f"agent is {agent!r}; expected something with predict(); make_agent makes one from a name")
+    problem = as_problem(env)
+    if budget is not None:
+        problem = problem.replace(**{**problem.settings, **_other_budget(problem, budget)})
+    numbers = range(count_episodes(problem, episodes))
+    started = time.perf_counter()
+    played = play(agent, problem, numbers, seed, advanced)
+    cell = {
+        "optimum": exact_optimum(problem),
+        "latency_us": decision_latency(agent, problem),
+        "information": getattr(agent, "information", "observation"),
+        "seconds": time.perf_counter() - started,
+    }
+    names = {"agent": type(agent).__name__, "budget": "own", "budget_value": 0.0}
+    table = summarise(
+        played.episodes.assign(**names), pd.DataFrame([{**names, **cell}]), score=problem.score, metrics=problem.metrics
+    )
+    summary = {str(name): value for name, value in table.iloc[0].items() if name not in (*names, "budget_value")}
+    return Result(summary, played.episodes, played.curves, cell)
+
+
+def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> int:
+    """How many episodes are asked for.
+
+    Raises:
+        ValueError: see `evaluate`.
+    """
+    available = problem.num_episodes
+    if episodes is None:
+        return available or DEFAULT_EPISODES
+    if episodes == "all":
+        if available is None:
+            raise ValueError(f"episodes='all': {problem.instance} draws episodes without end; expected a number")
+        return available
+    if isinstance(episodes, bool) or not isinstance(episodes, int | np.integer) or episodes < 1:
+        raise ValueError(f"episodes is {episodes!r}; expected an integer >= 1, or 'all'")
+    if available is not None and episodes > available:
+        raise ValueError(f"episodes is {episodes}; {problem.instance} has {available} of {problem.horizon} steps")
+    return int(episodes)
+
+
+def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200) -> float:
+    """The median time of `predict` on one observation, in microseconds."""
+    batch = Batch(problem, decisions)
+    batch.seed(np.random.SeedSequence(0).generate_state(decisions, np.uint64))
+    batch.reset()
+    observations = batch.observe()
+    state: Any = None
+    taken = []
+    for k, observation in enumerate(observations):
+        started = time.perf_counter()
+        _, state = agent.predict(observation, state=state, episode_start=np.array([k == 0]), deterministic=True)
+        taken.append(time.perf_counter() - started)
+    return 1e6 * float(np.median(taken))
+
+
+def _other_budget(problem: Problem, budget: Any) -> dict[str, Any]:
+    return {"budget": budget, **({"c0": None} if "c0" in problem.settings else {})}

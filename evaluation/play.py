@@ -1,0 +1,178 @@
+"""Playing whole episodes: the same ones for every agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..baselines.oracles import episode_bounds
+from ..baselines.policy import KernelPolicy
+from ..envs.core.batch import Batch
+from ..envs.core.loops import OK, compile_rollout
+from ..envs.core.problem import Problem
+
+CHECKPOINTS = 20
+"""The spend of an episode is noted so many times."""
+
+LANES = 1024
+"""Episodes side by side, at most."""
+
+AUCTIONS_IN_MEMORY = 4_000_000
+"""Steps of all lanes together, at most: bounds look at whole episodes at once."""
+
+
+class Predicts(Protocol):
+    """Anything with Stable-Baselines3's `predict`."""
+
+    def predict(self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True) -> Any:
+        """The action or batch of actions, and the state."""
+        ...
+
+
+class Played(NamedTuple):
+    """What was seen."""
+
+    episodes: pd.DataFrame
+    """A row per episode: episode, initial, return, bound, spent, length, blocked, and the problem's metrics."""
+    curves: pd.DataFrame
+    """episode, time (share of the horizon), spent_share: how the budget was spent."""
+
+
+def play(
+    agent: Predicts,
+    problem: Problem,
+    numbers: Sequence[int],
+    seed: int,
+    advanced: Callable[[int], None] = lambda episodes: None,
+) -> Played:
+    """Play the episodes with these numbers.
+
+    The randomness of an episode depends on `seed` and its number alone: every agent meets the same episodes, in whatever
+    order or company they are played. Agents whose memory carries over play them one after another.
+
+    Args:
+        agent: a policy of the suite, a Stable-Baselines3 model, or anything that predicts.
+        problem: what to play.
+        numbers: of the episodes, ascending.
+        seed: of all episodes.
+        advanced: called with the number of episodes that were just finished.
+    """
+    keys = np.random.SeedSequence(seed).generate_state(max(numbers) + 1, np.uint64)
+    carries_over = bool(getattr(agent, "carries_over", False))
+    lanes = 1 if carries_over else max(1, min(LANES, AUCTIONS_IN_MEMORY // problem.horizon))
+    player = (_Compiled if isinstance(agent, KernelPolicy) else _Predicting)(agent)
+    parts = []
+    for first in range(0, len(numbers), lanes):
+        chosen = np.asarray(numbers[first : first + lanes])
+        parts.append(_play_side_by_side(player, problem, chosen, keys[chosen]))
+        advanced(len(chosen))
+    return Played(*(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)))
+
+
+def _play_side_by_side(
+    player: _Compiled | _Predicting, problem: Problem, numbers: NDArray[np.int64], keys: NDArray[np.uint64]
+) -> Played:
+    batch = Batch(problem, len(numbers))
+    batch.seed(keys)
+    batch.choose({"episode": numbers})
+    batch.reset()
+    bounds = episode_bounds(problem, batch)
+    player.start(batch)
+    state = batch.state
+    spent = np.zeros((len(numbers), CHECKPOINTS + 1))
+    reached = np.linspace(0, problem.horizon, CHECKPOINTS + 1).round().astype(int)
+    for checkpoint in range(1, CHECKPOINTS + 1):
+        player.advance(int(reached[checkpoint] - reached[checkpoint - 1]))
+        spent[:, checkpoint] = state.initial[:, 0] - state.remaining[:, 0]
+    while not state.finished.all():  # a problem may outlast its horizon
+        player.advance(problem.horizon)
+    episodes = pd.DataFrame(
+        {
+            "episode": numbers,
+            "initial": state.initial[:, 0],
+            "return": player.returns,
+            "bound": bounds,
+            "spent": state.initial[:, 0] - state.remaining[:, 0],
+            "length": state.t,
+            "blocked": state.blocked,
+            **{metric.name: getattr(state, metric.name) for metric in problem.metrics},
+        }
+    )
+    shares = np.divide(spent, state.initial[:, :1], out=np.zeros_like(spent), where=state.initial[:, :1] > 0)
+    curves = pd.DataFrame(
+        {
+            "episode": np.repeat(numbers, CHECKPOINTS + 1),
+            "time": np.tile(reached / problem.horizon, len(numbers)),
+            "spent_share": shares.ravel(),
+        }
+    )
+    return Played(episodes, curves)
+
+
+class _Compiled:
+    """Plays a kernel policy without leaving compiled code."""
+
+    def __init__(self, agent: KernelPolicy) -> None:
+        self._agent = agent
+        self._memory: NDArray[np.float64] | None = None
+
+    def start(self, batch: Batch) -> None:
+        """Take over a batch that was just reset."""
+        self._batch = batch
+        self._rollout = compile_rollout(batch.problem.kernels, self._agent.act)
+        if self._memory is None or not self._agent.carries_over:
+            self._memory = self._agent.initial_memory(batch.n)
+        self._observation = batch.observe()
+        self._actions = np.zeros((batch.n, len(batch.rules.action_low)), batch.action_dtype)
+        self.returns = np.zeros(batch.n)
+
+    def advance(self, steps: int) -> None:
+        """Play so many steps in every lane that has not finished."""
+        batch = self._batch
+        fault = self._rollout(
+            batch.params,
+            batch.rules,
+            batch.state,
+            self._agent.parameters,
+            self._memory,
+            self._observation,
+            self._actions,
+            steps,
+            self.returns,
+        )
+        if fault != OK:
+            batch.refuse(fault, self._actions)
+
+
+class _Predicting:
+    """Plays anything that predicts, a step at a time."""
+
+    def __init__(self, agent: Predicts) -> None:
+        self._agent = agent
+        self._memory: Any = None
+
+    def start(self, batch: Batch) -> None:
+        """Take over a batch that was just reset."""
+        self._batch = batch
+        self._observation = batch.observe()
+        if not getattr(self._agent, "carries_over", False):
+            self._memory = None
+        self._episode_start = np.ones(batch.n, np.bool_)
+        self.returns = np.zeros(batch.n)
+
+    def advance(self, steps: int) -> None:
+        """Play so many steps in every lane that has not finished."""
+        batch = self._batch
+        for _ in range(steps):
+            if batch.state.finished.all():
+                return
+            actions, self._memory = self._agent.predict(
+                self._observation, state=self._memory, episode_start=self._episode_start, deterministic=True
+            )
+            self._episode_start = np.zeros(batch.n, np.bool_)
+            self._observation, reward, _, _ = batch.step(batch.read_actions(actions))
+            self.returns += reward
