@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -46,21 +48,34 @@ def make_agent(name: str, env: Any, **settings: Any) -> Policy:
     Raises:
         ValueError: an unknown name (with near matches), or an agent of another family.
     """
-    name, written = split_name(name)
-    if name not in AGENTS:
-        raise ValueError(f"no agent {name!r}{near(name, list(AGENTS))}")
     problem = as_problem(env)
+    name, written = split_name(name)
+    settings = {**written, **settings}
+    check_agent(name, problem, list(settings))
+    return _constructor(name)(problem, **settings)
+
+
+def check_agent(name: str, problem: Problem, settings: list[str]) -> None:
+    """Check a name and the names of its settings, without making the agent.
+
+    Raises:
+        ValueError: see `make_agent`.
+    """
+    if name not in AGENTS:
+        raise ValueError(f"no agent {name!r}{near(name, list_agents(problem))}")
     if not _serves(AGENTS[name], problem):
         served = ", ".join(AGENTS[name].problems or ())
-        raise ValueError(f"agent {name!r} serves {served}, not {type(problem).__name__}{near(name, list_agents(env))}")
+        raise ValueError(f"agent {name!r} serves {served}, not {type(problem).__name__}{near(name, list_agents(problem))}")
+    known = [parameter for parameter in inspect.signature(_constructor(name)).parameters if parameter != "problem"]
+    for setting in settings:
+        if setting not in known:
+            hint = near(setting, known) if known else "; it has none"
+            raise ValueError(f"agent {name!r} has no setting {setting!r}{hint}")
+
+
+def _constructor(name: str) -> Callable[..., Policy]:
     module, _, attribute = AGENTS[name].path.partition(":")
-    constructor = getattr(importlib.import_module(module, __package__), attribute)
-    try:
-        return constructor(problem, **written, **settings)
-    except TypeError as error:
-        if "unexpected keyword" in str(error) or "multiple values" in str(error):
-            raise ValueError(f"agent {name!r}: {error}") from None
-        raise
+    return getattr(importlib.import_module(module, __package__), attribute)
 
 
 def list_agents(env: Any = None) -> list[str]:

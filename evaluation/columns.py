@@ -1,10 +1,11 @@
-"""The columns of a summary as a reader sees them: heading, text of a cell, definition and importance."""
+"""The columns of a summary as a reader sees them: heading, text of a cell and definition."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ..envs.core.metrics import Metric
@@ -18,31 +19,13 @@ INFORMATION = {
 }
 
 
-# What a narrow table keeps, the most important first. The share of the optimum outranks the share of the bound, which
-# is the weaker statement, and the exact difference to a reference outranks what can be looked up in the report.
-IMPORTANCE = (
-    "agent",
-    "share_of_optimum",
-    "score",
-    "difference",
-    "share_of_bound",
-    "spent_share",
-    "return",
-    "metric",
-    "blocked",
-    "latency_us",
-    "information",
-)
-
-
 class Column(NamedTuple):
-    """One column: `text` turns a row of the summary into a cell; `role` is an entry of `IMPORTANCE`."""
+    """One column: `text` turns a row of the summary into a cell."""
 
     name: str
     heading: str
     text: Callable[[Any], str]
     definition: str
-    role: str
     numeric: bool = True
 
 
@@ -50,7 +33,7 @@ def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str
     """The columns worth showing, in reading order; shares that are unknown throughout are left out."""
     table: Any = summary  # pandas' annotations take columns for frames
     columns = [_agent(), _score(score, known_as_score=True)]
-    if score != "return":
+    if score != "return" and not np.allclose(table["return"], table[score]):
         columns.append(_score("return", known_as_score=False))
     columns += [c for c in (_bound(score), _optimum(score)) if table[c.name].notna().any()]
     columns += [_metric(m) for m in shown_metrics(metrics, score)]
@@ -69,7 +52,7 @@ def readable(name: str) -> str:
 
 def _agent() -> Column:
     return Column(
-        "agent", "agent", lambda row: str(row["agent"]), "The policy that was evaluated.", "agent", numeric=False
+        "agent", "agent", lambda row: str(row["agent"]), "The policy that was evaluated.", numeric=False
     )
 
 
@@ -78,7 +61,7 @@ def _score(name: str, *, known_as_score: bool) -> Column:
     meaning += (
         ", the score that bound and optimum refer to." if known_as_score else ": the undiscounted sum of rewards."
     )
-    return Column(name, readable(name), lambda row: number(row[name]), meaning, "score" if known_as_score else "return")
+    return Column(name, readable(name), lambda row: number(row[name]), meaning)
 
 
 def _bound(score: str) -> Column:
@@ -88,7 +71,6 @@ def _bound(score: str) -> Column:
         lambda row: percent_estimate(*_triple(row, "share_of_bound")),
         f"Sum of {readable(score)} over all episodes divided by the sum of a proved upper bound on it, with interval. "
         "No policy can exceed 100 %, and the best possible one may be below.",
-        "share_of_bound",
     )
 
 
@@ -99,26 +81,28 @@ def _optimum(score: str) -> Column:
         lambda row: percent_estimate(*_triple(row, "share_of_optimum")),
         f"Mean {readable(score)} divided by the exact expectation under the best policy that does not know the future, "
         "with interval. Luck on a finite number of episodes, or clairvoyance, can lift it above 100 %.",
-        "share_of_optimum",
     )
 
 
 def _metric(metric: Metric) -> Column:
     name = metric_column(metric)
     how = {"total": "over all episodes", "mean": "per episode, on average", "per step": "per step, over all episodes"}
-    text = count if metric.how == "total" else number
+    text = {"total": count, "mean": number, "per step": percent}[metric.how]
     meaning = f"{readable(metric.name).capitalize()} {how[metric.how]}."
-    return Column(name, metric.label, lambda row: text(row[name]), meaning, "metric")
+    return Column(name, metric.label, lambda row: text(row[name]), meaning)
 
 
 def _spent() -> Column:
-    meaning = "Sum of what was spent divided by the sum of the budgets."
-    return Column("spent_share", "spent", lambda row: percent(row["spent_share"]), meaning, "spent_share")
+    def text(row: Any) -> str:
+        return f"{count(row['spent'])} = {percent(row['spent_share'])}"
+
+    meaning = "What was spent over all episodes, and its share of the sum of the budgets."
+    return Column("spent_share", "spent", text, meaning)
 
 
 def _blocked() -> Column:
     meaning = "Number of actions, over all episodes, that were not executed because the budget could not pay for them."
-    return Column("blocked", "blocked", lambda row: count(row["blocked"]), meaning, "blocked")
+    return Column("blocked", "blocked", lambda row: count(row["blocked"]), meaning)
 
 
 def _difference(score: str, reference: str) -> Column:
@@ -129,18 +113,18 @@ def _difference(score: str, reference: str) -> Column:
         f"Mean difference of {readable(score)} per episode to {reference} on the same episodes, with interval. "
         "An interval without 0 is evidence of a real difference."
     )
-    return Column("difference", f"vs {reference}", text, meaning, "difference")
+    return Column("difference", f"vs {reference}", text, meaning)
 
 
 def _latency() -> Column:
     meaning = "Median time of one decision on the machine of this run."
-    return Column("latency_us", "latency", lambda row: duration(row["latency_us"]), meaning, "latency_us")
+    return Column("latency_us", "latency", lambda row: duration(row["latency_us"]), meaning)
 
 
 def _information() -> Column:
     kinds = "; ".join(f"{name}: {meaning}" for name, meaning in INFORMATION.items())
     meaning = f"What the agent was allowed to see. {kinds}."
-    return Column("information", "sees", lambda row: str(row["information"]), meaning, "information", numeric=False)
+    return Column("information", "sees", lambda row: str(row["information"]), meaning, numeric=False)
 
 
 def _triple(row: Any, name: str) -> tuple[float, float, float]:

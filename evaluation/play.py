@@ -21,7 +21,7 @@ CHECKPOINTS = 20
 LANES = 1024
 """Episodes side by side, at most."""
 
-AUCTIONS_IN_MEMORY = 4_000_000
+STEPS_IN_MEMORY = 4_000_000
 """Steps of all lanes together, at most: bounds look at whole episodes at once."""
 
 
@@ -37,7 +37,8 @@ class Played(NamedTuple):
     """What was seen."""
 
     episodes: pd.DataFrame
-    """A row per episode: episode, initial, return, bound, spent, length, blocked, and the problem's metrics."""
+    """A row per episode: episode, initial, return, bound, spent, length, blocked, and the problem's metrics. With several
+    resources, initial and spent are the first one's, and `spent_NAME` those of the others."""
     curves: pd.DataFrame
     """episode, time (share of the horizon), spent_share: how the budget was spent."""
 
@@ -63,7 +64,7 @@ def play(
     """
     keys = np.random.SeedSequence(seed).generate_state(max(numbers) + 1, np.uint64)
     carries_over = bool(getattr(agent, "carries_over", False))
-    lanes = 1 if carries_over else max(1, min(LANES, AUCTIONS_IN_MEMORY // problem.horizon))
+    lanes = 1 if carries_over else max(1, min(LANES, STEPS_IN_MEMORY // problem.horizon))
     player = (_Compiled if isinstance(agent, KernelPolicy) else _Predicting)(agent)
     parts = []
     for first in range(0, len(numbers), lanes):
@@ -90,6 +91,7 @@ def _play_side_by_side(
         spent[:, checkpoint] = state.initial[:, 0] - state.remaining[:, 0]
     while not state.finished.all():  # a problem may outlast its horizon
         player.advance(problem.horizon)
+    others = list(enumerate(problem.resources))[1:]
     episodes = pd.DataFrame(
         {
             "episode": numbers,
@@ -99,6 +101,7 @@ def _play_side_by_side(
             "spent": state.initial[:, 0] - state.remaining[:, 0],
             "length": state.t,
             "blocked": state.blocked,
+            **{f"spent_{name}": state.initial[:, k] - state.remaining[:, k] for k, name in others},
             **{metric.name: getattr(state, metric.name) for metric in problem.metrics},
         }
     )

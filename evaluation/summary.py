@@ -78,7 +78,7 @@ def summarise(
     Returns:
         Columns `budget`, `budget_value`, `agent`, `episodes` (count), `return` and the score (means per episode),
         `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` (mean score / optimum), `difference`
-        (mean paired difference of the score to the first agent), each of them with `_low` and `_high`; `spent_share`,
+        (mean paired difference of the score to the first agent), each of them with `_low` and `_high`; `spent` (total), `spent_share`,
         `blocked` (total), one column per metric (see `metric_column`), `latency_us` and `information`. Shares are
         fractions and NaN where their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples`
         and the first agent as `reference`.
@@ -242,6 +242,7 @@ def _row(
         add(_with_interval(score, *scores))
     add(_with_interval("share_of_bound", *of_agent("share_of_bound")))
     add(_with_interval("share_of_optimum", *(float(_share(value, optimum)) for value in scores)))
+    add({"spent": float(frame["spent"].sum())})
     add({"spent_share": float(_share(frame["spent"].sum(), frame["initial"].sum()))})
     add({"blocked": int(frame["blocked"].sum())})
     for metric in shown_metrics(metrics, score):

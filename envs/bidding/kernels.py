@@ -114,10 +114,10 @@ def hold_auction(params, state, i, t):
 
 
 @jit
-def asked_bid(params, theta, action):
+def asked_bid(params, state, i, action):
     """The bid that an action asks for: itself, or theta * cost per click * exp(4 action), both at most 300."""
     if params.pacing:
-        truthful = theta * params.mean_price / params.theta_avg
+        truthful = state.theta[i] * params.mean_price / params.theta_avg
         return min(truthful * np.exp(4.0 * action[0]), np.float64(HIGHEST_PRICE))
     return np.float64(action[0])
 
@@ -152,7 +152,7 @@ def reset(params, state, i):
 @jit
 def step(params, state, i, action):
     """One auction. A bid beyond what remains is lowered to it."""
-    bid = asked_bid(params, state.theta[i], action)
+    bid = asked_bid(params, state, i, action)
     if bid > state.remaining[i, 0]:
         bid = state.remaining[i, 0]
         state.blocked[i] += 1

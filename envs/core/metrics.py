@@ -11,4 +11,4 @@ class Metric(NamedTuple):
     label: str
     """Heading in tables."""
     how: Literal["total", "mean", "per step"]
-    """How tables condense it: the sum over episodes, the mean per episode, or the sum over all steps."""
+    """How tables condense it: the sum over episodes, the mean per episode, or the share of all steps."""

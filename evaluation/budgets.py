@@ -1,0 +1,76 @@
+"""The budgets of a comparison, and what to call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from ..envs.core.problem import Problem
+
+
+class BudgetCase(NamedTuple):
+    """One budget: a label for tables, a number for axes, and the problem that has it."""
+
+    label: str
+    value: float
+    problem: Problem
+
+
+def budget_cases(problem: Problem, budgets: str | Mapping[str, Sequence[Any]] | Sequence[Any] | None) -> list[BudgetCase]:
+    """The problem at every budget.
+
+    Args:
+        problem: as it was made.
+        budgets: None for its own; amounts; "1969,4000"; or another setting that fixes the budget, with its values, as
+            {"c0": [1/32, 1/8]} or "c0=1/32,1/8".
+
+    Raises:
+        ValueError: a setting that the problem does not have, or no budgets at all.
+    """
+    if budgets is None:
+        return [_own(problem)]
+    name, values = _read(budgets)
+    if not values:
+        raise ValueError(f"budgets is {budgets!r}; expected at least one")
+    takes = type(problem).__init__.__annotations__
+    if name not in takes:
+        raise ValueError(f"budgets name the setting {name!r}, which {type(problem).__name__} does not have")
+    cleared = {key: None for key in ("budget", "c0") if key in problem.settings and key != name}
+    return [BudgetCase(_label(name, v), number(v), problem.replace(**cleared, **{name: number(v)})) for v in values]
+
+
+def number(value: Any) -> float:
+    """A number, or a fraction in text such as "1/32"."""
+    try:
+        return float(Fraction(value)) if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        raise ValueError(f"budget {value!r} is not a number or a fraction") from None
+
+
+def _read(budgets: str | Mapping[str, Sequence[Any]] | Sequence[Any]) -> tuple[str, list[Any]]:
+    if isinstance(budgets, str):
+        name, equals, values = budgets.rpartition("=")
+        return (name if equals else "budget"), [value.strip() for value in values.split(",") if value.strip()]
+    if isinstance(budgets, Mapping):
+        if len(budgets) != 1:
+            raise ValueError(f"budgets is {budgets!r}; expected one setting with its values")
+        ((name, values),) = budgets.items()
+        return name, list(values)
+    return "budget", list(budgets)
+
+
+def _own(problem: Problem) -> BudgetCase:
+    if problem.settings.get("c0") is not None and not isinstance(problem.settings["c0"], Sequence):
+        return BudgetCase(_label("c0", problem.settings["c0"]), number(problem.settings["c0"]), problem)
+    low, high = problem.budget.arrays(problem.resources)
+    amounts = [f"{a:g}" if a == b else f"{a:g}..{b:g}" for a, b in zip(low, high, strict=True)]
+    return BudgetCase("budget=" + " ".join(amounts), float(low[0] + high[0]) / 2, problem)
+
+
+def _label(name: str, value: Any) -> str:
+    """Simple fractions are shown as such: shares of 1/32 and the like are what papers speak of."""
+    exact = number(value)
+    simple = Fraction(exact).limit_denominator(1000)
+    is_simple = 0 < exact < 1 and float(simple) == exact and simple.numerator == 1
+    return f"{name}={simple if is_simple else f'{exact:g}'}"

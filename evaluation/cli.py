@@ -1,0 +1,144 @@
+"""The command line: `budgetgym list`, `budgetgym compare`, `budgetgym train`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import gymnasium as gym
+import typer
+
+from ..agents.registry import AGENTS, make_agent, read_value, split_name
+from ..envs.core.problem import Problem
+from ..envs.core.resolve import make_problem, near
+from ..envs.registration import ENVIRONMENTS
+from .progress import BarProgress, console
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+Settings = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting of the environment, such as log=PATH; repeatable.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else, on standard output.")]
+
+
+def main() -> None:
+    """Run the command line; mistakes of the user end with one line and exit code 2."""
+    try:
+        app()
+    except (ValueError, TypeError, OSError) as error:
+        console.print(f"budgetgym: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+@app.command("list")
+def list_command(as_json: Json = False) -> None:
+    """The environments, and the agents that serve each."""
+    agents = {id: [name for name, entry in AGENTS.items() if serves(entry.problems, id)] for id in ENVIRONMENTS}
+    if as_json:
+        typer.echo(json.dumps({id: {name: AGENTS[name].description for name in names} for id, names in agents.items()}))
+        return
+    for id, names in agents.items():
+        typer.echo(id)
+        for name in names:
+            typer.echo(f"  {name:<10} {AGENTS[name].description}")
+
+
+@app.command()
+def compare(
+    env: Annotated[str, typer.Argument(help="Id of the environment; see `budgetgym list`.")],
+    agents: Annotated[str, typer.Option(help="Names with commas; with settings: lin:b0=10,dmd:mirror=euclidean.")],
+    settings: Settings = [],  # noqa: B006  typer reads it
+    budgets: Annotated[str | None, typer.Option(help="Such as c0=1/32,1/8 or 2000,4000; by default the environment's own.")] = None,
+    episodes: Annotated[str | None, typer.Option(help="A number, or all of a log. By default all of a log, or 200.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the episodes, which are the same for all agents.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for results.parquet and report.html; run again to continue.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate agents on the same episodes and print a table per budget."""
+    from .compare import Comparison, Interrupted, run_comparison, write_results
+    from .table import print_table
+
+    problem = problem_from(env, settings)
+    command = shlex.join(["budgetgym", *sys.argv[1:]])
+
+    def show(comparison: Comparison) -> None:
+        summary = comparison.summary()
+        paths = None if out is None else write_results(comparison, out, command)
+        if as_json:
+            typer.echo(json.dumps(json.loads(summary.to_json(orient="records")), indent=1))
+            return
+        print_table(summary, comparison.metrics, comparison.score)
+        if paths is not None:
+            typer.echo(f"results: {paths[0]}")
+            typer.echo(f"report:  {paths[1] or NO_REPORT}")
+
+    names = [name.strip() for name in agents.split(",") if name.strip()]
+    count: Any = int(episodes) if episodes is not None and episodes.lstrip("-").isdigit() else episodes
+    try:
+        with BarProgress() as progress:
+            comparison = run_comparison(problem, names, count, seed, budgets=budgets, out=out, progress=progress)
+    except Interrupted as interrupted:
+        if interrupted.finished is not None:
+            show(interrupted.finished)
+        kept = f"; what is finished is in {out}, run the same command to continue" if out is not None else ""
+        console.print(f"interrupted{kept}", markup=False, soft_wrap=True)
+        sys.exit(130)
+    show(comparison)
+
+
+@app.command()
+def train(
+    env: Annotated[str, typer.Argument(help="Id of the environment; see `budgetgym list`.")],
+    agent: Annotated[str, typer.Option(help="A learner, such as ppo.")] = "ppo",
+    settings: Settings = [],  # noqa: B006  typer reads it
+    timesteps: Annotated[int | None, typer.Option(help="Decisions to learn from; by default what the configuration says.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the learner and its environments.")] = 0,
+    out: Annotated[Path, typer.Option(help="Where to save the trained agent.")] = Path("runs/agent.zip"),
+) -> None:
+    """Train a learner and save it; compare it as ppo:path=OUT."""
+    problem = problem_from(env, settings)
+    name, _ = split_name(agent)
+    learner: Any = make_agent(agent, problem, **({"seed": seed} if name in LEARNERS else {}))
+    if name not in LEARNERS:
+        raise ValueError(f"agent {name!r} does not learn; expected one of {', '.join(LEARNERS)}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        learner.learn(timesteps, progress_bar=True)
+    except KeyboardInterrupt:
+        learner.save(out)
+        console.print(f"interrupted; what was learned so far is in {out}", markup=False)
+        sys.exit(130)
+    learner.save(out)
+    typer.echo(f"saved {out}; compare it with --agents {name}:path={out}")
+
+
+LEARNERS = ("ppo",)
+NO_REPORT = 'not written; pip install "budgetgym[report]"'
+
+
+def problem_from(id: str, settings: list[str]) -> Problem:
+    """The problem of an id, with settings from the command line.
+
+    Raises:
+        ValueError: an unknown id or setting, with near matches.
+    """
+    if id not in gym.registry:
+        ours = [known for known in gym.registry if known in ENVIRONMENTS]
+        raise ValueError(f"no environment {id!r}{near(id, ours)}")
+    given = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not (key and equals):
+            raise ValueError(f"--set {setting!r} is not a setting; expected KEY=VALUE")
+        given[key] = read_value(value)
+    registered = dict(gym.spec(id).kwargs)
+    return make_problem(registered.pop("problem"), {**registered, **given})
+
+
+def serves(problems: tuple[str, ...] | None, id: str) -> bool:
+    """Whether an agent for these problems serves the environment."""
+    return problems is None or ENVIRONMENTS[id].rpartition(":")[2] in problems

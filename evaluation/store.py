@@ -1,0 +1,86 @@
+"""Finished parts of a comparison, kept on disk so that an interrupted one continues."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import budgetgym
+
+from ..envs.core.problem import Problem
+
+
+class Store:
+    """A folder with a file per finished (agent, budget): its episodes, curves and facts.
+
+    Args:
+        folder: made if it does not exist; None keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = None if folder is None else folder / "cells"
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self, key: str) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]] | None:
+        """Episodes, curves and facts that were saved under `key`; None if there are none."""
+        if self._folder is None:
+            return None
+        try:
+            facts = json.loads((self._folder / f"{key}.json").read_text())
+            episodes = pd.read_parquet(self._folder / f"{key}.episodes.parquet")
+            return episodes, pd.read_parquet(self._folder / f"{key}.curves.parquet"), facts
+        except (OSError, ValueError):  # not finished, or a file that was cut short: play it
+            return None
+
+    def save(self, key: str, episodes: pd.DataFrame, curves: pd.DataFrame, facts: dict[str, Any]) -> None:
+        """Save a finished part; the facts come last, so a part without them is not finished."""
+        if self._folder is None:
+            return
+        episodes.to_parquet(self._folder / f"{key}.episodes.parquet", index=False)
+        curves.to_parquet(self._folder / f"{key}.curves.parquet", index=False)
+        write_whole(self._folder / f"{key}.json", lambda path: path.write_text(json.dumps(facts, indent=1)))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` write a file, and put it in place only when it is complete."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        temporary.chmod(0o644)  # mkstemp makes files that nobody else can read
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def cell_key(problem: Problem, agent: str, episodes: int, seed: int) -> str:
+    """Names all that a part's result depends on: the version, the problem and its inputs, the agent, and the episodes."""
+    digest = hashlib.sha256()
+    for part in (budgetgym.__version__, type(problem).__qualname__, agent, episodes, seed):
+        digest.update(repr(part).encode())
+    for name, value in sorted(problem.settings.items()):
+        digest.update(name.encode() + b"=" + _content(value))
+    return f"{agent.split(':')[0]}-{digest.hexdigest()[:20]}"
+
+
+def _content(value: Any) -> bytes:
+    """What a setting stands for: the bytes of a file or an array, otherwise its text."""
+    if isinstance(value, str | Path) and len(str(value)) < 4096 and os.path.isfile(value):
+        return hashlib.sha256(Path(value).read_bytes()).digest()
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).digest()
+    if isinstance(value, pd.DataFrame):
+        return hashlib.sha256(value.to_csv().encode()).digest()
+    if hasattr(value, "__dataclass_fields__"):
+        return b"".join(_content(getattr(value, field)) for field in value.__dataclass_fields__)
+    return repr(value).encode()
