@@ -97,7 +97,7 @@ class KernelPolicy(Policy):
         memory = self._memory_of(len(rows), state, episode_start)
         actions = np.empty((len(rows), _components(space)), action_dtype(space))
         _act_on_all(self.act)(self.parameters, rows, memory, actions)
-        actions = actions.reshape(len(rows), *(space.shape or ()))
+        actions = actions.reshape(len(rows), *(space.shape or ())).astype(space.dtype, copy=False)
         return (actions[0] if single else actions), (memory,)
 
     def _memory_of(self, n: int, state: PolicyState | None, episode_start: Any) -> NDArray[np.float64]:

@@ -233,8 +233,8 @@ def _action_space(discrete: bool, pacing: bool) -> spaces.Space[Any]:
     if discrete:
         return spaces.Discrete(k.HIGHEST_PRICE + 1)
     if pacing:
-        return spaces.Box(-1.0, 1.0, (1,), np.float64)
-    return spaces.Box(0.0, float(k.HIGHEST_PRICE), (1,), np.float64)
+        return spaces.Box(-1.0, 1.0, (1,))
+    return spaces.Box(0.0, float(k.HIGHEST_PRICE), (1,))
 
 
 def _read_budget(budget: Any, c0: Any, market_cost: float) -> Any:

@@ -151,7 +151,8 @@ def compile_loops(kernels: Kernels) -> Loops:
         reward, cost, terminated = kernel_step(params, state, i, action)
         _record(state.cost, i, cost)
         affordable = charge(state, i)
-        state.t[i] += 1
+        if affordable:
+            state.t[i] += 1
         truncated = not terminated and state.t[i] == rules.max_steps
         state.finished[i] = terminated or truncated
         return reward, terminated, truncated, affordable
