@@ -1,0 +1,83 @@
+"""How the learners are set up, by family, in one place."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+
+from ..baselines.bidding.bidders import training_problem
+from ..envs.bidding.problem import RealTimeBidding
+from ..envs.core.budget import Budget
+from ..envs.core.problem import Problem
+from .ppo import PpoConfiguration
+
+
+def budgets_around(problem: Problem, factor: float) -> Budget:
+    """The problem's budgets, widened by `factor` both ways, on a log scale.
+
+    With one budget all episodes spend along nearly the same curve; a critic that sees only that curve cannot tell what a
+    little more money is worth, and the policy swings between hoarding and wasting.
+    """
+    low, high = problem.budget.arrays(problem.resources)
+    ranges = zip(problem.resources, np.maximum(low / factor, 1e-9), np.maximum(high * factor, 1e-9), strict=True)
+    return Budget({resource: (float(a), float(b)) for resource, a, b in ranges}, log=True)
+
+
+class BiddingFeatures(BaseFeaturesExtractor):
+    """Logarithms of theta and of the money per auction left, and the time: the state of a stationary market.
+
+    Money per auction left is what the best bid depends on; as remaining share and size apart it is hard to learn.
+    """
+
+    def __init__(self, observation_space: spaces.Box) -> None:
+        super().__init__(observation_space, features_dim=3)
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """(n, 7) -> (n, 3); see the observation table of `RealTimeBidding`."""
+        theta, size, remaining, time = observations[:, 0], observations[:, 4], observations[:, 5], observations[:, 6]
+        money = size / (1.0 - size).clamp(min=1e-3) * remaining / time.clamp(min=1e-3)
+        return torch.stack([torch.log(theta + 1e-2), torch.log(money + 1e-3) / 1.5 + 1.0, 2.0 * time - 1.0], dim=1)
+
+
+def bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
+    """Simulated training auctions, with a pacing exponent as action and budgets around the problem's own."""
+    return training_problem(problem).replace(
+        **{**training_problem(problem).settings, "pacing": True, "budget": budgets_around(problem, 4.0)}
+    )
+
+
+def bids_from_pacing(problem: RealTimeBidding, observations: NDArray[np.float64], actions: NDArray[np.float32]) -> NDArray:
+    """What the problem takes for a pacing exponent: itself, a bid, or a whole bid."""
+    if problem.params.pacing:
+        return actions
+    truthful = observations[:, :1] * problem.statistics.mean_price
+    bids = np.clip(truthful * np.exp(4.0 * actions), 0.0, 300.0)
+    return bids.astype(np.int64)[:, 0] if isinstance(problem.action_space, spaces.Discrete) else bids.astype(np.float32)
+
+
+PPO_CONFIGURATIONS: dict[type[Problem], PpoConfiguration] = {
+    RealTimeBidding: PpoConfiguration(
+        training=bidding_training,
+        decode=bids_from_pacing,
+        timesteps=10_000_000,
+        lanes=128,
+        critic_first=5,
+        settings={
+            "n_steps": 1000,
+            "batch_size": 16_000,
+            "n_epochs": 8,
+            "learning_rate": lambda left: 2e-3 * left,
+            "gamma": 1.0,  # an episode's clicks count alike, early or late
+            "gae_lambda": 0.9,  # the critic is good, the clicks of the next thousand auctions are mostly luck
+            "policy_kwargs": {
+                "log_std_init": -1.5,
+                "net_arch": [64, 64],
+                "features_extractor_class": BiddingFeatures,
+                "features_extractor_kwargs": {},
+            },
+        },
+    ),
+}
