@@ -64,9 +64,7 @@ class Ppo(Policy):
         self._seed = seed
         self.model: PPO | None = None if path is None else PPO.load(path, device="cpu")
 
-    def learn(
-        self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False
-    ) -> Ppo:
+    def learn(self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False) -> Ppo:
         """Learn from so many decisions, by default what the configuration finds enough."""
         configuration = self.configuration
         settings = {**configuration.settings, **self._overrides}
@@ -93,10 +91,10 @@ class Ppo(Policy):
         """Decide; see `Policy.predict`.
 
         Raises:
-            RuntimeError: it has not learned yet.
+            ValueError: it has not learned yet.
         """
         if self.model is None:
-            raise RuntimeError("ppo has not learned: call learn(), or load what was trained, as in 'ppo:path=runs/ppo.zip'")
+            raise ValueError("ppo has not learned: call learn(), or load what was trained, as in 'ppo:path=runs/ppo.zip'")
         rows = np.atleast_2d(np.asarray(observation, float))
         actions, _ = self.model.predict(rows, deterministic=deterministic)
         decoded = self.configuration.decode(self.problem, rows, actions)
@@ -105,7 +103,7 @@ class Ppo(Policy):
     def save(self, path: str | Path) -> None:
         """Save the model as SB3 does; `PPO.load` reads it too."""
         if self.model is None:
-            raise RuntimeError("ppo has not learned: there is nothing to save")
+            raise ValueError("ppo has not learned: there is nothing to save")
         self.model.save(path)
 
     @classmethod

@@ -66,7 +66,10 @@ def check_agent(name: str, problem: Problem, settings: list[str]) -> None:
     if not _serves(AGENTS[name], problem):
         served = ", ".join(AGENTS[name].problems or ())
         raise ValueError(f"agent {name!r} serves {served}, not {type(problem).__name__}{near(name, list_agents(problem))}")
-    known = [parameter for parameter in inspect.signature(_constructor(name)).parameters if parameter != "problem"]
+    parameters = inspect.signature(_constructor(name)).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return  # the agent hands its settings on, and will say
+    known = [parameter.name for parameter in parameters if parameter.name != "problem"]
     for setting in settings:
         if setting not in known:
             hint = near(setting, known) if known else "; it has none"

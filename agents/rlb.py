@@ -26,7 +26,9 @@ class Rlb(KernelPolicy):
     def __init__(self, problem: Problem) -> None:
         problem = bidding_problem(problem, "rlb", needs_budget=True)
         value = rlb_values(problem, largest_budget(problem))
-        super().__init__(problem, act_by_table, TableParameters(problem.reading, value, *worth_and_price_weight(problem), False))
+        super().__init__(
+            problem, act_by_table, TableParameters(problem.reading, value, *worth_and_price_weight(problem), False)
+        )
 
 
 class Optimal(KernelPolicy):
@@ -43,4 +45,6 @@ class Optimal(KernelPolicy):
     def __init__(self, problem: Problem) -> None:
         problem = bidding_problem(problem, "optimal", needs_budget=True)
         value = optimal_values(problem, largest_budget(problem))
-        super().__init__(problem, act_by_table, TableParameters(problem.reading, value, *worth_and_price_weight(problem), False))
+        super().__init__(
+            problem, act_by_table, TableParameters(problem.reading, value, *worth_and_price_weight(problem), False)
+        )

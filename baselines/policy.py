@@ -53,7 +53,8 @@ class Policy(ABC):
         """
 
     def set_random_seed(self, seed: int | None = None) -> None:
-        """Seed the agent's own chance, if it has any."""
+        """Seed the agent's own chance; most have none."""
+        return
 
 
 class KernelPolicy(Policy):

@@ -80,11 +80,15 @@ def main() -> None:
             known = pd.read_csv(path) if path.exists() else pd.DataFrame()
             pd.concat([known, pd.DataFrame([row])]).round(5).to_csv(path, index=False)
     table = pd.read_csv(path)
-    for (c0, variant), rows in table.groupby(["c0", "variant"]):
+    for (c0, variant), rows in (
+        (tuple(map(str, key)), rows) for key, rows in table.groupby(["c0", "variant"]) if isinstance(key, tuple)
+    ):
         gain = rows["ppo_minus_lin"].to_numpy()
         half = student.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else np.nan
         share = rows["ppo_share_of_optimal"].mean()
-        print(f"{c0} {variant}: PPO - Lin = {gain.mean():.4f} +- {half:.4f} over {len(gain)} seeds; {share:.1%} of the optimum")
+        print(
+            f"{c0} {variant}: PPO - Lin = {gain.mean():.4f} +- {half:.4f} over {len(gain)} seeds; {share:.1%} of the optimum"
+        )
 
 
 if __name__ == "__main__":

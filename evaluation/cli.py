@@ -20,7 +20,8 @@ from .progress import BarProgress, console
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 Settings = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting of the environment, such as log=PATH; repeatable.")
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the environment, such as log=PATH; repeatable."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else, on standard output.")]
 
@@ -52,10 +53,14 @@ def compare(
     env: Annotated[str, typer.Argument(help="Id of the environment; see `budgetgym list`.")],
     agents: Annotated[str, typer.Option(help="Names with commas; with settings: lin:b0=10,dmd:mirror=euclidean.")],
     settings: Settings = [],  # noqa: B006  typer reads it
-    budgets: Annotated[str | None, typer.Option(help="Such as c0=1/32,1/8 or 2000,4000; by default the environment's own.")] = None,
+    budgets: Annotated[
+        str | None, typer.Option(help="Such as c0=1/32,1/8 or 2000,4000; by default the environment's own.")
+    ] = None,
     episodes: Annotated[str | None, typer.Option(help="A number, or all of a log. By default all of a log, or 200.")] = None,
     seed: Annotated[int, typer.Option(help="Of the episodes, which are the same for all agents.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for results.parquet and report.html; run again to continue.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for results.parquet and report.html; run again to continue.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Evaluate agents on the same episodes and print a table per budget."""
@@ -69,7 +74,7 @@ def compare(
         summary = comparison.summary()
         paths = None if out is None else write_results(comparison, out, command)
         if as_json:
-            typer.echo(json.dumps(json.loads(summary.to_json(orient="records")), indent=1))
+            typer.echo(summary.to_json(orient="records", indent=1))
             return
         print_table(summary, comparison.metrics, comparison.score)
         if paths is not None:
@@ -95,7 +100,9 @@ def train(
     env: Annotated[str, typer.Argument(help="Id of the environment; see `budgetgym list`.")],
     agent: Annotated[str, typer.Option(help="A learner, such as ppo.")] = "ppo",
     settings: Settings = [],  # noqa: B006  typer reads it
-    timesteps: Annotated[int | None, typer.Option(help="Decisions to learn from; by default what the configuration says.")] = None,
+    timesteps: Annotated[
+        int | None, typer.Option(help="Decisions to learn from; by default what the configuration says.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the learner and its environments.")] = 0,
     out: Annotated[Path, typer.Option(help="Where to save the trained agent.")] = Path("runs/agent.zip"),
 ) -> None:

@@ -51,16 +51,12 @@ def readable(name: str) -> str:
 
 
 def _agent() -> Column:
-    return Column(
-        "agent", "agent", lambda row: str(row["agent"]), "The policy that was evaluated.", numeric=False
-    )
+    return Column("agent", "agent", lambda row: str(row["agent"]), "The policy that was evaluated.", numeric=False)
 
 
 def _score(name: str, *, known_as_score: bool) -> Column:
     meaning = f"Mean {readable(name)} per episode"
-    meaning += (
-        ", the score that bound and optimum refer to." if known_as_score else ": the undiscounted sum of rewards."
-    )
+    meaning += ", the score that bound and optimum refer to." if known_as_score else ": the undiscounted sum of rewards."
     return Column(name, readable(name), lambda row: number(row[name]), meaning)
 
 

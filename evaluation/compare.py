@@ -9,9 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import pandas as pd
-
 import budgetgym
+import pandas as pd
 
 from ..agents.registry import as_problem, check_agent, make_agent, split_name
 from ..envs.core.metrics import Metric

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..agents.registry import as_problem
 from ..baselines.oracles import exact_optimum
-from ..envs.core.batch import Batch
+from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
 from .play import Predicts, play
 from .summary import summarise
@@ -106,7 +106,7 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
 def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200) -> float:
     """The median time of `predict` on one observation, in microseconds."""
     batch = Batch(problem, decisions)
-    batch.seed(np.random.SeedSequence(0).generate_state(decisions, np.uint64))
+    batch.seed(episode_keys(0, decisions))
     batch.reset()
     observations = batch.observe()
     state: Any = None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..baselines.oracles import episode_bounds
 from ..baselines.policy import KernelPolicy
-from ..envs.core.batch import Batch
+from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.loops import OK, compile_rollout
 from ..envs.core.problem import Problem
 
@@ -62,10 +62,10 @@ def play(
         seed: of all episodes.
         advanced: called with the number of episodes that were just finished.
     """
-    keys = np.random.SeedSequence(seed).generate_state(max(numbers) + 1, np.uint64)
+    keys = episode_keys(seed, max(numbers) + 1)
     carries_over = bool(getattr(agent, "carries_over", False))
     lanes = 1 if carries_over else max(1, min(LANES, STEPS_IN_MEMORY // problem.horizon))
-    player = (_Compiled if isinstance(agent, KernelPolicy) else _Predicting)(agent)
+    player = _Compiled(agent) if isinstance(agent, KernelPolicy) else _Predicting(agent)
     parts = []
     for first in range(0, len(numbers), lanes):
         chosen = np.asarray(numbers[first : first + lanes])

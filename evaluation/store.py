@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -10,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import budgetgym
 import numpy as np
 import pandas as pd
-
-import budgetgym
 
 from ..envs.core.problem import Problem
 
@@ -81,6 +81,6 @@ def _content(value: Any) -> bytes:
         return hashlib.sha256(np.ascontiguousarray(value).tobytes()).digest()
     if isinstance(value, pd.DataFrame):
         return hashlib.sha256(value.to_csv().encode()).digest()
-    if hasattr(value, "__dataclass_fields__"):
-        return b"".join(_content(getattr(value, field)) for field in value.__dataclass_fields__)
+    if dataclasses.is_dataclass(value):
+        return b"".join(_content(getattr(value, field.name)) for field in dataclasses.fields(value))
     return repr(value).encode()

@@ -78,8 +78,9 @@ def summarise(
     Returns:
         Columns `budget`, `budget_value`, `agent`, `episodes` (count), `return` and the score (means per episode),
         `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` (mean score / optimum), `difference`
-        (mean paired difference of the score to the first agent), each of them with `_low` and `_high`; `spent` (total), `spent_share`,
-        `blocked` (total), one column per metric (see `metric_column`), `latency_us` and `information`. Shares are
+        (mean paired difference of the score to the first agent), each of them with `_low` and `_high`;
+        `spent` (total), `spent_share`, `blocked` (total), one column per metric (see `metric_column`), `latency_us` and
+        `information`. Shares are
         fractions and NaN where their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples`
         and the first agent as `reference`.
 
@@ -113,9 +114,7 @@ def shown_metrics(metrics: Sequence[Metric], score: str) -> list[Metric]:
     return [m for m in metrics if not (m.how == "mean" and m.name in (score, "return") and metric_column(m) == m.name)]
 
 
-def _check(
-    episodes: pd.DataFrame, cells: pd.DataFrame, score: str, metrics: Sequence[Metric], confidence: float
-) -> None:
+def _check(episodes: pd.DataFrame, cells: pd.DataFrame, score: str, metrics: Sequence[Metric], confidence: float) -> None:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, not {confidence}")
     needed = [*EPISODE_COLUMNS, score, *(m.name for m in metrics)]
@@ -215,9 +214,7 @@ def _share(part: Any, whole: Any) -> Any:
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
-def _row(
-    frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, metrics: Sequence[Metric]
-) -> dict[str, Any]:
+def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, metrics: Sequence[Metric]) -> dict[str, Any]:
     """The summary of agent number k, whose episodes are `frame`."""
     row: dict[str, Any] = {
         "budget": frame["budget"].iloc[0],

@@ -65,9 +65,7 @@ class Painter(Problem):
     resources = ("red", "blue")
     metrics = (Metric("hits", "hits", "total"),)
 
-    def __init__(
-        self, horizon: int = 12, budget: Any = None, overcharge: float = 1.0, budget_aware: bool = True
-    ) -> None:
+    def __init__(self, horizon: int = 12, budget: Any = None, overcharge: float = 1.0, budget_aware: bool = True) -> None:
         super().__init__(
             params=Params(horizon, overcharge),
             features={"hits": (0.0, 1.0), "parity": (np.zeros(1), np.ones(1))},

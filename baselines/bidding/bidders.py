@@ -19,7 +19,7 @@ from ...envs.bidding.kernels import (
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core import jit, rng
-from ...envs.core.batch import Batch
+from ...envs.core.batch import Batch, episode_keys
 from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
@@ -187,14 +187,22 @@ def tuned_b0(problem: RealTimeBidding, episodes: int = 64) -> float:
     scores = {}
     for b0 in np.unique(np.round(np.geomspace(1, HIGHEST_PRICE, 80), 1)):
         batch = Batch(training, episodes)
-        batch.seed(np.random.SeedSequence(0).generate_state(episodes, np.uint64))
+        batch.seed(episode_keys(0, episodes))
         batch.reset()
         returns = np.zeros(episodes)
         blank = np.zeros((episodes, 0))
         actions = np.zeros((episodes, 1), batch.action_dtype)
         parameters = LinParameters(training.reading, float(b0))
         fault = rollout(
-            batch.params, batch.rules, batch.state, parameters, blank, batch.observe(), actions, training.horizon, returns
+            batch.params,
+            batch.rules,
+            batch.state,
+            parameters,
+            blank,
+            batch.observe(),
+            actions,
+            training.horizon,
+            returns,
         )
         if fault != OK:
             batch.refuse(fault, actions)
@@ -248,7 +256,9 @@ class SsMdp(KernelPolicy):
     def __init__(self, problem: Problem) -> None:
         problem = bidding_problem(problem, "ss_mdp", needs_budget=True)
         value = rlb_values(problem, largest_budget(problem))
-        super().__init__(problem, act_by_table, TableParameters(problem.reading, value, *worth_and_price_weight(problem), True))
+        super().__init__(
+            problem, act_by_table, TableParameters(problem.reading, value, *worth_and_price_weight(problem), True)
+        )
 
 
 def largest_budget(problem: Problem) -> int:
@@ -309,10 +319,10 @@ class DualMirrorDescent(KernelPolicy):
         problem = bidding_problem(problem, "dmd", needs_budget=True)
         if mirror not in ("entropy", "euclidean"):
             raise ValueError(f"mirror is {mirror!r}; expected 'entropy' or 'euclidean'")
-        step = problem.horizon**-0.5 if step is None else _positive("step", step)
+        size = problem.horizon**-0.5 if step is None else _positive("step", step)
         unit, price_weight = worth_and_price_weight(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
-        parameters = DmdParameters(problem.reading, unit, price_weight, start, step, mirror == "entropy")
+        parameters = DmdParameters(problem.reading, unit, price_weight, start, size, mirror == "entropy")
         super().__init__(problem, act_dmd, parameters, np.array([start]))
 
 

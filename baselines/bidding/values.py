@@ -8,6 +8,9 @@ is the largest d with gain >= 0: it wins exactly where winning pays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,13 +36,13 @@ def best_bid(value, t, b, worth, price_weight):
 
 
 @jit
-def fill_rlb(price_pmf, worth, price_weight, value):
-    """RLB's recursion (Cai et al. 2017, section 3), every impression being worth the average: V (T+1, B+1), V[0] = 0.
+def fill_rlb(price_pmf, worth, price_weight, value, first, last):
+    """Rows `first` to `last` - 1 of RLB's table (Cai et al. 2017, section 3): every impression is worth the average.
 
     As published, nothing is won without money, V[t, 0] = 0, although a price can be 0. The sum keeps its order: bids are
     decided by ties in V, and must not depend on the width of a machine's registers.
     """
-    for t in range(1, value.shape[0]):
+    for t in range(first, last):
         later = value[t - 1]
         for b in range(1, value.shape[1]):
             expected = 0.0
@@ -50,33 +53,48 @@ def fill_rlb(price_pmf, worth, price_weight, value):
 
 
 @jit(reassociate=True)
-def fill_optimal(regime_of, worth, theta_pmf, group, price_pmf, price_weight, won, gained, value):
-    """Bellman's equation over the joint law of theta and price; `regime_of[t]` is the regime with t auctions left.
+def fill_optimal(regime_of, worth, theta_pmf, group_end, price_pmf, price_cdf, price_weight, gain, value, first, last):
+    """Rows `first` to `last` - 1 of the exact table: Bellman's equation over the joint law of theta and price.
 
-    worth, theta_pmf, group: (R, G), worth ascending; price_pmf: (R, 301, H); won, gained: (H,) scratch. The bid rises with
-    worth, so one pass over the prices serves all atoms of theta.
+    regime_of[t]: the regime with t auctions left. worth, theta_pmf: (R, G), worth ascending. group_end: (R, H), where the
+    atoms of each price group end. price_pmf: (R, H, 301); price_cdf: (R, H, 302), the probability of a price below d.
+    gain: (301,) scratch.
+
+    The best bid rises with worth, and so do the price groups: one pass over the prices serves all atoms of theta.
     """
-    for t in range(1, value.shape[0]):
+    for t in range(first, last):
         r = regime_of[t]
         later = value[t - 1]
         for b in range(value.shape[1]):
-            highest = min(b, HIGHEST_PRICE)
+            levels = min(b, HIGHEST_PRICE) + 1
+            for d in range(levels):
+                gain[d] = later[b - d] - later[b] - price_weight * d  # of winning at price d, without theta's worth
             expected = 0.0
-            won[:] = 0.0  # per price group: probability of a price below d,
-            gained[:] = 0.0  # and the sum of probability * gain over those prices, without theta's worth
-            d = 0
-            gain = 0.0
-            for g in range(worth.shape[1]):
-                while d <= highest and worth[r, g] + gain >= 0.0:
-                    for h in range(won.shape[0]):
-                        won[h] += price_pmf[r, d, h]
-                        gained[h] += price_pmf[r, d, h] * gain
-                    d += 1
-                    if d <= highest:
-                        gain = later[b - d] - later[b] - price_weight * d
-                h = group[r, g]
-                expected += theta_pmf[r, g] * (won[h] * worth[r, g] + gained[h])
+            d = 0  # prices below d are worth winning
+            g = 0
+            for h in range(group_end.shape[1]):
+                gained = 0.0  # sum of this group's price_pmf * gain over those prices
+                for below in range(d):
+                    gained += price_pmf[r, h, below] * gain[below]
+                while g < group_end[r, h]:
+                    while d < levels and worth[r, g] + gain[d] >= 0.0:
+                        gained += price_pmf[r, h, d] * gain[d]
+                        d += 1
+                    expected += theta_pmf[r, g] * (price_cdf[r, h, d] * worth[r, g] + gained)
+                    g += 1
             value[t, b] = later[b] + expected
+
+
+def solve(fill: Callable[..., None], law: tuple[Any, ...], T: int, budget: int) -> NDArray[np.float64]:
+    """The table (T + 1, budget + 1) that `fill(*law, value, first, last)` fills, a few rows at a time.
+
+    Compiled code can't be interrupted; between the calls Ctrl-C is heard.
+    """
+    value = np.zeros((T + 1, budget + 1))
+    rows = max(1, 200_000 // (budget + 1))
+    for first in range(1, T + 1, rows):
+        fill(*law, value, first, min(first + rows, T + 1))
+    return value
 
 
 def worth_and_price_weight(problem: RealTimeBidding) -> tuple[float, float]:
@@ -90,13 +108,10 @@ def rlb_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
     unit, price_weight = worth_and_price_weight(problem)
     worth = unit * statistics.theta_avg
 
-    def compute() -> NDArray[np.float64]:
-        value = np.zeros((problem.horizon + 1, budget + 1))
-        fill_rlb(statistics.price_pmf, worth, price_weight, value)
-        return value
+    law = (statistics.price_pmf, worth, price_weight)
 
-    key = (statistics.price_pmf, worth, price_weight, problem.horizon, budget)
-    return cached_array(compute, "rlb", fingerprint(fill_rlb.py_func), *key)  # type: ignore[attr-defined]
+    key = ("rlb", fingerprint(fill_rlb.py_func), *law, problem.horizon, budget)  # type: ignore[attr-defined]
+    return cached_array(lambda: solve(fill_rlb, law, problem.horizon, budget), *key)
 
 
 def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
@@ -109,20 +124,14 @@ def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]
     if market is None:
         raise ValueError(f"{problem.instance} has no exact optimum: its law is not known; see the hindsight bound")
     unit, price_weight = worth_and_price_weight(problem)
-    T = problem.horizon
+    T, groups = problem.horizon, market.price_pmf.shape[1]
     first = problem.params.regime_start
     regime_of = np.searchsorted(first, T - np.arange(T + 1), side="right") - 1
-
-    def compute() -> NDArray[np.float64]:
-        value = np.zeros((T + 1, budget + 1))
-        prices = np.ascontiguousarray(market.price_pmf.transpose(0, 2, 1))
-        won, gained = np.zeros((2, prices.shape[2]))
-        law = (unit * market.theta, market.theta_pmf, market.group, prices)
-        fill_optimal(regime_of, *law, price_weight, won, gained, value)
-        return value
-
-    law_key = (market.theta, market.theta_pmf, market.group, market.price_pmf, first)
-    return cached_array(compute, "optimal", fingerprint(fill_optimal.py_func), *law_key, unit, price_weight, T, budget)  # type: ignore[attr-defined]
+    group_end = np.stack([np.searchsorted(row, np.arange(groups), side="right") for row in market.group])
+    price_cdf = np.concatenate([np.zeros((*market.price_pmf.shape[:2], 1)), market.price_pmf.cumsum(axis=2)], axis=2)
+    law = (regime_of, unit * market.theta, market.theta_pmf, group_end, market.price_pmf, price_cdf, price_weight)
+    key = ("optimal", fingerprint(fill_optimal.py_func), *law, T, budget)  # type: ignore[attr-defined]
+    return cached_array(lambda: solve(fill_optimal, (*law, np.zeros(HIGHEST_PRICE + 1)), T, budget), *key)
 
 
 def optimal_value(problem: RealTimeBidding, budget: float) -> float:

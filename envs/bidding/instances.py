@@ -223,9 +223,7 @@ _SHIFTS_2997_LATE = (0.055, 0.070, -0.223, -0.374, -0.031, 0.247, 1.121, 1.616)
 _SHIFTS_1458 = (-0.180, -0.148, -0.073, 0.022, 0.165, 0.338, 0.495, 0.193)
 
 
-def _theta_grid(
-    components: Sequence[_Component], low: float, high: float, mean: float
-) -> tuple[FloatArray, FloatArray]:
+def _theta_grid(components: Sequence[_Component], low: float, high: float, mean: float) -> tuple[FloatArray, FloatArray]:
     """Atoms of theta and their probabilities: the mixture, truncated to [low, high], on an even grid of log theta.
 
     An even grid and not equal probabilities: rare auctions that are worth a hundred others get atoms of their own.

@@ -152,25 +152,23 @@ def reset(params, state, i):
 @jit
 def step(params, state, i, action):
     """One auction. A bid beyond what remains is lowered to it."""
-    bid = asked_bid(params, state, i, action)
-    if bid > state.remaining[i, 0]:
-        bid = state.remaining[i, 0]
-        state.blocked[i] += 1
+    asked = asked_bid(params, state, i, action)
+    bid = min(asked, state.remaining[i, 0])
     price, clicked = hold_auction(params, state, i, state.t[i])
-    reward, cost = 0.0, 0.0
-    if bid >= price:
-        cost = price
-        gain = np.float64(clicked) if params.realised else state.theta[i]
-        reward = params.click_value * gain - price if params.profit else gain
-        state.wins[i] += 1
-        state.clicks[i] += clicked
-        state.theta_value[i] += state.theta[i]
+    won = bid >= price  # used as 0 or 1: a branch on it would be unpredictable
+    gain = np.float64(clicked) if params.realised else state.theta[i]
+    worth = params.click_value * gain - price if params.profit else gain
+    cost = won * price
+    state.blocked[i] += asked > bid
+    state.wins[i] += won
+    state.clicks[i] += won & clicked
+    state.theta_value[i] += won * state.theta[i]
     state.last_price[i] = cost
     t = state.t[i] + 1
     over = t == params.auctions or not next_line(params, state, i)
     if not over:
         arrive(params, state, i, t)
-    return reward, cost, over
+    return won * worth, cost, over
 
 
 @jit

@@ -77,9 +77,7 @@ class Market:
         ascending = bool(np.all(np.diff(start) > 0))
         # Written so that NaN fails too.
         if not (start[0] == 0 and ascending and start[-1] < 1):
-            raise ValueError(
-                f"regime_start is {start.tolist()}; expected 0 first, then strictly ascending shares below 1"
-            )
+            raise ValueError(f"regime_start is {start.tolist()}; expected 0 first, then strictly ascending shares below 1")
 
     @cached_property
     def regime_weights(self) -> npt.NDArray[np.float64]:

@@ -118,7 +118,7 @@ class RealTimeBidding(Problem):
         self,
         *,
         instance: str | Market = "2997",
-        log: str | Path | BidLog | Any = None,
+        log: Any = None,
         statistics: str | Path | TrainingStatistics | None = None,
         T: int = 1000,
         budget: Any = None,
@@ -139,7 +139,7 @@ class RealTimeBidding(Problem):
         if shuffled and log is None:
             raise ValueError("shuffled=True without log=...; expected a log whose lines it shuffles")
 
-        self.log = None if log is None else load_log(log)
+        self.log = None if log is None else log if isinstance(log, BidLog) else load_log(log)
         self.market = None if log is not None else instance if isinstance(instance, Market) else make_market(instance)
         self._instance = f"instance {instance}" if isinstance(instance, str) else "own market"
         self.statistics = self._read_statistics(statistics)

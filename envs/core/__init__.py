@@ -15,10 +15,10 @@ from .vector import BudgetedVectorEnv
 from .wrappers import BudgetAwareObservation
 
 __all__ = [
+    "Budget",
     "BudgetAwareObservation",
     "BudgetedEnv",
     "BudgetedVectorEnv",
-    "Budget",
     "Kernels",
     "Metric",
     "Problem",

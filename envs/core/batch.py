@@ -128,7 +128,9 @@ class Batch:
         if array.shape != shape:
             raise ValueError(f"actions have shape {array.shape}; expected {shape}, one action of {space} per lane")
         if not np.can_cast(array.dtype, self.action_dtype, "same_kind") and array.dtype != np.bool_:
-            raise ValueError(f"actions have dtype {array.dtype}; expected what casts safely to {self.action_dtype} for {space}")
+            raise ValueError(
+                f"actions have dtype {array.dtype}; expected what casts safely to {self.action_dtype} for {space}"
+            )
         return np.ascontiguousarray(array, self.action_dtype).reshape(self.n, -1)
 
     def action_mask(self) -> NDArray[np.int8]:
@@ -241,12 +243,19 @@ def seeded_keys(seeds: Sequence[int | None]) -> NDArray[np.uint64]:
     return generator_keys([seeding.np_random(seed)[0] for seed in seeds])
 
 
+def episode_keys(seed: int, n: int) -> NDArray[np.uint64]:
+    """Keys of the episodes 0 .. n-1 of an evaluation; an episode's key does not depend on how many there are."""
+    return np.asarray(np.random.SeedSequence(seed).generate_state(n, np.uint64), np.uint64)
+
+
 def _mask_shape(problem: Problem, n: int) -> tuple[int, int] | None:
     """(n, number of actions), or None for a problem without masks."""
     if problem.kernels.mask is None:
         return None
     if not isinstance(problem.action_space, spaces.Discrete):
-        raise TypeError(f"{type(problem).__name__} has a mask kernel; masks are for Discrete actions, not {problem.action_space}")
+        raise TypeError(
+            f"{type(problem).__name__} has a mask kernel; masks are for Discrete actions, not {problem.action_space}"
+        )
     return n, int(problem.action_space.n)
 
 

@@ -38,7 +38,7 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode is {render_mode!r}; expected None or one of {self.metadata['render_modes']}")
         self.problem = make_problem(problem, settings)
-        self.observation_space = self.problem.observation_space
+        self.observation_space: spaces.Space[Any] = self.problem.observation_space
         self.action_space = self.problem.action_space
         self.render_mode = render_mode
         self._batch = Batch(self.problem, 1)

@@ -5,8 +5,8 @@ over a family's kernels) is never found again, because the pickled kernels diffe
 start. And a cached function does not notice that a function it calls was edited in *another* file: a stale simulator that
 silently disagrees with its source.
 
-Both are mended by one change: compiled code is filed under a fingerprint of the source files of every compiled function that can be
-reached from this one, instead of the pickled closure.
+Both are mended by one change: compiled code is filed under a fingerprint of the source files of every compiled function
+that can be reached from this one, instead of the pickled closure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, cast, overload
 
-from numba import njit, typeof
+from numba import njit, types, typeof
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
@@ -48,7 +48,8 @@ def jit(function: F | None = None, *, reassociate: bool = False) -> F | Callable
 
 
 def _compile(function: F, fastmath: set[str] | bool) -> F:
-    dispatcher = njit(nogil=True, _nrt=False, fastmath=fastmath)(function)
+    compiler: Any = njit  # its stubs do not know all of its options
+    dispatcher = compiler(nogil=True, _nrt=False, forceinline=True, fastmath=fastmath)(function)
     dispatcher._cache = _SourceCache(function)
     return cast(F, dispatcher)
 
@@ -63,27 +64,37 @@ def bind(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
 
 
 class _SourceCache(FunctionCache):
-    """Numba's function cache with a fingerprint of the sources in its file names, instead of the closure in its keys.
+    """Numba's function cache, with a file for every (fingerprint of the sources, types of the arguments).
 
-    Files of their own also keep the families apart: an index names the classes of the arguments, and reading it would fail
-    where another family's module can't be imported.
+    Numba keeps one index file per function. It names the classes of all arguments that the function was ever compiled for,
+    and reading it fails where one family's module can't be imported, though another's function is asked for.
     """
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        self._use_own_files()
+        self._use_own_file(sig)
         return super().load_overload(sig, target_context)
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        self._use_own_files()
+        self._use_own_file(sig)
         super().save_overload(sig, data)
 
-    def _use_own_files(self) -> None:
+    def _use_own_file(self, sig: Any) -> None:
         # Not in __init__: a function may be decorated before those that it calls are defined.
-        base = f"{self._impl.filename_base}-{fingerprint(self._py_func)[:16]}"
+        key = hashlib.sha256(f"{fingerprint(self._py_func)} {sig} {list(_modules(sig))}".encode()).hexdigest()[:20]
+        base = f"{self._impl.filename_base}-{key}"
         self._cache_file = IndexDataCacheFile(self._cache_path, base, self._impl.locator.get_source_stamp())
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return sig, codegen.magic_tuple()
+
+
+def _modules(kind: Any) -> Iterator[str]:
+    """Where the classes in a numba type are defined; its text names them without their modules."""
+    if (instance := getattr(kind, "instance_class", None)) is not None:
+        yield instance.__module__
+    if isinstance(kind, tuple | types.BaseTuple):
+        for part in kind:
+            yield from _modules(part)
 
 
 def fingerprint(function: Callable[..., Any]) -> str:

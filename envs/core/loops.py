@@ -34,8 +34,8 @@ class Loops(NamedTuple):
     """observe(params, rules, state, lanes (n,) bool, out (n, d)): write the observations of the chosen lanes."""
     step: Callable[..., int]
     """step(params, rules, state, restart, stride, actions (n, m), observation (n, d), reward (n,), terminated (n,),
-    truncated (n,)) -> a fault or OK. Invalid actions are found before anything happens. A lane that had finished before begins anew
-    if `restart` (Gymnasium's NEXT_STEP), else it stays as it is and reports terminated, without reward or cost."""
+    truncated (n,)) -> a fault or OK. Invalid actions are found before anything happens. A lane that had finished before
+    begins anew if `restart` (Gymnasium's NEXT_STEP), else it stays as it is and reports terminated, without reward or cost."""
     mask: Callable[..., Any]
     """mask(params, state, out (n, A) int8): write every lane's action mask."""
     resample: Callable[..., Any]

@@ -12,13 +12,24 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
-from .budget import Budget, BudgetLike, as_budget
+from .budget import BudgetLike, as_budget
 from .metrics import Metric
 
 State: TypeAlias = Any
 """A NamedTuple of arrays with one entry (or row) per episode of the batch; holds at least the `core_fields`."""
 
-CORE_FIELDS = ("rng", "t", "episode", "finished", "initial", "remaining", "cost", "blocked", "next_budget", "next_episode")
+CORE_FIELDS = (
+    "rng",
+    "t",
+    "episode",
+    "finished",
+    "initial",
+    "remaining",
+    "cost",
+    "blocked",
+    "next_budget",
+    "next_episode",
+)
 
 
 def core_fields(n: int, resources: int) -> dict[str, NDArray[Any]]:

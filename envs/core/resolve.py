@@ -22,9 +22,7 @@ def make_problem(problem: str | type[Problem] | Problem, settings: dict[str, Any
         return problem
     if isinstance(problem, str):
         module, _, name = problem.partition(":")
-        # A path may be relative to this package, so that the registry needs no second copy of its name.
-        package = __package__.rpartition(".")[0] if module.startswith(".") else None
-        problem = getattr(importlib.import_module(module, package), name)
+        problem = getattr(importlib.import_module(module), name)
     if not (isinstance(problem, type) and issubclass(problem, Problem)):
         raise TypeError(f"problem is {problem!r}; expected a Problem, its class, or 'module:Class'")
     known = [name for name in inspect.signature(problem).parameters if name != "self"]

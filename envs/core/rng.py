@@ -62,7 +62,9 @@ def from_alias(rng, i, threshold, alias):
     """An index drawn from a pmf in constant time (Walker's alias method); the table is made by `alias_table`."""
     scaled = uniform(rng, i) * threshold.shape[0]
     column = np.int64(scaled)
-    return column if scaled - column < threshold[column] else alias[column]
+    # Without a branch: which way it went would be a coin toss for the processor's branch prediction.
+    keep = np.int64(scaled - column < threshold[column])
+    return keep * column + (1 - keep) * alias[column]
 
 
 def alias_table(pmf: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -36,13 +36,12 @@ def as_sb3_vec_env(
             Without it only lanes that finish have one, and steps cost a tenth.
         settings: the problem's own arguments.
     """
-    if isinstance(problem, gym.Env):
-        problem = problem_of(problem)
-    elif isinstance(problem, str) and problem in gym.registry:
+    if isinstance(problem, str) and problem in gym.registry:
         registered = dict(gym.spec(problem).kwargs)
         settings = {**registered, **settings}
         problem = settings.pop("problem")
-    return BudgetedSb3VecEnv(make_problem(problem, settings), n_envs, seed=seed, step_info=step_info)
+    made = problem_of(problem) if isinstance(problem, gym.Env) else make_problem(problem, settings)
+    return BudgetedSb3VecEnv(made, n_envs, seed=seed, step_info=step_info)
 
 
 def problem_of(env: Any) -> Problem:
@@ -132,7 +131,9 @@ class BudgetedSb3VecEnv(VecEnv):
         """Lanes share one problem: nothing can be set for one of them alone."""
         raise AttributeError(f"{attr_name!r} can't be set: the lanes share one problem; make another environment")
 
-    def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any) -> list[Any]:
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
         """`action_masks` per lane; there are no sub-environments with other methods."""
         if method_name != "action_masks" or self.problem.kernels.mask is None:
             raise AttributeError(f"{type(self.problem).__name__} has no method {method_name!r} per lane")
@@ -145,7 +146,9 @@ class BudgetedSb3VecEnv(VecEnv):
             return self.problem.kernels.mask is not None
         return super().has_attr(attr_name)
 
-    def env_is_wrapped(self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None) -> list[bool]:
+    def env_is_wrapped(
+        self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: VecEnvIndices = None
+    ) -> list[bool]:
         """No lane is wrapped; but episodes are monitored, which is what SB3 wants to know."""
         return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
 

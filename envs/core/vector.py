@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -174,7 +175,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         if seed is None:
             return [None] * self.num_envs
         if isinstance(seed, int | np.integer):
-            self._np_random, self._np_random_seed = gym.utils.seeding.np_random(int(seed))
+            self._np_random, self._np_random_seed = seeding.np_random(int(seed))
             return [int(seed) + lane for lane in range(self.num_envs)]
         seeds = list(seed)
         if len(seeds) != self.num_envs:

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from .budget import Amount, Budget, as_budget
 
 
-class BudgetAwareObservation(
-    gym.Wrapper[NDArray[np.float64], Any, NDArray[Any], Any], gym.utils.RecordConstructorArgs
-):
+class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any], Any], gym.utils.RecordConstructorArgs):
     """Adds the remaining share of a budget, and of time, to the observations of any environment that reports its costs.
 
     The environment's own (flat Box) observation comes first, then the remaining share of the budget, and, with a `horizon`,
@@ -43,9 +41,7 @@ class BudgetAwareObservation(
         cost_key: str = "cost",
         terminate: bool = False,
     ) -> None:
-        gym.utils.RecordConstructorArgs.__init__(
-            self, budget=budget, horizon=horizon, cost_key=cost_key, terminate=terminate
-        )
+        gym.utils.RecordConstructorArgs.__init__(self, budget=budget, horizon=horizon, cost_key=cost_key, terminate=terminate)
         gym.Wrapper.__init__(self, env)
         inner = env.observation_space
         if not isinstance(inner, spaces.Box) or len(inner.shape) != 1:
@@ -59,7 +55,7 @@ class BudgetAwareObservation(
         self._initial = self._remaining = 0.0
         self._t = 0
         shares = np.ones(1 if horizon is None else 2, inner.dtype)
-        self.observation_space = spaces.Box(
+        self.observation_space: spaces.Space[Any] = spaces.Box(
             np.concatenate([inner.low, 0 * shares]), np.concatenate([inner.high, shares]), dtype=inner.dtype.type
         )
 

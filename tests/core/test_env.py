@@ -12,7 +12,14 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from toys import Painter
 
 IDS = sorted(ENVIRONMENTS)
-VARIANTS = [{}, {"discrete": True}, {"pacing": True}, {"budget": (50.0, 500.0)}, {"budget_aware": False}, {"reward": "click"}]
+VARIANTS = [
+    {},
+    {"discrete": True},
+    {"pacing": True},
+    {"budget": (50.0, 500.0)},
+    {"budget_aware": False},
+    {"reward": "click"},
+]
 
 
 # A bid is money in 0..300: both checkers would like actions scaled, which `pacing=True` offers.

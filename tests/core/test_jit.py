@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -30,6 +31,16 @@ def test_an_edit_of_a_called_file_is_noticed_and_nothing_else_recompiles(tmp_pat
     assert run() == "41 1"
     (tmp_path / "called.py").write_text(CALLED.replace("2", "3"))
     assert run() == "61 0"
+
+
+def test_what_one_problem_compiled_does_not_stand_in_another_ones_way(tmp_path):
+    """Both problems compile the same functions of the core, for states whose classes only they can import."""
+    source = (Path(__file__).parents[1] / "toys.py").read_text()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{folder}.py").write_text(source)
+        code = f"from {folder} import Painter; from budgetgym.envs.core import BudgetedEnv; BudgetedEnv(Painter).reset(seed=0)"
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path / folder, check=True)
 
 
 def test_fingerprints_tell_closures_apart():
@@ -65,7 +76,11 @@ def test_loops_are_found_in_the_cache_by_a_new_process():
     paths = os.pathsep.join(sys.path)
     for expected in ("01", "1"):
         ran = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": paths}
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": paths},
         )
         assert ran.stdout.strip() in expected
 

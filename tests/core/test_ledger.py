@@ -27,7 +27,7 @@ def test_the_ledger_adds_up_and_nothing_is_overspent(name, seed, greed, budget):
     envs = BudgetedVectorEnv(problem, 8, autoreset_mode="SameStep")
     generator = np.random.default_rng(seed)
     low, high = (np.asarray(bound) for bound in problem.rules()[-2:])
-    _, info = envs.reset(seed=seed, options={"budget": {resource: budget for resource in problem.resources}})
+    _, info = envs.reset(seed=seed, options={"budget": dict.fromkeys(problem.resources, budget)})
     initial = info["remaining"].reshape(8, -1).copy()
     spent = np.zeros_like(initial)
     for _ in range(problem.horizon - 1):

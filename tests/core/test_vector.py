@@ -138,5 +138,7 @@ def test_resample_hidden_changes_the_hidden_and_the_future_only():
     before = envs.snapshot()
     envs.resample_hidden(seed=3)
     after = envs.snapshot()
-    changed = {name for name, a, b in zip(before._fields, before, after, strict=True) if not np.array_equal(a, b, equal_nan=True)}
+    changed = {
+        name for name, a, b in zip(before._fields, before, after, strict=True) if not np.array_equal(a, b, equal_nan=True)
+    }
     assert changed == {"rng", "colour"}

@@ -51,9 +51,9 @@ def test_a_range_is_drawn_per_episode():
 
 
 def test_errors_speak_of_the_argument():
+    env = BudgetAwareObservation(gym.make("CartPole-v1"), 3.0)
+    env.reset()
     with pytest.raises(KeyError, match="cost"):
-        env = BudgetAwareObservation(gym.make("CartPole-v1"), 3.0)
-        env.reset()
         env.step(0)
     with pytest.raises(TypeError, match="FlattenObservation"):
         BudgetAwareObservation(gym.make("Blackjack-v1"), 3.0)

@@ -66,9 +66,7 @@ def make_comparison(budgets: int = 4, agents: int = 8, episodes: int = 200, know
                 pace = (1 - np.exp(-time * (6 if skill < 0.5 else 0.6))) / (1 - np.exp(-6 if skill < 0.5 else -0.6))
                 share = np.minimum(1, pace * spent[episode] / initial)
                 curves.append(
-                    pd.DataFrame(
-                        {"agent": name, "budget": budget, "time": time, "episode": episode, "spent_share": share}
-                    )
+                    pd.DataFrame({"agent": name, "budget": budget, "time": time, "episode": episode, "spent_share": share})
                 )
     names = ["agent", "budget", "budget_value", "optimum", "latency_us", "information", "seconds"]
     tables = pd.concat(rows, ignore_index=True), pd.DataFrame(cells, columns=names)

@@ -87,9 +87,7 @@ def test_score_that_is_the_return_is_not_repeated():
 def test_budgets_are_ordered_by_value_and_agents_by_appearance():
     low, cells = tiny(budget="quarter", budget_value=0.25)
     high, _ = tiny()
-    summary = summarise(
-        pd.concat([high, low]), pd.concat([cells, cells.assign(budget="quarter")]), score="value", metrics=[]
-    )
+    summary = summarise(pd.concat([high, low]), pd.concat([cells, cells.assign(budget="quarter")]), score="value", metrics=[])
     assert list(zip(summary["budget"], summary["agent"], strict=True)) == [
         ("quarter", "b"),
         ("quarter", "a"),
@@ -101,9 +99,7 @@ def test_budgets_are_ordered_by_value_and_agents_by_appearance():
 def test_reference_missing_at_a_budget_leaves_no_difference():
     low, cells = tiny(budget="quarter", budget_value=0.25)
     episodes = pd.concat([tiny()[0], low[low["agent"] == "a"]])
-    summary = summarise(
-        episodes, pd.concat([cells, cells.assign(budget="quarter")]), score="value", metrics=[], resamples=50
-    )
+    summary = summarise(episodes, pd.concat([cells, cells.assign(budget="quarter")]), score="value", metrics=[], resamples=50)
     assert summary.iloc[0][["difference", "difference_low", "difference_high"]].isna().all()
     assert summary.iloc[0]["value_low"] == 3.0
 

@@ -24,9 +24,7 @@ def assert_holds(log: BidLog, table) -> None:
     assert (log.click.dtype, log.price.dtype, log.theta.dtype) == (np.int8, np.int16, np.float64)
 
 
-@given(
-    table=rows, blank=st.sampled_from([" ", "\t", "  ", " \t "]), packed=st.booleans(), extra=st.sampled_from(["", "x"])
-)
+@given(table=rows, blank=st.sampled_from([" ", "\t", "  ", " \t "]), packed=st.booleans(), extra=st.sampled_from(["", "x"]))
 def test_a_written_log_is_read_back_exactly(tmp_path_factory, table, blank, packed, extra):
     text = "".join(blank.join(filter(None, [str(c), str(p), repr(t), extra])) + "\n" for c, p, t in table)
     path = tmp_path_factory.mktemp("logs") / ("log.gz" if packed else "log.txt")

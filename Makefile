@@ -1,0 +1,31 @@
+# `make demo` and `make test` need Python 3.11 to 3.13 with pip and venv, and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint types check clean
+
+demo: $(READY)  ## compare bidders on the embedded campaign and write a report
+	$(BIN)/budgetgym compare budgetgym/RealTimeBidding-v0 --budgets c0=1/32,1/8 \
+		--agents lin,mcpc,ss_mdp,dmd,rlb,optimal --episodes 300 --out runs/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/pyright
+
+check: test lint types
+
+$(READY): pyproject.toml hatch_build.py constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "budgetgym needs Python 3.11 to 3.13; set PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .dev runs dist build

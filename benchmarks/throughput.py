@@ -1,0 +1,219 @@
+"""How fast the suite is, each figure beside its reference in the same run. One core; medians of several rounds.
+
+    python benchmarks/throughput.py                      # writes results/throughput.csv
+    python benchmarks/throughput.py --log test.theta.txt # replays this log instead of one drawn from the 2997 twin
+
+The machines are noisy and shared: read the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import gymnasium as gym
+import numpy as np
+import pandas as pd
+import torch
+from budgetgym import as_sb3_vec_env
+from budgetgym.baselines.bidding.bidders import Lin
+from budgetgym.baselines.bidding.values import fill_rlb, solve
+from budgetgym.envs.bidding.kernels import record_auctions
+from budgetgym.envs.bidding.problem import RealTimeBidding
+from budgetgym.envs.core.batch import Batch
+from budgetgym.envs.core.loops import compile_rollout
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+ROUNDS = 5
+ID = "budgetgym/RealTimeBidding-v0"
+LOG_LENGTH = 156_063
+
+
+def alternate(ours: Callable[[], float], reference: Callable[[], float]) -> tuple[float, float]:
+    """Medians of two measurements taken in turns, so that the machine's moods hit both; a first round warms up."""
+    pairs = [(ours(), reference()) for _ in range(ROUNDS + 1)][1:]
+    return median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
+
+
+def vector_rate(env: gym.vector.VectorEnv, actions: np.ndarray, steps: int = 2000) -> float:
+    env.reset(seed=0)
+    start = time.perf_counter()
+    for k in range(steps):
+        env.step(actions[k % len(actions)])
+    return steps * env.num_envs / (time.perf_counter() - start)
+
+
+def single_rate(env: gym.Env, actions: list, steps: int = 50_000) -> float:
+    env.reset(seed=0)
+    start = time.perf_counter()
+    for k in range(steps):
+        *_, terminated, truncated, _ = env.step(actions[k % len(actions)])
+        if terminated or truncated:
+            env.reset()
+    return steps / (time.perf_counter() - start)
+
+
+def replay_rate(problem: RealTimeBidding) -> float:
+    """Auctions per second of Lin over a whole log, as `evaluate` plays it."""
+    agent = Lin(problem, b0=10)
+    episodes = problem.num_episodes or 0
+    batch = Batch(problem, episodes)
+    rollout = compile_rollout(problem.kernels, agent.act)  # type: ignore[attr-defined]
+    batch.seed(np.zeros(episodes, np.uint64))
+    batch.reset()
+    observation, actions, returns = batch.observe(), np.zeros((episodes, 1)), np.zeros(episodes)
+    memory = agent.initial_memory(episodes)  # type: ignore[attr-defined]
+    start = time.perf_counter()
+    rollout(
+        batch.params,
+        batch.rules,
+        batch.state,
+        agent.parameters,
+        memory,
+        observation,
+        actions,
+        problem.horizon,
+        returns,  # type: ignore[attr-defined]
+    )
+    took = time.perf_counter() - start
+    return int(batch.state.t.sum()) / took
+
+
+def drawn_log() -> np.ndarray:
+    """A log as long as the real one, from the twin."""
+    batch = Batch(RealTimeBidding(T=LOG_LENGTH), 1)
+    batch.reset()
+    theta, price, click = np.zeros((1, LOG_LENGTH)), np.zeros((1, LOG_LENGTH)), np.zeros((1, LOG_LENGTH), bool)
+    record_auctions(batch.params, batch.state, theta, price, click, np.zeros(1, np.int64))
+    return np.column_stack([click[0], price[0], theta[0]])
+
+
+class LearnerTime(BaseCallback):
+    """How long the learner itself took, between rollouts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds, self._ended = 0.0, 0.0
+
+    def _on_rollout_start(self) -> None:
+        if self._ended:
+            self.seconds += time.perf_counter() - self._ended
+            self._ended = 0.0
+
+    _on_training_end = _on_rollout_start
+
+    def _on_rollout_end(self) -> None:
+        self._ended = time.perf_counter()
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def ppo_rate(venv, n_steps: int, batch_size: int, total: int) -> tuple[float, float]:
+    """Steps per second of SB3's PPO, and the share of the time that its learner takes."""
+    model = PPO("MlpPolicy", venv, n_steps=n_steps, batch_size=batch_size, n_epochs=4, seed=0, device="cpu")
+    learner = LearnerTime()
+    start = time.perf_counter()
+    model.learn(total, callback=learner)
+    took = time.perf_counter() - start
+    return model.num_timesteps / took, learner.seconds / took
+
+
+def start_seconds() -> float:
+    """A new process: import, `gym.make`, reset, with a warm cache."""
+    code = f"import budgetgym, gymnasium as gym; gym.make({ID!r}).reset(seed=0)"
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return time.perf_counter() - start
+
+
+def import_seconds() -> float:
+    code = "import gymnasium, numpy, time; s = time.perf_counter(); import budgetgym; print(time.perf_counter() - s)"
+    return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+
+
+def table_seconds() -> float:
+    statistics = RealTimeBidding().statistics
+    start = time.perf_counter()
+    solve(fill_rlb, (statistics.price_pmf, statistics.theta_avg, 0.0), 1000, 1969)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--log", help="a log with `click price theta` per line")
+    log = arguments.parse_args().log
+    torch.set_num_threads(1)
+    generator = np.random.default_rng(0)
+    rows = []
+
+    def note(what: str, value: float, unit: str, target: str, reference: str = "", other: float = np.nan) -> None:
+        ratio = value / other if other == other else np.nan
+        rows.append(
+            {
+                "what": what,
+                "value": value,
+                "unit": unit,
+                "target": target,
+                "reference": reference,
+                "of_reference": other,
+                "ratio": ratio,
+            }
+        )
+        print(
+            f"{what:<55} {value:12.4g} {unit:<12} target {target:<22} {f'{ratio:.2f} x {reference}' if ratio == ratio else ''}"
+        )
+
+    bids, flips = generator.uniform(0, 300, (64, 1024, 1)), generator.integers(0, 2, (64, 1024))
+    ours = gym.make_vec(ID, num_envs=1024)
+    cartpole = gym.make_vec("CartPole-v1", num_envs=1024, vectorization_mode="vector_entry_point")
+    fast, slow = alternate(lambda: vector_rate(ours, bids), lambda: vector_rate(cartpole, flips))
+    note(
+        "native vector env, 1024 lanes, random bids",
+        fast / 1e6,
+        "M steps/s",
+        ">= 20, >= 2 x",
+        "CartPole-v1 native vector",
+        slow / 1e6,
+    )
+
+    single, pole = gym.make(ID), gym.make("CartPole-v1")
+    actions = [np.array([bid], np.float32) for bid in generator.uniform(0, 300, 64)]
+    fast, slow = alternate(lambda: single_rate(single, actions), lambda: single_rate(pole, [0, 1, 1, 0]))
+    note("single env through gym.make", fast / 1e3, "k steps/s", ">= 100, >= 1 x", "CartPole-v1", slow / 1e3)
+
+    problem = RealTimeBidding(log=log or drawn_log(), c0=1 / 32)
+    rates = [replay_rate(problem) for _ in range(4 * ROUNDS)]
+    note(f"replay of a log of {len(problem.log.theta)} by Lin", median(rates) / 1e6, "M auctions/s", ">= 50")  # type: ignore[union-attr]
+
+    def native() -> tuple[float, float]:
+        return ppo_rate(as_sb3_vec_env(ID, 256, seed=0, pacing=True), 64, 4096, 65_536)
+
+    def dummy() -> tuple[float, float]:
+        return ppo_rate(DummyVecEnv([lambda: gym.make(ID, pacing=True)] * 8), 2048, 64, 16_384)
+
+    pairs = [(native(), dummy()) for _ in range(3)]
+    fast, slow = median(p[0][0] for p in pairs), median(p[1][0] for p in pairs)
+    share = [median(p[k][1] for p in pairs) for k in (0, 1)]
+    note("SB3 PPO, native batch of 256", fast / 1e3, "k steps/s", "ratio reported", "DummyVecEnv of 8", slow / 1e3)
+    note("  share of the learner, native batch of 256", share[0], "", "reported", "DummyVecEnv of 8", share[1])
+
+    note("first gym.make + reset in a new process", median(start_seconds() for _ in range(ROUNDS)), "s", "< 1.5")
+    note("import budgetgym, after gymnasium and numpy", median(import_seconds() for _ in range(ROUNDS)), "s", "< 0.5")
+    table_seconds()
+    note("RLB table, T = 1000, B = 1969", median(table_seconds() for _ in range(ROUNDS)), "s", "< 2")
+
+    path = Path(__file__).parent / "results" / "throughput.csv"
+    pd.DataFrame(rows).round(4).to_csv(path, index=False)
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+import gymnasium as gym
+import numpy as np
+import pytest
+from budgetgym import evaluate, make_agent
+from budgetgym.agents.ppo import Ppo
+from budgetgym.agents.registry import as_problem
+from budgetgym.envs.bidding.kernels import HIGHEST_PRICE
+from own_problem import OnlineKnapsack
+
+SMALL = {"lanes": 64, "n_steps": 50, "batch_size": 1600, "n_epochs": 6, "learning_rate": 3e-3}
+
+
+@pytest.fixture(scope="module")
+def env():
+    return gym.make("budgetgym/RealTimeBidding-v0", instance="uniform", T=50, c0=1 / 8)
+
+
+def test_ppo_learns_to_save_its_budget(env):
+    """Untrained it bids the worth and is broke after a fifth of the auctions; trained it must beat any constant bid."""
+    untrained = evaluate(make_agent("mcpc", env), env, 500).summary["share_of_optimum"]
+    constant = evaluate(make_agent("constant", env), env, 500).summary["share_of_optimum"]
+    agent = make_agent("ppo", env, seed=0, **SMALL)
+    assert isinstance(agent, Ppo)
+    trained = evaluate(agent.learn(300_000), env, 500).summary["share_of_optimum"]
+    assert untrained < 0.8
+    assert trained > constant + 0.03
+    assert trained > 0.9
+
+
+def test_the_same_seed_learns_the_same(env, tmp_path):
+    agents = [make_agent("ppo", env, seed=seed, **SMALL).learn(6400) for seed in (1, 1, 2)]  # type: ignore[attr-defined]
+    observations = np.random.default_rng(0).uniform(0.1, 0.9, (20, 7))
+    bids = [agent.predict(observations)[0] for agent in agents]
+    assert np.array_equal(bids[0], bids[1])
+    assert not np.array_equal(bids[0], bids[2])
+    agents[0].save(tmp_path / "ppo.zip")
+    loaded = Ppo.load(tmp_path / "ppo.zip", env)
+    assert np.array_equal(loaded.predict(observations)[0], bids[0])
+    assert np.array_equal(make_agent(f"ppo:path={tmp_path / 'ppo.zip'}", env).predict(observations[3])[0], bids[0][3])
+
+
+def test_it_bids_in_every_form_of_the_environment(env, tmp_path):
+    make_agent("ppo", env, **SMALL).learn(3200).save(tmp_path / "ppo.zip")  # type: ignore[attr-defined]
+    for settings in ({}, {"discrete": True}, {"pacing": True}):
+        other = gym.make("budgetgym/RealTimeBidding-v0", instance="uniform", T=50, **settings)
+        action, _ = make_agent("ppo", other, path=tmp_path / "ppo.zip").predict(other.reset(seed=0)[0])
+        assert other.action_space.contains(action if np.ndim(action) else action.item())
+        assert np.all(np.abs(action) <= HIGHEST_PRICE)
+
+
+def test_it_says_what_is_missing(env):
+    with pytest.raises(ValueError, match="has not learned"):
+        make_agent("ppo", env).predict(np.zeros(7))
+    with pytest.raises(ValueError, match="nothing to save"):
+        make_agent("ppo", env).save("x.zip")  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="no configuration for OnlineKnapsack"):
+        Ppo(as_problem(OnlineKnapsack()))
+    with pytest.raises(FileNotFoundError):
+        make_agent("ppo:path=nowhere.zip", env)

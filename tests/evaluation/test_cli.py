@@ -1,0 +1,111 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+ID = "budgetgym/RealTimeBidding-v0"
+SMALL = "ppo:lanes=4:n_steps=50:batch_size=200"
+FAST = ["--set", "T=40", "--episodes", "20"]
+
+
+def run(*arguments, **settings):
+    command = [sys.executable, "-c", "from budgetgym.evaluation.cli import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, **settings)
+
+
+def test_list():
+    ran = run("list")
+    assert ran.returncode == 0
+    assert ID in ran.stdout
+    assert "rlb" in ran.stdout
+    assert "rlb" in json.loads(run("list", "--json").stdout)[ID]
+
+
+def test_compare_prints_a_table_and_writes_results(tmp_path):
+    out = tmp_path / "results"
+    ran = run("compare", ID, *FAST, "--agents", "lin:b0=20,constant", "--budgets", "c0=1/8,1/2", "--out", str(out))
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("lin:b0=20") >= 2
+    assert "c0=1/2" in ran.stdout
+    assert f"report:  {out / 'report.html'}" in ran.stdout
+    rows = pd.read_parquet(out / "results.parquet")
+    assert len(rows) == 80
+    assert rows["command"].iloc[0].startswith("budgetgym compare budgetgym/RealTimeBidding-v0 --set T=40")
+
+
+def test_compare_for_machines():
+    ran = run("compare", ID, *FAST, "--agents", "lin:b0=20,constant", "--json")
+    rows = json.loads(ran.stdout)
+    assert [row["agent"] for row in rows] == ["lin:b0=20", "constant"]
+    assert rows[0]["episodes"] == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare", "budgetgym/RealTimeBiding-v0", "--agents", "lin"], "did you mean 'budgetgym/RealTimeBidding-v0'"),
+        (["compare", ID, "--agents", "ln"], "did you mean 'lin'"),
+        (["compare", ID, "--agents", "lin", "--set", "bugdet=3"], "did you mean 'budget'"),
+        (["compare", ID, "--agents", "lin", "--set", "budget"], "expected KEY=VALUE"),
+        (["compare", ID, "--agents", "lin", "--set", "log=nowhere.txt"], "nowhere.txt"),
+        (["compare", ID, "--agents", "lin", "--episodes", "many"], "episodes is 'many'"),
+        (["compare", ID, "--agents", "lin", "--episodes", "0"], "episodes is 0"),
+        (["compare", ID, "--agents", "ppo", *FAST], "ppo has not learned"),
+        (["train", ID, "--agent", "rlb"], "does not learn"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message):
+    ran = run(*arguments)
+    assert ran.returncode == 2
+    assert message in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_train_then_compare(tmp_path):
+    path = tmp_path / "ppo.zip"
+    ran = run("train", ID, "--set", "T=20", "--timesteps", "1000", "--agent", SMALL, "--out", str(path))
+    assert ran.returncode == 0, ran.stderr
+    assert path.exists()
+    ran = run("compare", ID, "--set", "T=20", "--episodes", "5", "--agents", f"lin,ppo:path={path}")
+    assert ran.returncode == 0, ran.stderr
+    assert "ppo:path" in ran.stdout
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path):
+    """The first agent is quick; the second, with a large table to compute, is interrupted."""
+    code = "from budgetgym.evaluation.cli import main; main()"
+    arguments = [
+        "compare",
+        ID,
+        "--set",
+        "T=1000",
+        "--episodes",
+        "5",
+        "--agents",
+        "constant,rlb",
+        "--budgets",
+        "c0=1",
+        "--set",
+        "instance=uniform",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments, "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BUDGETGYM_CACHE": str(tmp_path / "cache")},
+    )
+    deadline = time.monotonic() + 200
+    while not list(tmp_path.glob("cells/constant-*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=200)
+    assert process.returncode == 130, stderr
+    assert "interrupted; what is finished is in" in stderr
+    assert "constant" in stdout
+    assert pd.read_parquet(tmp_path / "results.parquet")["agent"].unique().tolist() == ["constant"]
