@@ -33,7 +33,7 @@ class BarProgress(Progress):
     def begin(self, label: str, episodes: int) -> None:
         """A part begins."""
         self._label = label
-        self._bars.reset(self._task, total=episodes, description=label)
+        self._bars.reset(self._task, total=episodes or None, description=label)
 
     def advance(self, episodes: int) -> None:
         """So many of its episodes were just finished."""

@@ -120,18 +120,9 @@ def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]
     Raises:
         ValueError: the problem replays a log, whose law nobody knows.
     """
-    market = problem.market
-    if market is None:
-        raise ValueError(f"{problem.instance} has no exact optimum: its law is not known; see the hindsight bound")
-    unit, price_weight = worth_and_price_weight(problem)
-    T, groups = problem.horizon, market.price_pmf.shape[1]
-    first = problem.params.regime_start
-    regime_of = np.searchsorted(first, T - np.arange(T + 1), side="right") - 1
-    group_end = np.stack([np.searchsorted(row, np.arange(groups), side="right") for row in market.group])
-    price_cdf = np.concatenate([np.zeros((*market.price_pmf.shape[:2], 1)), market.price_pmf.cumsum(axis=2)], axis=2)
-    law = (regime_of, unit * market.theta, market.theta_pmf, group_end, market.price_pmf, price_cdf, price_weight)
-    key = ("optimal", fingerprint(fill_optimal.py_func), *law, T, budget)  # type: ignore[attr-defined]
-    return cached_array(lambda: solve(fill_optimal, (*law, np.zeros(HIGHEST_PRICE + 1)), T, budget), *key)
+    law, key = _law(problem)
+    T = problem.horizon
+    return cached_array(lambda: solve(fill_optimal, (*law, np.zeros(HIGHEST_PRICE + 1)), T, budget), *key, T, budget)
 
 
 def optimal_value(problem: RealTimeBidding, budget: float) -> float:
@@ -140,4 +131,20 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     Raises:
         ValueError: the problem replays a log.
     """
-    return float(optimal_values(problem, int(budget))[problem.horizon, int(budget)])
+    T, b = problem.horizon, int(budget)
+    # Kept by itself as well: the table of a large budget is too large to keep.
+    return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *_law(problem)[1], T, b))
+
+
+def _law(problem: RealTimeBidding) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What `fill_optimal` reads of the problem, and the key that its table is kept under."""
+    market = problem.market
+    if market is None:
+        raise ValueError(f"{problem.instance} has no exact optimum: its law is not known; see the hindsight bound")
+    unit, price_weight = worth_and_price_weight(problem)
+    T, groups = problem.horizon, market.price_pmf.shape[1]
+    regime_of = np.searchsorted(problem.params.regime_start, T - np.arange(T + 1), side="right") - 1
+    group_end = np.stack([np.searchsorted(row, np.arange(groups), side="right") for row in market.group])
+    price_cdf = np.concatenate([np.zeros((*market.price_pmf.shape[:2], 1)), market.price_pmf.cumsum(axis=2)], axis=2)
+    law = (regime_of, unit * market.theta, market.theta_pmf, group_end, market.price_pmf, price_cdf, price_weight)
+    return law, ("optimal", fingerprint(fill_optimal.py_func), *law)  # type: ignore[attr-defined]
