@@ -65,12 +65,14 @@ def _own(problem: Problem) -> BudgetCase:
         return BudgetCase(_label("c0", problem.settings["c0"]), number(problem.settings["c0"]), problem)
     low, high = problem.budget.arrays(problem.resources)
     amounts = [f"{a:g}" if a == b else f"{a:g}..{b:g}" for a, b in zip(low, high, strict=True)]
-    return BudgetCase("budget=" + " ".join(amounts), float(low[0] + high[0]) / 2, problem)
+    return BudgetCase(", ".join(amounts), float(low[0] + high[0]) / 2, problem)
 
 
 def _label(name: str, value: Any) -> str:
-    """Simple fractions are shown as such: shares of 1/32 and the like are what papers speak of."""
+    """An amount as it is; a setting with its name. Simple fractions are shown as such: papers speak of shares of 1/32."""
     exact = number(value)
+    if name == "budget":
+        return f"{exact:g}"
     simple = Fraction(exact).limit_denominator(1000)
     is_simple = 0 < exact < 1 and float(simple) == exact and simple.numerator == 1
     return f"{name}={simple if is_simple else f'{exact:g}'}"

@@ -79,7 +79,8 @@ def evaluate(
     table = summarise(
         played.episodes.assign(**names), pd.DataFrame([{**names, **cell}]), score=problem.score, metrics=problem.metrics
     )
-    summary = {str(name): value for name, value in table.iloc[0].items() if name not in (*names, "budget_value")}
+    left_out = {*names, "difference", "difference_low", "difference_high"}  # one agent alone has no difference
+    summary = {str(name): _plain(value) for name, value in table.iloc[0].items() if name not in left_out}
     return Result(summary, played.episodes, played.curves, cell)
 
 
@@ -116,6 +117,10 @@ def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200) ->
         _, state = agent.predict(observation, state=state, episode_start=np.array([k == 0]), deterministic=True)
         taken.append(time.perf_counter() - started)
     return 1e6 * float(np.median(taken))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _other_budget(problem: Problem, budget: Any) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def main() -> None:
     observation, info = envs.reset(seed=0)
     returns = np.zeros(1000)
     for _ in range(50):
-        worth_it = observation[:, 0] > 2.0 * observation[:, 1]  # value per weight above a fixed price
+        worth_it = observation[:, 0] > 1.3 * observation[:, 1]  # value per weight above a fixed price
         observation, reward, _, _, info = envs.step(worth_it.astype(int))
         returns += reward
     print(f"value {returns.mean():.2f} +- {returns.std() / len(returns) ** 0.5:.2f}, weight {info['spent'].mean():.2f} of 5")

@@ -227,10 +227,11 @@ class Batch:
 
 
 def action_dtype(space: spaces.Space[Any]) -> np.dtype[Any]:
-    """The dtype in which kernels receive actions of `space`: float64, int64, or int8 for MultiBinary."""
-    if isinstance(space, spaces.Box):
-        return np.dtype(np.float64)
-    return np.dtype(np.int8 if isinstance(space, spaces.MultiBinary) else np.int64)
+    """The dtype in which kernels receive actions of `space`: float64 for a Box, otherwise int64.
+
+    Never a narrower one: a wrong action must not wrap around into a right one.
+    """
+    return np.dtype(np.float64 if isinstance(space, spaces.Box) else np.int64)
 
 
 def generator_keys(generators: Sequence[np.random.Generator]) -> NDArray[np.uint64]:

@@ -93,7 +93,7 @@ def _modules(kind: Any) -> Iterator[str]:
     if (instance := getattr(kind, "instance_class", None)) is not None:
         yield instance.__module__
     if isinstance(kind, tuple | types.BaseTuple):
-        for part in kind:
+        for part in cast(Any, kind):
             yield from _modules(part)
 
 

@@ -99,6 +99,14 @@ def test_a_faulty_kernel_cannot_overspend():
     assert env.snapshot().remaining.tolist() == [[2.0, 1.0]]
 
 
+def test_a_wrong_action_does_not_wrap_into_a_right_one():
+    envs = gym.make_vec("budgetgym/RealTimeBidding-v0", num_envs=2, discrete=True)
+    envs.reset(seed=0)
+    for wrong in (2**32, 2**64 - 1, -(2**62)):
+        with pytest.raises((ValueError, OverflowError), match=r"lane 1|dtype|int"):
+            envs.step(np.array([0, wrong], np.uint64 if wrong > 2**63 else np.int64))
+
+
 def test_unaffordable_is_counted():
     env = gym.make("budgetgym/RealTimeBidding-v0", budget=0.0, T=3)
     env.reset(seed=0)

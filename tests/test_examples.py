@@ -1,0 +1,39 @@
+"""The examples run, and do what they say."""
+
+import re
+
+import numpy as np
+import pytest
+
+
+def test_own_problem(capsys):
+    import own_problem
+
+    own_problem.main()
+    value, weight = re.match(r"value ([\d.]+) .* weight ([\d.]+) of 5", capsys.readouterr().out).groups()  # type: ignore[union-attr]
+    assert float(value) > 11
+    assert float(weight) < 5
+
+
+def test_train_ppo(capsys):
+    import train_ppo
+
+    train_ppo.main(timesteps=6400)
+    assert re.findall("^(untrained|trained): [0-9.]+% of the optimum", capsys.readouterr().out, flags=re.MULTILINE) == [
+        "untrained",
+        "trained",
+    ]
+
+
+def test_compare_on_a_log(capsys, tmp_path):
+    import compare_on_a_log
+
+    generator = np.random.default_rng(0)
+    log = np.column_stack([np.zeros(2500), generator.integers(1, 100, 2500), generator.uniform(0.001, 0.01, 2500)])
+    np.savetxt(tmp_path / "log.txt", log, fmt=["%d", "%d", "%.6f"])
+    compare_on_a_log.main(str(tmp_path / "log.txt"))
+    printed = capsys.readouterr().out
+    assert "c0=1/32" in printed
+    shares = [float(line.split()[3]) for line in printed.splitlines()[1:]]
+    assert len(shares) == 8
+    assert shares == pytest.approx([1.0] * 8, abs=0.3)
