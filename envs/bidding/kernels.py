@@ -45,14 +45,13 @@ class Params(NamedTuple):
     regime_start: NDArray[np.int64]
     """(R,) the auction with which each regime begins."""
     theta: NDArray[np.float64]
-    """(R, G) the values that theta can take; drawn by the alias table beside it."""
-    theta_threshold: NDArray[np.float64]
-    theta_alias: NDArray[np.int64]
+    """(R, G) the values that theta can take."""
+    theta_table: NDArray[np.float64]
+    """(R, G, 2) alias table of their probabilities."""
     group: NDArray[np.int64]
     """(R, G) the price group of a theta."""
-    price_threshold: NDArray[np.float64]
-    """(R, H, 301) alias table of the market price in every group."""
-    price_alias: NDArray[np.int64]
+    price_table: NDArray[np.float64]
+    """(R, H, 301, 2) alias table of the market price in every group."""
 
 
 class State(NamedTuple):
@@ -95,7 +94,7 @@ def arrive(params, state, i, t):
         state.theta[i] = params.log_theta[state.source[i]]
     else:
         r = regime(params, t)
-        state.source[i] = rng.from_alias(state.rng, i, params.theta_threshold[r], params.theta_alias[r])
+        state.source[i] = rng.from_alias(state.rng, i, params.theta_table[r])
         state.theta[i] = params.theta[r, state.source[i]]
 
 
@@ -109,7 +108,7 @@ def hold_auction(params, state, i, t):
         return np.float64(params.log_price[line]), rng.uniform(state.rng, i) < state.theta[i]
     r = regime(params, t)
     g = params.group[r, state.source[i]]
-    price = rng.from_alias(state.rng, i, params.price_threshold[r, g], params.price_alias[r, g])
+    price = rng.from_alias(state.rng, i, params.price_table[r, g])
     return np.float64(price), rng.uniform(state.rng, i) < state.theta[i]
 
 
@@ -174,15 +173,11 @@ def step(params, state, i, action):
 @jit
 def observe(params, state, i, out):
     """theta, and what a bidder knows from its own auctions; see the table in `RealTimeBidding`."""
-    t = state.t[i]
     out[0] = state.theta[i] / params.theta_avg
     out[1] = state.last_price[i] / HIGHEST_PRICE
-    if t == 0:
-        out[2] = 0.0
-        out[3] = 0.0
-    else:
-        out[2] = state.wins[i] / t
-        out[3] = (state.initial[i, 0] - state.remaining[i, 0]) / (t * params.mean_price)
+    per_auction = 1.0 / max(state.t[i], 1)  # before the first one all counts are 0
+    out[2] = state.wins[i] * per_auction
+    out[3] = (state.initial[i, 0] - state.remaining[i, 0]) * per_auction / params.mean_price
 
 
 class Reading(NamedTuple):

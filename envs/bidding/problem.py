@@ -273,22 +273,16 @@ def _market_arrays(market: Market | None, T: int) -> dict[str, NDArray[Any]]:
         return {
             "regime_start": np.zeros(1, np.int64),
             "theta": np.zeros((1, 1)),
-            "theta_threshold": np.zeros((1, 1)),
-            "theta_alias": np.zeros((1, 1), np.int64),
+            "theta_table": np.zeros((1, 1, 2)),
             "group": np.zeros((1, 1), np.int64),
-            "price_threshold": np.zeros((1, 1, 1)),
-            "price_alias": np.zeros((1, 1, 1), np.int64),
+            "price_table": np.zeros((1, 1, 1, 2)),
         }
-    theta_threshold, theta_alias = _alias_tables(market.theta_pmf)
-    price_threshold, price_alias = _alias_tables(market.price_pmf)
     return {
         "regime_start": np.ceil(market.regime_start * T).astype(np.int64),
         "theta": market.theta,
-        "theta_threshold": theta_threshold,
-        "theta_alias": theta_alias,
+        "theta_table": _alias_tables(market.theta_pmf),
         "group": market.group,
-        "price_threshold": price_threshold,
-        "price_alias": price_alias,
+        "price_table": _alias_tables(market.price_pmf),
     }
 
 
@@ -300,7 +294,6 @@ def _read_only(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return views
 
 
-def _alias_tables(pmf: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The alias tables of every pmf along the last axis."""
-    tables = [rng.alias_table(row) for row in pmf.reshape(-1, pmf.shape[-1])]
-    return tuple(np.stack(column).reshape(pmf.shape) for column in zip(*tables, strict=True))  # type: ignore[return-value]
+def _alias_tables(pmf: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The alias tables of every pmf along the last axis, with a further axis of two."""
+    return np.stack([rng.alias_table(row) for row in pmf.reshape(-1, pmf.shape[-1])]).reshape(*pmf.shape, 2)

@@ -45,11 +45,13 @@ class Loops(NamedTuple):
 @jit
 def invalid_action(rules, actions):
     """The fault of the first lane whose action is NaN or out of range, or OK."""
-    for i in range(actions.shape[0]):
-        for j in range(actions.shape[1]):
-            if not rules.action_low[j] <= actions[i, j] <= rules.action_high[j]:
-                return INVALID - i
-    return OK
+    fault = OK
+    for j in range(actions.shape[1]):
+        low, high = rules.action_low[j], rules.action_high[j]
+        for i in range(actions.shape[0] - 1, -1, -1):  # to the end, without leaving early: then it runs on vector registers
+            if not low <= actions[i, j] <= high and (fault == OK or INVALID - i > fault):
+                fault = INVALID - i
+    return fault
 
 
 def _record(costs, i, cost):

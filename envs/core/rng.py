@@ -58,17 +58,17 @@ def normal(rng, i):
 
 
 @jit
-def from_alias(rng, i, threshold, alias):
-    """An index drawn from a pmf in constant time (Walker's alias method); the table is made by `alias_table`."""
-    scaled = uniform(rng, i) * threshold.shape[0]
+def from_alias(rng, i, table):
+    """An index drawn from a pmf in constant time (Walker's alias method), with a table made by `alias_table`."""
+    scaled = uniform(rng, i) * table.shape[0]
     column = np.int64(scaled)
     # Without a branch: which way it went would be a coin toss for the processor's branch prediction.
-    keep = np.int64(scaled - column < threshold[column])
-    return keep * column + (1 - keep) * alias[column]
+    keep = np.int64(scaled - column < table[column, 0])
+    return keep * column + (1 - keep) * np.int64(table[column, 1])
 
 
-def alias_table(pmf: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Walker's alias table of `pmf` (m,): column j keeps j below `threshold[j]` and gives `alias[j]` above."""
+def alias_table(pmf: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Walker's alias table of `pmf` (m,), as (m, 2): column j stands for j below `table[j, 0]`, for `table[j, 1]` above."""
     m = len(pmf)
     threshold = np.asarray(pmf, float) / np.sum(pmf) * m
     alias = np.arange(m)
@@ -81,4 +81,4 @@ def alias_table(pmf: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
         if threshold[donor] < 1.0:
             small.append(large.pop())
     threshold[small + large] = 1.0  # what is left differs from 1 by rounding only
-    return threshold, alias
+    return np.stack([threshold, alias], axis=1)

@@ -76,6 +76,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         self.render_mode = render_mode
         self._finished_lanes_may_idle = False
         self._seeded = False
+        self._everywhere = np.ones(batch.n, np.bool_)
+        self._presence_keys = [f"_{name}" for name in batch.info()]
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -166,9 +168,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
 
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = self._batch.info()
-        everywhere = np.ones(self.num_envs, np.bool_)
-        for name in list(info):
-            info[f"_{name}"] = everywhere
+        info.update(dict.fromkeys(self._presence_keys, self._everywhere.copy()))
         return info
 
     def _lane_seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
