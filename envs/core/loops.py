@@ -54,6 +54,15 @@ def invalid_action(rules, actions):
     return fault
 
 
+@jit
+def is_valid(rules, action):
+    """Whether one action (m,) is within its range."""
+    for j in range(action.shape[0]):
+        if not rules.action_low[j] <= action[j] <= rules.action_high[j]:
+            return False
+    return True
+
+
 def _record(costs, i, cost):
     """Write a kernel's cost, a number or a tuple, into row i. Only called from compiled code."""
 
@@ -222,7 +231,7 @@ def compile_rollout(kernels: Kernels, act: Callable[..., Any]) -> Callable[..., 
                 if state.finished[i]:
                     break
                 act(policy, observation[i], memory[i], action[i])
-                if invalid_action(rules, action[i : i + 1]) != OK:
+                if not is_valid(rules, action[i]):
                     return INVALID - i
                 reward, cost, terminated = kernel_step(params, state, i, action[i])
                 _record(state.cost, i, cost)

@@ -81,4 +81,4 @@ def alias_table(pmf: NDArray[np.float64]) -> NDArray[np.float64]:
         if threshold[donor] < 1.0:
             small.append(large.pop())
     threshold[small + large] = 1.0  # what is left differs from 1 by rounding only
-    return np.stack([threshold, alias], axis=1)
+    return np.stack([threshold, alias.astype(np.float64)], axis=1)
