@@ -33,8 +33,7 @@ def budget_cases(problem: Problem, budgets: str | Mapping[str, Sequence[Any]] | 
     name, values = _read(budgets)
     if not values:
         raise ValueError(f"budgets is {budgets!r}; expected at least one")
-    takes = type(problem).__init__.__annotations__
-    if name not in takes:
+    if name not in problem.setting_names():
         raise ValueError(f"budgets name the setting {name!r}, which {type(problem).__name__} does not have")
     cleared = {key: None for key in ("budget", "c0") if key in problem.settings and key != name}
     return [BudgetCase(_label(name, v), number(v), problem.replace(**cleared, **{name: number(v)})) for v in values]

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import gymnasium as gym
 import typer
 
-from ..agents.registry import AGENTS, make_agent, read_value, split_name
+from ..agents.registry import AGENTS, list_agents, make_agent, read_value, split_name
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import make_problem, near
 from ..envs.registration import ENVIRONMENTS
@@ -38,7 +38,7 @@ def main() -> None:
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
     """The environments, and the agents that serve each."""
-    agents = {id: [name for name, entry in AGENTS.items() if serves(entry.problems, id)] for id in ENVIRONMENTS}
+    agents = {id: list_agents(id) for id in ENVIRONMENTS}
     if as_json:
         typer.echo(json.dumps({id: {name: AGENTS[name].description for name in names} for id, names in agents.items()}))
         return
@@ -144,8 +144,3 @@ def problem_from(id: str, settings: list[str]) -> Problem:
         given[key] = read_value(value)
     registered = dict(gym.spec(id).kwargs)
     return make_problem(registered.pop("problem"), {**registered, **given})
-
-
-def serves(problems: tuple[str, ...] | None, id: str) -> bool:
-    """Whether an agent for these problems serves the environment."""
-    return problems is None or ENVIRONMENTS[id].rpartition(":")[2] in problems

@@ -120,8 +120,14 @@ class Problem(ABC):
     def __new__(cls, *arguments: Any, **settings: Any) -> Self:
         """Keep the arguments, for `replace`."""
         problem = super().__new__(cls)
-        problem.settings = dict(inspect.signature(cls).bind_partial(*arguments, **settings).arguments)
+        _, *given = inspect.signature(cls.__init__).bind_partial(problem, *arguments, **settings).arguments.items()
+        problem.settings = dict(given)
         return problem
+
+    @classmethod
+    def setting_names(cls) -> list[str]:
+        """The names of the arguments that the problem is made with."""
+        return list(inspect.signature(cls.__init__).parameters)[1:]
 
     def replace(self, **changes: Any) -> Self:
         """The same problem with some settings changed."""

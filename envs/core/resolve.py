@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 from typing import Any
 
 from .problem import Problem
@@ -25,7 +24,7 @@ def make_problem(problem: str | type[Problem] | Problem, settings: dict[str, Any
         problem = getattr(importlib.import_module(module), name)
     if not (isinstance(problem, type) and issubclass(problem, Problem)):
         raise TypeError(f"problem is {problem!r}; expected a Problem, its class, or 'module:Class'")
-    known = [name for name in inspect.signature(problem).parameters if name != "self"]
+    known = problem.setting_names()
     for name in settings:
         if name not in known:
             raise TypeError(f"{problem.__name__} has no setting {name!r}{near(name, known)}")

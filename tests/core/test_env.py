@@ -157,5 +157,5 @@ def test_the_docstring_has_its_sections_and_the_tables_match_the_spaces():
             assert f"## {section}\n" in text
         for index, name in enumerate(problem.observation_names):
             assert f"| {index} | {name} |" in text
-        for name in problem.replace.__func__.__globals__["inspect"].signature(type(problem)).parameters:
+        for name in problem.setting_names():
             assert f"| {name}" in text or f", {name}" in text
