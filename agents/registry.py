@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -21,6 +23,9 @@ class Entry(NamedTuple):
     problems: tuple[str, ...] | None
     description: str
 
+
+_NUMBER = r"(\d+(?:\.\d+)?(?:/\d+)?)"
+_RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
 _BIDDING = ("RealTimeBidding",)
 
@@ -114,7 +119,9 @@ def split_name(name: str) -> tuple[str, dict[str, Any]]:
 
 
 def read_value(text: str) -> Any:
-    """A setting from the command line: an integer, a number, true or false, or the text itself."""
+    """A setting from the command line: an integer, a number, true or false, a range "low..high", or the text itself."""
+    if found := _RANGE.fullmatch(text):
+        return tuple(float(Fraction(end)) for end in found.groups())
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):

@@ -52,6 +52,20 @@ class Policy(ABC):
             The action or the batch of actions, and the state for the next call.
         """
 
+    def check_problem(self, problem: Problem) -> None:
+        """Check that an agent that was made for one problem can decide on another.
+
+        Raises:
+            ValueError: observations, actions or horizon differ, by which it would misread what it sees.
+        """
+        mine = self.problem
+        for what in ("observation_space", "action_space", "horizon"):
+            if getattr(mine, what) != getattr(problem, what):
+                raise ValueError(
+                    f"{type(self).__name__} was made for {what} {getattr(mine, what)}, not {getattr(problem, what)}; "
+                    "make the agent for this environment"
+                )
+
     def set_random_seed(self, seed: int | None = None) -> None:
         """Seed the agent's own chance; most have none."""
         return

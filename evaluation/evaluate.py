@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..agents.registry import as_problem
 from ..baselines.oracles import exact_optimum
+from ..baselines.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
 from .play import Predicts, play
@@ -58,7 +59,8 @@ def evaluate(
         advanced: called with the number of episodes that were just finished, to show progress.
 
     Raises:
-        ValueError: episodes below 1, more than the log has, or "all" where there is no end.
+        ValueError: an agent that was made for another problem; episodes below 1, more than the log has, or "all" where
+            there is no end.
         TypeError: something that is not an agent or not an environment of the suite.
     """
     if not callable(getattr(agent, "predict", None)):
@@ -66,6 +68,8 @@ def evaluate(
     problem = as_problem(env)
     if budget is not None:
         problem = problem.replace(**{**problem.settings, **_other_budget(problem, budget)})
+    if isinstance(agent, Policy):
+        agent.check_problem(problem)
     numbers = range(count_episodes(problem, episodes))
     started = time.perf_counter()
     played = play(agent, problem, numbers, seed, advanced)

@@ -92,9 +92,12 @@ class RandomParameters(NamedTuple):
 
 @jit
 def act_random(p, observation, memory, action):
-    """A whole bid from 0 to the highest, from a counter in the memory."""
+    """A whole bid from 0 to the highest: a hash of the key, the number of the auction, and what comes up.
+
+    Of nothing else, so that an episode is the same whatever others are played beside it.
+    """
     memory[0] += 1.0
-    bits = rng.mix(rng.mix(p.key + np.uint64(memory[1])) + np.uint64(memory[0]))
+    bits = rng.mix(rng.mix(p.key + np.uint64(memory[0])) + np.uint64(observation[0] * 2.0**32))
     action[0] = np.floor(rng.unit(bits) * (p.highest + 1))
 
 
@@ -109,15 +112,11 @@ class Random(KernelPolicy):
             constant = affordable_bid(problem.statistics.price_pmf, mean_budget(problem) / problem.horizon)
             highest = min(HIGHEST_PRICE, 2 * constant)
         self._highest = int(_money("highest", highest))
-        super().__init__(problem, act_random, RandomParameters(np.uint64(seed), self._highest), np.zeros(2))
+        super().__init__(problem, act_random, RandomParameters(np.uint64(seed), self._highest), np.zeros(1))
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of bids."""
         self.parameters = RandomParameters(np.uint64(0 if seed is None else seed), self._highest)
-
-    def initial_memory(self, n: int) -> NDArray[np.float64]:
-        """A counter, and the number of the lane, so that lanes differ."""
-        return np.stack([np.zeros(n), np.arange(n, dtype=float)], axis=1)
 
 
 class McpcParameters(NamedTuple):
@@ -244,21 +243,42 @@ def act_by_table(p, observation, memory, action):
     action[0] = max(best_bid(p.value, t, b, p.unit * theta, p.price_weight), 0)
 
 
-class SsMdp(KernelPolicy):
+class TableBidder(KernelPolicy):
+    """Looks ahead with a value table.
+
+    Args:
+        problem: the bidding problem.
+        value: (T + 1, budget + 1), the value of t auctions left with b money; see `values.py`.
+        blind: take every impression for an average one.
+    """
+
+    information: ClassVar[Information] = "model"
+
+    def __init__(self, problem: RealTimeBidding, value: NDArray[np.float64], blind: bool = False) -> None:
+        parameters = TableParameters(problem.reading, value, *worth_and_price_weight(problem), blind)
+        super().__init__(problem, act_by_table, parameters)
+
+    def check_problem(self, problem: Problem) -> None:
+        """Also: the table must reach to the largest budget."""
+        super().check_problem(problem)
+        reach = self.parameters.value.shape[1] - 1
+        if largest_budget(problem) > reach:
+            raise ValueError(
+                f"{type(self).__name__} was made for budgets up to {reach}, not {largest_budget(problem)}; "
+                "make the agent for this environment"
+            )
+
+
+class SsMdp(TableBidder):
     """Looks ahead with RLB's value table but takes every impression for an average one (Yuan et al. 2013's MDP).
 
     Args:
         problem: the bidding problem.
     """
 
-    information: ClassVar[Information] = "model"
-
     def __init__(self, problem: Problem) -> None:
         problem = bidding_problem(problem, "ss_mdp", needs_budget=True)
-        value = rlb_values(problem, largest_budget(problem))
-        super().__init__(
-            problem, act_by_table, TableParameters(problem.reading, value, *worth_and_price_weight(problem), True)
-        )
+        super().__init__(problem, rlb_values(problem, largest_budget(problem)), blind=True)
 
 
 def largest_budget(problem: Problem) -> int:

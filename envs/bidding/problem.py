@@ -143,6 +143,7 @@ class RealTimeBidding(Problem):
         self.market = None if log is not None else instance if isinstance(instance, Market) else make_market(instance)
         self._instance = f"instance {instance}" if isinstance(instance, str) else "own market"
         self.statistics = self._read_statistics(statistics)
+        _positive_means(self.statistics)
         self.objective = objective
         self.click_value = _click_value(click_value, self.statistics.cost_per_click)
         self.kernels = Kernels(k.reset, k.step, k.observe, k.mask if discrete else None, k.resample)
@@ -219,6 +220,13 @@ class RealTimeBidding(Problem):
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ValueError(f"{name} is {value!r}; expected one of {known}")
+
+
+def _positive_means(statistics: TrainingStatistics) -> None:
+    """Observations are in multiples of these."""
+    for name in ("theta_avg", "mean_price"):
+        if not getattr(statistics, name) > 0:
+            raise ValueError(f"{name} of the statistics ({statistics.source}) is {getattr(statistics, name)!r}; expected > 0")
 
 
 def _click_value(value: float | None, cost_per_click: float) -> float:

@@ -128,13 +128,26 @@ def test_ss_mdp_is_blind_and_rlb_is_not(env):
 
 def test_random_bids_are_uniform_and_seeded(env):
     agent = make_agent("random:highest=9", env)
-    observations = np.tile(observe(env, 0.004), (4000, 1))
+    observations = np.stack([observe(env, theta) for theta in np.linspace(0.001, 0.02, 4000)])
     bids, _ = agent.predict(observations)
     assert np.bincount(bids.ravel().astype(int)).tolist() == pytest.approx([400] * 10, abs=100)
     again, _ = agent.predict(observations)
     assert np.array_equal(bids, again)
     agent.set_random_seed(5)
     assert not np.array_equal(bids, agent.predict(observations)[0])
+
+
+def test_an_agent_is_not_used_where_it_would_misread_what_it_sees(env):
+    rlb = make_agent("rlb", env)
+    with pytest.raises(ValueError, match="made for budgets up to"):
+        evaluate(rlb, env, 3, budget=5000.0)
+    assert len(evaluate(rlb, env, 3, budget=100.0).episodes) == 3
+    with pytest.raises(ValueError, match="horizon 60, not 61"):
+        evaluate(rlb, gym.make("budgetgym/RealTimeBidding-v0", T=61, budget=100.0), 3)
+    with pytest.raises(ValueError, match="made for observation_space"):
+        evaluate(rlb, gym.make("budgetgym/RealTimeBidding-v0", T=60, budget=100.0, instance="1458"), 3)
+    with pytest.raises(ValueError, match="made for action_space"):
+        evaluate(rlb, gym.make("budgetgym/RealTimeBidding-v0", T=60, budget=100.0, discrete=True), 3)
 
 
 def test_who_serves_what(env):

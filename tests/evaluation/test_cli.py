@@ -7,6 +7,7 @@ import time
 
 import pandas as pd
 import pytest
+from budgetgym.agents.registry import read_value
 
 ID = "budgetgym/RealTimeBidding-v0"
 SMALL = "ppo:lanes=4:n_steps=50:batch_size=200"
@@ -43,6 +44,14 @@ def test_compare_for_machines():
     rows = json.loads(ran.stdout)
     assert [row["agent"] for row in rows] == ["lin:b0=20", "constant"]
     assert rows[0]["episodes"] == 20
+
+
+def test_settings_are_read_as_numbers_ranges_and_text():
+    texts = ["7", "0.5", "true", "100..300", "1/32..1/2", "../log..txt", "c0..1", "1/32"]
+    assert [read_value(text) for text in texts] == [7, 0.5, True, (100, 300), (1 / 32, 0.5), "../log..txt", "c0..1", "1/32"]
+    ran = run("compare", ID, *FAST, "--agents", "constant", "--set", "budget=50..200")
+    assert ran.returncode == 0, ran.stderr
+    assert "50..200" in ran.stdout
 
 
 @pytest.mark.parametrize(

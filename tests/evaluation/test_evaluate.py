@@ -30,6 +30,9 @@ def test_episodes_depend_on_seed_and_number_alone(env, monkeypatch):
     assert not a["return"].equals(evaluate(agent, env, 40, seed=2).episodes["return"])
     monkeypatch.setattr(play_module, "LANES", 3)
     assert a.equals(evaluate(agent, env, 40, seed=1).episodes)
+    three = evaluate(make_agent("random", env), env, 40, seed=1).episodes
+    monkeypatch.undo()
+    assert three.equals(evaluate(make_agent("random", env), env, 40, seed=1).episodes)
     other = evaluate(make_agent("constant", env), env, 40, seed=1).episodes
     assert other["bound"].equals(a["bound"])
     assert other["initial"].equals(a["initial"])

@@ -237,6 +237,13 @@ def test_bad_settings_name_the_argument_and_the_value(settings, message):
         RealTimeBidding(**settings)
 
 
+def test_a_log_in_which_nothing_is_worth_anything():
+    with pytest.raises(ValueError, match="theta_avg of the statistics"):
+        RealTimeBidding(log=np.array([[0, 5, 0.0]]), T=1)
+    with pytest.raises(ValueError, match="mean_price of the statistics"):
+        RealTimeBidding(log=np.array([[0, 0, 0.5]]), T=1)
+
+
 def test_missing_files_are_named():
     with pytest.raises(FileNotFoundError, match=r"nowhere\.txt"):
         RealTimeBidding(log="nowhere.txt")
