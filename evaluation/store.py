@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import json
 import os
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import budgetgym
 import numpy as np
 import pandas as pd
 
+from ..agents.registry import split_name
 from ..envs.core.problem import Problem
 
 
@@ -64,13 +67,25 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def cell_key(problem: Problem, agent: str, episodes: int, seed: int) -> str:
-    """Names all that a part's result depends on: the version, the problem and its inputs, the agent, and the episodes."""
-    digest = hashlib.sha256()
-    for part in (budgetgym.__version__, type(problem).__qualname__, agent, episodes, seed):
+    """Names all that a part's result depends on: the code, the problem and its inputs, the agent, and the episodes."""
+    name, agent_settings = split_name(agent)
+    digest = hashlib.sha256(_sources() + _content(inspect.getsourcefile(type(problem)) or ""))
+    for part in (type(problem).__qualname__, name, episodes, seed):
         digest.update(repr(part).encode())
-    for name, value in sorted(problem.settings.items()):
-        digest.update(name.encode() + b"=" + _content(value))
-    return f"{agent.split(':')[0]}-{digest.hexdigest()[:20]}"
+    for settings in (problem.settings, agent_settings):
+        for key, value in sorted(settings.items()):
+            digest.update(key.encode() + b"=" + _content(value))
+    return f"{name}-{digest.hexdigest()[:20]}"
+
+
+@lru_cache
+def _sources() -> bytes:
+    """A digest of this package: results of other code are other results."""
+    digest = hashlib.sha256()
+    for package in ("envs", "baselines", "agents", "evaluation"):
+        for path in sorted((Path(budgetgym.__file__).parent / package).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.digest()
 
 
 def _content(value: Any) -> bytes:

@@ -71,6 +71,15 @@ def test_nothing_is_kept_that_another_question_would_get(env, tmp_path):
     assert prices == [100, 96]
 
 
+def test_an_agent_that_was_trained_again_is_played_again(env, tmp_path):
+    learner = make_agent("ppo:lanes=4:n_steps=50:batch_size=200", env)
+    scores = []
+    for _ in range(2):
+        learner.learn(2000).save(tmp_path / "ppo.zip")  # type: ignore[attr-defined]
+        scores.append(compare(env, [f"ppo:path={tmp_path / 'ppo.zip'}"], 10, out=tmp_path)["theta_value"].iloc[0])
+    assert scores[0] != scores[1]
+
+
 def test_a_broken_part_is_played_again(env, tmp_path):
     first = compare(env, ["constant"], 10, out=tmp_path)
     for file in (tmp_path / "cells").iterdir():
