@@ -77,6 +77,8 @@ def compare(
             typer.echo(summary.to_json(orient="records", indent=1))
             return
         print_table(summary, comparison.metrics, comparison.score)
+        if "tuned_on" in comparison.settings:
+            typer.echo(f"tuned on: {comparison.settings['tuned_on']}")
         if paths is not None:
             typer.echo(f"results: {paths[0]}")
             typer.echo(f"report:  {paths[1] or NO_REPORT}")

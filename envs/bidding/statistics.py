@@ -27,7 +27,7 @@ class TrainingStatistics:
         price_pmf: (301,) float64, sums to 1: the probability of the market prices 0..300 (copied, made read-only).
         theta_avg: clicks per impression, in [0, 1].
         mean_price: money per auction if every auction is won, in [0, 300].
-        source: where the figures come from: the path of a statistics file, "the log itself", "instance 2997".
+        source: where the figures come from: the path of a statistics file, "the log itself, in hindsight", "instance 2997".
 
     Raises:
         ValueError: a figure is out of range or the pmf is none; the message names argument, value and expectation.
@@ -91,7 +91,7 @@ class TrainingStatistics:
         mean theta is the figure on the same scale. The price pmf is smoothed as in `load`; `mean_price` is the log's.
         """
         counts = np.bincount(log.price, minlength=PRICE_LEVELS)
-        return cls(_laplace(counts), float(log.theta.mean()), float(log.price.mean()), source="the log itself")
+        return cls(_laplace(counts), float(log.theta.mean()), float(log.price.mean()), source="the log itself, in hindsight")
 
     @classmethod
     def from_market(cls, market: Market, source: str = "the market itself") -> TrainingStatistics:

@@ -73,7 +73,7 @@ def test_from_log_measures_the_stream_itself():
     assert statistics.theta_avg == pytest.approx(0.2)  # and not the half of the auctions that were clicked
     assert statistics.mean_price == 155
     assert statistics.price_pmf[[0, 10, 300]] == pytest.approx([1 / 303, 2 / 303, 2 / 303])
-    assert statistics.source == "the log itself"
+    assert statistics.source == "the log itself, in hindsight"
 
 
 def test_from_market_is_exact():
