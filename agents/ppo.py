@@ -62,7 +62,7 @@ class Ppo(Policy):
         self.configuration = configuration_of(problem)
         self._overrides = overrides
         self._seed = seed
-        self.model: PPO | None = None if path is None else PPO.load(path, device="cpu")
+        self.model: PPO | None = None if path is None else PPO.load(_existing(path), device="cpu")
 
     def learn(self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False) -> Ppo:
         """Learn from so many decisions, by default what the configuration finds enough."""
@@ -118,6 +118,14 @@ class Ppo(Policy):
         self._seed = 0 if seed is None else seed
         if self.model is not None:
             self.model.set_random_seed(seed)
+
+
+def _existing(path: str | Path) -> Path:
+    """The file of a saved agent, whether its name was given with .zip or without."""
+    for candidate in (Path(path), Path(f"{path}.zip")):
+        if candidate.is_file():
+            return candidate
+    raise FileNotFoundError(f"path is {str(path)!r}; expected the file of a saved agent")
 
 
 class CriticFirst(BaseCallback):

@@ -30,13 +30,18 @@ def budget_cases(problem: Problem, budgets: str | Mapping[str, Sequence[Any]] | 
     """
     if budgets is None:
         return [_own(problem)]
-    name, values = _read(budgets)
+    name, values = _read(budgets, problem.budget_settings[0])
     if not values:
         raise ValueError(f"budgets is {budgets!r}; expected at least one")
-    if name not in problem.setting_names():
-        raise ValueError(f"budgets name the setting {name!r}, which {type(problem).__name__} does not have")
-    cleared = {key: None for key in ("budget", "c0") if key in problem.settings and key != name}
-    return [BudgetCase(_label(name, v), number(v), problem.replace(**cleared, **{name: number(v)})) for v in values]
+    if name not in problem.budget_settings:
+        known = " or ".join(problem.budget_settings)
+        raise ValueError(f"budgets name the setting {name!r}; the budget of {type(problem).__name__} is set by {known}")
+    cleared = {key: None for key in problem.budget_settings if key in problem.settings and key != name}
+    cases = [BudgetCase(_label(name, v), number(v), problem.replace(**cleared, **{name: number(v)})) for v in values]
+    labels = [case.label for case in cases]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"budgets is {budgets!r}; expected every budget once")
+    return cases
 
 
 def number(value: Any) -> float:
@@ -47,16 +52,16 @@ def number(value: Any) -> float:
         raise ValueError(f"budget {value!r} is not a number or a fraction") from None
 
 
-def _read(budgets: str | Mapping[str, Sequence[Any]] | Sequence[Any]) -> tuple[str, list[Any]]:
+def _read(budgets: str | Mapping[str, Sequence[Any]] | Sequence[Any], own: str) -> tuple[str, list[Any]]:
     if isinstance(budgets, str):
         name, equals, values = budgets.rpartition("=")
-        return (name if equals else "budget"), [value.strip() for value in values.split(",") if value.strip()]
+        return (name if equals else own), [value.strip() for value in values.split(",") if value.strip()]
     if isinstance(budgets, Mapping):
         if len(budgets) != 1:
             raise ValueError(f"budgets is {budgets!r}; expected one setting with its values")
         ((name, values),) = budgets.items()
         return name, list(values)
-    return "budget", list(budgets)
+    return own, list(budgets)
 
 
 def _own(problem: Problem) -> BudgetCase:
@@ -71,7 +76,7 @@ def _label(name: str, value: Any) -> str:
     """An amount as it is; a setting with its name. Simple fractions are shown as such: papers speak of shares of 1/32."""
     exact = number(value)
     if name == "budget":
-        return f"{exact:g}"
+        return f"{exact:g}" if float(f"{exact:g}") == exact else repr(exact)
     simple = Fraction(exact).limit_denominator(1000)
     is_simple = 0 < exact < 1 and float(simple) == exact and simple.numerator == 1
     return f"{name}={simple if is_simple else f'{exact:g}'}"

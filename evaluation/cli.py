@@ -110,10 +110,11 @@ def train(
 ) -> None:
     """Train a learner and save it; compare it as ppo:path=OUT."""
     problem = problem_from(env, settings)
-    name, _ = split_name(agent)
-    learner: Any = make_agent(agent, problem, **({"seed": seed} if name in LEARNERS else {}))
+    name, written = split_name(agent)
     if name not in LEARNERS:
         raise ValueError(f"agent {name!r} does not learn; expected one of {', '.join(LEARNERS)}")
+    learner: Any = make_agent(agent, problem, **({} if "seed" in written else {"seed": seed}))
+    out = out.with_name(f"{out.name.removesuffix('.zip')}.zip")  # what SB3 would call it
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         learner.learn(timesteps, progress_bar=True)

@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple
 import budgetgym
 import pandas as pd
 
-from ..agents.registry import as_problem, check_agent, make_agent, split_name
+from ..agents.registry import check_agent, make_agent, split_name
 from ..baselines.oracles import exact_optimum
 from ..envs.core.metrics import Metric
 from ..envs.core.problem import Problem
 from .budgets import BudgetCase, budget_cases
-from .evaluate import count_episodes, evaluate
+from .evaluate import count_episodes, evaluate, played_problem
 from .play import Predicts
 from .store import Store, cell_key, write_whole
 from .summary import summarise
@@ -117,7 +117,7 @@ def run_comparison(
     progress: Progress | None = None,
 ) -> Comparison:
     """The work of `compare`, without writing results."""
-    problem = as_problem(env)
+    problem = played_problem(env)
     named = _named(agents, problem)
     cases = budget_cases(problem, budgets)
     count = count_episodes(problem, episodes)
@@ -196,11 +196,13 @@ def _cell(
     advanced: Callable[[int], None],
 ) -> tuple[tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]], bool]:
     """One agent at one budget, from the store if it was played before. Agents given as objects have no name to keep."""
-    key = cell_key(case.problem, name, count, seed)
-    if agent is None and (kept := store.load(key)) is not None:
-        return kept, True
-    result = evaluate(make_agent(name, case.problem) if agent is None else agent, case.problem, count, seed, advanced=advanced)
     labels = {"agent": name, "budget": case.label, "budget_value": case.value}
+    key = "" if agent is not None else cell_key(case.problem, name, count, seed)
+    if agent is None and (kept := store.load(key)) is not None:
+        episodes, curves, facts = kept  # under whatever names they were played
+        curves = curves.assign(agent=name, budget=case.label)
+        return (episodes.assign(**labels), curves, {**facts, **labels}), True
+    result = evaluate(make_agent(name, case.problem) if agent is None else agent, case.problem, count, seed, advanced=advanced)
     episodes = result.episodes.assign(**labels)
     curves = result.curves[result.curves["episode"] < CURVES].assign(agent=name, budget=case.label)
     part = (episodes, curves, {**labels, **result.cell})
@@ -218,6 +220,8 @@ def _named(agents: Sequence[str | Predicts] | Mapping[str, Predicts], problem: P
     for name, agent in items:
         if name in named:
             raise ValueError(f"agent {name!r} is named twice; give agents as a mapping to name them yourself")
+        if isinstance(agents, Mapping) and not callable(getattr(agent, "predict", None)):
+            raise TypeError(f"agent {name!r} is {agent!r}; expected something with predict() in a mapping")
         if isinstance(agent, str):
             head, settings = split_name(name)
             check_agent(head, problem, list(settings))

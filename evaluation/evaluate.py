@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import gymnasium as gym
 import numpy as np
 import pandas as pd
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics
 
 from ..agents.registry import as_problem
 from ..baselines.oracles import exact_optimum
@@ -65,9 +67,9 @@ def evaluate(
     """
     if not callable(getattr(agent, "predict", None)):
         raise TypeError(f"agent is {agent!r}; expected something with predict(); make_agent makes one from a name")
-    problem = as_problem(env)
+    problem = played_problem(env)
     if budget is not None:
-        problem = problem.replace(**{**problem.settings, **_other_budget(problem, budget)})
+        problem = problem.replace(**_other_budget(problem, budget))
     if isinstance(agent, Policy):
         agent.check_problem(problem)
     numbers = range(count_episodes(problem, episodes))
@@ -86,6 +88,25 @@ def evaluate(
     left_out = {*names, "difference", "difference_low", "difference_high"}  # one agent alone has no difference
     summary = {str(name): _plain(value) for name, value in table.iloc[0].items() if name not in left_out}
     return Result(summary, played.episodes, played.curves, cell)
+
+
+def played_problem(env: Any) -> Problem:
+    """The problem of an environment that is to be played on batches of our own.
+
+    Raises:
+        ValueError: a wrapper changes what agents see, do or earn: it would be left out.
+    """
+    problem = as_problem(env)
+    harmless = (PassiveEnvChecker, OrderEnforcing, RecordEpisodeStatistics)
+    wrapper = env
+    while isinstance(wrapper, gym.Wrapper):
+        if not isinstance(wrapper, harmless) and type(wrapper).__name__ != "Monitor":
+            raise ValueError(
+                f"env has the wrapper {type(wrapper).__name__}, which an evaluation would leave out; "
+                "pass the environment without it, or have the agent do what it does"
+            )
+        wrapper = wrapper.env
+    return problem
 
 
 def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> int:
@@ -128,4 +149,5 @@ def _plain(value: Any) -> Any:
 
 
 def _other_budget(problem: Problem, budget: Any) -> dict[str, Any]:
-    return {"budget": budget, **({"c0": None} if "c0" in problem.settings else {})}
+    first, *others = problem.budget_settings
+    return {first: budget, **{name: None for name in others if name in problem.settings}}

@@ -79,7 +79,7 @@ def _play_side_by_side(
 ) -> Played:
     batch = Batch(problem, len(numbers))
     batch.seed(keys)
-    batch.choose({"episode": numbers})
+    batch.choose(batch.read_options({"episode": numbers}))
     batch.reset()
     bounds = episode_bounds(problem, batch)
     player.start(batch)

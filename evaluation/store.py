@@ -90,8 +90,10 @@ def _sources() -> bytes:
 
 def _content(value: Any) -> bytes:
     """What a setting stands for: the bytes of a file or an array, otherwise its text."""
-    if isinstance(value, str | Path) and len(str(value)) < 4096 and os.path.isfile(value):
-        return hashlib.sha256(Path(value).read_bytes()).digest()
+    if isinstance(value, str | Path) and len(str(value)) < 4096:
+        for path in (Path(value), Path(f"{value}.zip")):  # saved agents may be named without their suffix
+            if path.is_file():
+                return hashlib.sha256(path.read_bytes()).digest()
     if isinstance(value, np.ndarray):
         return hashlib.sha256(np.ascontiguousarray(value).tobytes()).digest()
     if isinstance(value, pd.DataFrame):

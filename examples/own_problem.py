@@ -83,6 +83,7 @@ class OnlineKnapsack(Problem):
 
     kernels = Kernels(reset, step, observe, mask)
     resources = ("capacity",)
+    budget_settings = ("capacity",)
     metrics = (Metric("taken", "items taken", "mean"),)
 
     def __init__(self, horizon: int = 50, capacity: Any = 5.0, heaviest: float = 1.0, budget_aware: bool = True) -> None:

@@ -112,6 +112,8 @@ class Random(KernelPolicy):
             constant = affordable_bid(problem.statistics.price_pmf, mean_budget(problem) / problem.horizon)
             highest = min(HIGHEST_PRICE, 2 * constant)
         self._highest = int(_money("highest", highest))
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
         super().__init__(problem, act_random, RandomParameters(np.uint64(seed), self._highest), np.zeros(1))
 
     def set_random_seed(self, seed: int | None = None) -> None:
@@ -347,12 +349,12 @@ class DualMirrorDescent(KernelPolicy):
 
 
 def _money(name: str, value: Any) -> float:
-    if not 0 <= value <= HIGHEST_PRICE:
+    if isinstance(value, str) or not 0 <= value <= HIGHEST_PRICE:
         raise ValueError(f"{name} is {value!r}; expected money in 0..{HIGHEST_PRICE}")
     return float(value)
 
 
 def _positive(name: str, value: Any) -> float:
-    if not (np.isfinite(value) and value > 0):
+    if isinstance(value, str) or not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} is {value!r}; expected a number > 0")
     return float(value)

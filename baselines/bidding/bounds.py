@@ -39,11 +39,13 @@ def hindsight_bounds(problem: RealTimeBidding, batch: Batch) -> NDArray[np.float
     episodes are left unplayed.
     """
     n, T = batch.n, problem.horizon
-    theta, price = np.zeros((n, T)), np.zeros((n, T))
+    theta, price, clicked = np.zeros((n, T)), np.zeros((n, T)), np.zeros((n, T), np.bool_)
     length = np.zeros(n, np.int64)
     future: Any = batch.snapshot()
-    record_auctions(batch.params, future, theta, price, np.zeros((n, T), np.bool_), length)
+    record_auctions(batch.params, future, theta, price, clicked, length)
     unit, price_weight = worth_and_price_weight(problem)
+    if problem.params.profit and problem.params.realised:
+        theta = clicked.astype(float)  # the score is then money earned, not money expected
     return np.array(
         [
             fractional_knapsack(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core import rng
 from ..core.budget import Budget
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, core_fields, positive_integer
+from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer
 from . import kernels as k
 from .instances import make_market
 from .logs import BidLog, load_log
@@ -108,6 +108,7 @@ class RealTimeBidding(Problem):
     """
 
     resources = ("money",)
+    budget_settings = ("budget", "c0")
     metrics = (
         Metric("clicks", "clicks", "total"),
         Metric("wins", "win rate", "per step"),
@@ -134,14 +135,16 @@ class RealTimeBidding(Problem):
         T = positive_integer("T", T)
         _one_of("reward", reward, ("expected", "click"))
         _one_of("objective", objective, ("clicks", "profit"))
+        for name, value in (("discrete", discrete), ("pacing", pacing), ("shuffled", shuffled)):
+            boolean(name, value)
         if discrete and pacing:
             raise ValueError("discrete=True with pacing=True; expected at most one of them")
         if shuffled and log is None:
             raise ValueError("shuffled=True without log=...; expected a log whose lines it shuffles")
 
         self.log = None if log is None else log if isinstance(log, BidLog) else load_log(log)
-        self.market = None if log is not None else instance if isinstance(instance, Market) else make_market(instance)
-        self._instance = f"instance {instance}" if isinstance(instance, str) else "own market"
+        self.market = None if log is not None else instance if isinstance(instance, Market) else make_market(str(instance))
+        self._instance = "own market" if isinstance(instance, Market) else f"instance {instance}"
         self.statistics = self._read_statistics(statistics)
         _positive_means(self.statistics)
         self.objective = objective
@@ -156,12 +159,12 @@ class RealTimeBidding(Problem):
                 auctions=T,
                 theta_avg=self.statistics.theta_avg,
                 mean_price=mean_price,
-                pacing=bool(pacing),
+                pacing=pacing,
                 realised=reward == "click",
                 profit=objective == "profit",
                 click_value=self.click_value,
                 replay=self.log is not None,
-                shuffled=bool(shuffled),
+                shuffled=shuffled,
                 **_read_only(_log_arrays(self.log)),
                 **_read_only(_market_arrays(self.market, T)),
             ),
@@ -209,8 +212,10 @@ class RealTimeBidding(Problem):
     def _read_statistics(self, statistics: str | Path | TrainingStatistics | None) -> TrainingStatistics:
         if isinstance(statistics, TrainingStatistics):
             return statistics
-        if statistics is not None:
+        if isinstance(statistics, str | Path):
             return TrainingStatistics.load(statistics)
+        if statistics is not None:
+            raise ValueError(f"statistics is {statistics!r}; expected the path of a file, or TrainingStatistics")
         if self.log is not None:
             return TrainingStatistics.from_log(self.log)
         assert self.market is not None
@@ -232,7 +237,7 @@ def _positive_means(statistics: TrainingStatistics) -> None:
 def _click_value(value: float | None, cost_per_click: float) -> float:
     if value is None:
         return cost_per_click
-    if not (math.isfinite(value) and value > 0):
+    if isinstance(value, str) or not (math.isfinite(value) and value > 0):
         raise ValueError(f"click_value is {value!r}; expected money > 0")
     return float(value)
 

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from .jit import bind
 from .loops import INVALID, OK, compile_loops
-from .problem import CORE_FIELDS, Problem, State
+from .problem import CORE_FIELDS, Problem, State, positive_integer
 
 
 class Transition(NamedTuple):
@@ -37,7 +38,7 @@ class Batch:
 
     def __init__(self, problem: Problem, n: int, max_steps: int | None = None, stride: int | None = None) -> None:
         self.problem = problem
-        self.n = n
+        self.n = positive_integer("the number of lanes", n)
         self.params = problem.params
         self.rules = problem.rules(max_steps)
         self.stride = n if stride is None else stride
@@ -46,6 +47,8 @@ class Batch:
         self.loops = compile_loops(problem.kernels)
         self.action_dtype = action_dtype(problem.action_space)
         self._all_lanes = np.ones(n, np.bool_)
+        self.seeded = np.zeros(n, np.bool_)
+        self._ready = False
         self._world = (self.params, self.rules, self.state)
         # The loops on the path of every step are bound: numba's dispatch would take longer than their work.
         self._step = bind(self.loops.step, *self._world, True, self.stride, self._blank_actions(), *self._blank_transition())
@@ -61,21 +64,30 @@ class Batch:
         chosen = self._all_lanes if lanes is None else lanes
         self.state.rng[chosen] = keys[chosen]
         self.state.next_episode[chosen] = np.flatnonzero(chosen)
+        self.seeded |= chosen
+        self._ready = bool(self.seeded.all())
 
-    def choose(self, options: Mapping[str, Any], lanes: NDArray[np.bool_] | None = None) -> None:
-        """Read the `options` of a reset: `budget` and `episode`, one for all of the chosen lanes or one per lane.
+    def read_options(self, options: Mapping[str, Any] | None) -> dict[str, NDArray[Any]]:
+        """Check the options of a reset: `budget` and `episode`, one for all lanes or one per lane. Changes nothing.
 
         Raises:
             ValueError: an unknown option, or a value that cannot be meant.
         """
-        chosen = self._all_lanes if lanes is None else lanes
-        for name, value in options.items():
+        read: dict[str, NDArray[Any]] = {}
+        for name, value in (options or {}).items():
             if name == "budget":
-                self.state.next_budget[chosen] = self._budget_rows(value)[chosen]
+                read["next_budget"] = self._budget_rows(value)
             elif name == "episode":
-                self.state.next_episode[chosen] = self._episode_rows(value)[chosen]
+                read["next_episode"] = self._episode_rows(value)
             else:
                 raise ValueError(f"reset option {name!r} is not known; expected 'budget' or 'episode'")
+        return read
+
+    def choose(self, read: Mapping[str, NDArray[Any]], lanes: NDArray[np.bool_] | None = None) -> None:
+        """Let the next episodes of the chosen lanes begin as the options say that `read_options` has read."""
+        chosen = self._all_lanes if lanes is None else lanes
+        for field, rows in read.items():
+            getattr(self.state, field)[chosen] = rows[chosen]
 
     def reset(self, lanes: NDArray[np.bool_] | None = None) -> None:
         """Start the next episode in the chosen lanes, by default in all."""
@@ -96,9 +108,12 @@ class Batch:
             restart: Gymnasium's NEXT_STEP autoreset.
 
         Raises:
+            gymnasium.error.ResetNeeded: a lane was never reset.
             ValueError: an action is NaN or out of range; nothing has happened then.
             RuntimeError: the problem's kernel charged less than 0 or more than what remains, which is a defect of it.
         """
+        if not self._ready:
+            raise ResetNeeded(f"lanes {np.flatnonzero(~self.seeded).tolist()} have no episode yet; call reset() first")
         transition = self._blank_transition()
         fault = self._step(*self._world, restart, self.stride, actions, *transition)
         if fault != OK:
@@ -179,12 +194,18 @@ class Batch:
             if here.shape != there.shape:
                 raise ValueError(f"snapshot has {name} of shape {there.shape}; expected {here.shape}, the same batch size")
             here[...] = there
+        self._take_for_seeded()
+
+    def _take_for_seeded(self) -> None:
+        self.seeded[:] = True
+        self._ready = True
 
     def fork(self, copies: int, lane: int = 0) -> Batch:
         """`copies` lanes that all continue from `lane` of this batch, each with the same future."""
         forked = Batch(self.problem, copies, self.rules.max_steps or None, self.stride)
         for name in self.state._fields:
             getattr(forked.state, name)[...] = getattr(self.state, name)[lane]
+        forked._take_for_seeded()
         return forked
 
     def resample(self, keys: NDArray[np.uint64]) -> None:
@@ -223,6 +244,8 @@ class Batch:
         episodes = np.asarray(value)
         if episodes.dtype.kind not in "iu" or episodes.shape not in ((), (self.n,)) or (episodes < 0).any():
             raise ValueError(f"option episode is {value!r}; expected an integer >= 0, or one per lane ({self.n},)")
+        if (available := self.problem.num_episodes) is not None and (episodes >= available).any():
+            raise ValueError(f"option episode is {value!r}; {self.problem.instance} has the episodes 0..{available - 1}")
         return np.broadcast_to(episodes.astype(np.int64), (self.n,))
 
 

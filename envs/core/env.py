@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .batch import Batch, generator_keys
-from .problem import Problem, State
+from .problem import Problem, State, positive_integer
 from .resolve import make_problem
 from .vector import BudgetedVectorEnv
 
@@ -45,7 +45,6 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         self._action = np.zeros((1, len(self._batch.rules.action_low)), self._batch.action_dtype)
         self._read_action = _reader(self.action_space, self._action)
         self._single = len(self.problem.resources) == 1
-        self._seeded = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -54,11 +53,11 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
 
         With a seed the generator starts anew, and a log is replayed from its first episode.
         """
+        chosen = self._batch.read_options(options)
         super().reset(seed=seed)
-        if seed is not None or not self._seeded:
+        if seed is not None or not self._batch.seeded[0]:
             self._batch.seed(generator_keys([self.np_random]))
-            self._seeded = True
-        self._batch.choose(options or {})
+        self._batch.choose(chosen)
         self._batch.reset()
         return self._batch.observe()[0], self._info()
 
@@ -71,7 +70,7 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         """
         self._read_action(action)
         batch = self._batch
-        if not self._seeded or batch.state.finished[0]:
+        if batch.state.finished[0]:
             raise gym.error.ResetNeeded("the episode is over; call reset() before the next step")
         observation, reward, terminated, truncated = batch.step(self._action)
         return observation[0], reward.item(), terminated.item(), truncated.item(), self._info()
@@ -95,7 +94,6 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot; the same actions then have the same outcomes."""
         self._batch.restore(snapshot)
-        self._seeded = True
 
     def model(self, forks: int, *, seed: int | None = None, peek: bool = False) -> BudgetedVectorEnv:
         """`forks` copies of the present state, to be rolled forward side by side by a planner.
@@ -108,6 +106,9 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
             seed: of the redraw; None takes it from the environment's own generator.
             peek: keep the true hidden state and the true future in every fork. That is clairvoyance; say so in results.
         """
+        positive_integer("forks", forks)
+        if not self._batch.seeded[0]:
+            raise gym.error.ResetNeeded("no episode was started; call reset() before model()")
         forked = self._batch.fork(forks)
         if not peek:
             generator = self.np_random if seed is None else np.random.default_rng(seed)

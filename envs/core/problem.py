@@ -42,7 +42,7 @@ def core_fields(n: int, resources: int) -> dict[str, NDArray[Any]]:
         "rng": np.zeros(n, np.uint64),  # the generator's counter
         "t": np.zeros(n, np.int64),  # steps taken
         "episode": np.zeros(n, np.int64),  # which episode this is; a replay picks its part of the log by it
-        "finished": np.zeros(n, np.bool_),  # the episode has ended and waits for a reset
+        "finished": np.ones(n, np.bool_),  # no episode is running: it has ended, or none has begun
         "initial": np.zeros((n, resources)),  # the budget at the start
         "remaining": np.zeros((n, resources)),  # what is left of it
         "cost": np.zeros((n, resources)),  # what the latest step spent
@@ -114,6 +114,8 @@ class Problem(ABC):
     metrics: tuple[Metric, ...] = ()
     num_episodes: int | None = None
     """How many different episodes there are (a replayed log); None if they are drawn without end."""
+    budget_settings: tuple[str, ...] = ("budget",)
+    """Arguments that set the budget, the one that takes amounts first; at most one of them is given."""
     settings: dict[str, Any]
     """The arguments that the problem was made with."""
 
@@ -150,7 +152,7 @@ class Problem(ABC):
         self.budget_scale = np.broadcast_to(np.asarray(budget_scale, float), (len(self.resources),)).copy()
         if not (np.isfinite(self.budget_scale).all() and (self.budget_scale > 0).all()):
             raise ValueError(f"budget_scale is {budget_scale!r}; expected positive amounts")
-        self.budget_aware = bool(budget_aware)
+        self.budget_aware = boolean("budget_aware", budget_aware)
         self.action_space = action_space
         self.observation_names, self.observation_space = _observation(features, self.resources, self.budget_aware)
 
@@ -204,6 +206,13 @@ def action_bounds(space: spaces.Space[Any]) -> tuple[NDArray[np.float64], NDArra
     if isinstance(space, spaces.Box) and space.is_bounded():
         return space.low.ravel().astype(float), space.high.ravel().astype(float)
     raise ValueError(f"action_space is {space}; expected Discrete, MultiDiscrete, MultiBinary or a bounded Box")
+
+
+def boolean(name: str, value: Any) -> bool:
+    """`value` if it is true or false; otherwise an error that names the argument. "no" would count as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} is {value!r}; expected True or False")
+    return bool(value)
 
 
 def positive_integer(name: str, value: Any) -> int:

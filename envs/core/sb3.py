@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from .batch import Batch, seeded_keys
 from .problem import Problem
-from .resolve import make_problem
+from .resolve import make_problem, near
 
 
 def as_sb3_vec_env(
@@ -36,6 +36,10 @@ def as_sb3_vec_env(
             Without it only lanes that finish have one, and steps cost a tenth.
         settings: the problem's own arguments.
     """
+    if isinstance(problem, gym.Env) and settings:
+        raise TypeError(f"settings {sorted(settings)} came with an environment that is already made")
+    if isinstance(problem, str) and ":" not in problem and problem not in gym.registry:
+        raise ValueError(f"no environment {problem!r}{near(problem, [id for id in gym.registry if 'budgetgym' in id])}")
     if isinstance(problem, str) and problem in gym.registry:
         registered = dict(gym.spec(problem).kwargs)
         settings = {**registered, **settings}
@@ -67,7 +71,6 @@ class BudgetedSb3VecEnv(VecEnv):
         self._returns = np.zeros(n_envs)
         self._actions: Any = None
         self._no_infos: list[dict[str, Any]] = [{} for _ in range(n_envs)]
-        self._started = False
         self._start = time.monotonic()
         super().__init__(n_envs, problem.observation_space, problem.action_space)
         if seed is not None:
@@ -75,12 +78,11 @@ class BudgetedSb3VecEnv(VecEnv):
 
     def reset(self) -> NDArray[np.float64]:
         """Start new episodes in all lanes, with the seeds and options set before."""
-        if not self._started or any(seed is not None for seed in self._seeds):
+        chosen = [self._batch.read_options(options) for options in self._options]
+        if not self._batch.seeded.all() or any(seed is not None for seed in self._seeds):
             self._batch.seed(seeded_keys(self._seeds))
-        for lane, options in enumerate(self._options):
-            if options:
-                self._batch.choose(options, np.arange(self.num_envs) == lane)
-        self._started = True
+        for lane, options in enumerate(chosen):
+            self._batch.choose(options, np.arange(self.num_envs) == lane)
         self._reset_seeds()
         self._reset_options()
         self._returns[:] = 0.0

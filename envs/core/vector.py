@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .batch import Batch, seeded_keys
-from .problem import Problem, State
+from .problem import Problem, State, positive_integer
 from .resolve import make_problem
 
 
@@ -48,8 +48,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs!r}; expected an integer >= 1")
+        positive_integer("num_envs", num_envs)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode is {render_mode!r}; expected None or one of {self.metadata['render_modes']}")
         batch = Batch(make_problem(problem, settings), int(num_envs), max_episode_steps)
@@ -75,7 +74,6 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         self.metadata = {**type(self).metadata, "autoreset_mode": autoreset_mode}  # type: ignore[misc]
         self.render_mode = render_mode
         self._finished_lanes_may_idle = False
-        self._seeded = False
         self._everywhere = np.ones(batch.n, np.bool_)
         self._presence_keys = [f"_{name}" for name in batch.info()]
 
@@ -90,10 +88,14 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         """
         options = dict(options or {})
         lanes = self._read_mask(options.pop("reset_mask", None))
-        if seed is not None or not self._seeded:
+        chosen = self._batch.read_options(options)
+        if seed is not None:
             self._batch.seed(seeded_keys(self._lane_seeds(seed)), lanes)
-            self._seeded = True
-        self._batch.choose(options, lanes)
+        else:
+            never = ~self._batch.seeded if lanes is None else lanes & ~self._batch.seeded
+            if never.any():
+                self._batch.seed(seeded_keys([None] * self.num_envs), never)
+        self._batch.choose(chosen, lanes)
         self._batch.reset(lanes)
         return self._batch.observe(), self._info()
 
@@ -110,8 +112,6 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         rows = batch.read_actions(actions)
         if self.autoreset_mode is AutoresetMode.DISABLED and not self._finished_lanes_may_idle:
             self._refuse_finished_lanes()
-        elif not self._seeded and not self._finished_lanes_may_idle:
-            raise gym.error.ResetNeeded("no episode was started; call reset() before the first step")
         observation, reward, terminated, truncated = batch.step(rows, self.autoreset_mode is AutoresetMode.NEXT_STEP)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and batch.state.finished.any():
             return observation, reward, terminated, truncated, self._restart(observation)
@@ -135,7 +135,6 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot of this environment, or of one with as many lanes."""
         self._batch.restore(snapshot)
-        self._seeded = True
 
     def resample_hidden(self, seed: int | None = None) -> None:
         """Redraw what agents cannot see from its posterior in every lane, and make every lane's future random anew."""
@@ -171,9 +170,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         info.update(dict.fromkeys(self._presence_keys, self._everywhere.copy()))
         return info
 
-    def _lane_seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
+    def _lane_seeds(self, seed: int | Sequence[int | None]) -> list[int | None]:
         if isinstance(seed, int | np.integer):
             self._np_random, self._np_random_seed = seeding.np_random(int(seed))
             return [int(seed) + lane for lane in range(self.num_envs)]
@@ -192,8 +189,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
 
     def _refuse_finished_lanes(self) -> None:
         finished = self._batch.state.finished
-        if not self._seeded or finished.any():
-            lanes = np.flatnonzero(finished).tolist() if self._seeded else "all"
+        if finished.any():
+            lanes = np.flatnonzero(finished).tolist()
             raise gym.error.ResetNeeded(
                 f"lanes {lanes} have no running episode; call reset(options={{'reset_mask': ...}}) before the next step"
             )

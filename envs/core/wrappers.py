@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium as gym
@@ -29,7 +30,7 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
     Raises:
         TypeError: the observation space is not a one-dimensional Box.
         KeyError: a step's info has no `cost_key`.
-        ValueError: a budget that is negative or not finite, a horizon below 1.
+        ValueError: a budget or a cost that is negative or not finite, a horizon below 1.
     """
 
     def __init__(
@@ -48,22 +49,27 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
             raise TypeError(f"observation space is {inner}; expected a one-dimensional Box (see FlattenObservation)")
         if horizon is not None and horizon < 1:
             raise ValueError(f"horizon is {horizon!r}; expected an integer >= 1")
-        self._range = as_budget(budget, ("cost",)).range_of("cost")
+        self._budget = as_budget(budget, ("cost",))
         self._horizon = horizon
         self._cost_key = cost_key
         self._terminate = terminate
         self._initial = self._remaining = 0.0
         self._t = 0
-        shares = np.ones(1 if horizon is None else 2, inner.dtype)
+        # Shares do not fit an integer observation: it becomes float64.
+        dtype = inner.dtype if inner.dtype.kind == "f" else np.dtype(np.float64)
+        shares = np.ones(1 if horizon is None else 2, dtype)
         self.observation_space: spaces.Space[Any] = spaces.Box(
-            np.concatenate([inner.low, 0 * shares]), np.concatenate([inner.high, shares]), dtype=inner.dtype.type
+            np.concatenate([inner.low, 0 * shares]), np.concatenate([inner.high, shares]), dtype=dtype.type
         )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start an episode with a full budget."""
         observation, info = self.env.reset(seed=seed, options=options)
-        low, high = self._range
-        self._initial = low if low == high else float(self.np_random.uniform(low, high))
+        low, high = self._budget.range_of("cost")
+        if self._budget.log and low != high:
+            self._initial = low * (high / low) ** float(self.np_random.uniform())
+        else:
+            self._initial = low if low == high else float(self.np_random.uniform(low, high))
         self._remaining = self._initial
         self._t = 0
         return self._extend(observation), self._report(info)
@@ -73,7 +79,10 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
         observation, reward, terminated, truncated, info = self.env.step(action)
         if self._cost_key not in info:
             raise KeyError(f"info has no {self._cost_key!r}; expected the step's cost there (cost_key=...)")
-        self._remaining -= float(info[self._cost_key])
+        cost = float(info[self._cost_key])
+        if not (math.isfinite(cost) and cost >= 0.0):
+            raise ValueError(f"info[{self._cost_key!r}] is {cost!r}; expected a finite cost >= 0")
+        self._remaining -= cost
         self._t += 1
         terminated = bool(terminated or (self._terminate and self._remaining <= 0.0))
         return self._extend(observation), reward, terminated, truncated, self._report(info)

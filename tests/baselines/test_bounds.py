@@ -40,6 +40,14 @@ def test_nobody_exceeds_the_bound_of_any_episode(instance, objective):
         assert (episodes["spent"] <= episodes["initial"]).all()
 
 
+def test_realised_profit_is_bounded_by_the_clicks_that_came():
+    settings = {"objective": "profit", "reward": "click", "T": 20, "c0": 1.0}
+    env = gym.make("budgetgym/RealTimeBidding-v0", **settings)
+    for agent in ("constant:bid=100", "optimal", "constant:bid=300"):
+        episodes = evaluate(make_agent(agent, env), env, 1000).episodes
+        assert (episodes["return"] <= episodes["bound"] + 1e-9).all()
+
+
 def test_the_optimum_is_below_the_mean_bound():
     env = gym.make("budgetgym/RealTimeBidding-v0", T=100, c0=1 / 8)
     result = evaluate(make_agent("optimal", env), env, 1000)

@@ -72,6 +72,18 @@ def test_a_step_needs_an_episode():
         env.step(0)
 
 
+def test_a_refused_reset_changes_nothing():
+    env = BudgetedEnv(OnlineKnapsack)
+    with pytest.raises(ValueError, match="bogus"):
+        env.reset(options={"budget": 1.0, "bogus": 1})
+    assert env.reset(seed=0)[1]["remaining"] == 5.0
+    for forks in (0, -1, 2.5):
+        with pytest.raises(ValueError, match="forks"):
+            env.model(forks)  # type: ignore[arg-type]
+    with pytest.raises(gym.error.ResetNeeded):
+        BudgetedEnv(OnlineKnapsack).model(2)
+
+
 def test_a_snapshot_is_a_complete_fork():
     env = BudgetedEnv(Painter, horizon=50)
     env.reset(seed=5)

@@ -50,6 +50,18 @@ def test_from_an_id_an_environment_or_a_class():
         as_sb3_vec_env(gym.make("CartPole-v1"), 3)
 
 
+def test_it_must_be_reset_first():
+    venv = as_sb3_vec_env(OnlineKnapsack, 2)
+    with pytest.raises(gym.error.ResetNeeded):
+        venv.step(np.zeros(2, int))
+    with pytest.raises(ValueError, match="number of lanes is 0"):
+        as_sb3_vec_env(OnlineKnapsack, 0)
+    with pytest.raises(ValueError, match="RealTimeBidding-v0"):
+        as_sb3_vec_env("budgetgym/RealTimeBiding-v0", 2)
+    with pytest.raises(TypeError, match="already made"):
+        as_sb3_vec_env(gym.make("budgetgym/RealTimeBidding-v0"), 2, pacing=True)
+
+
 def test_options_reach_the_next_reset():
     venv = as_sb3_vec_env(OnlineKnapsack, 2)
     venv.set_options([{"budget": 1.0}, {}])

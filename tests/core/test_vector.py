@@ -110,13 +110,22 @@ def test_bad_actions_are_errors_and_change_nothing(actions, message):
 
 def test_finished_lanes_must_be_reset_when_autoreset_is_disabled():
     envs = BudgetedVectorEnv(OnlineKnapsack, 2, horizon=1, autoreset_mode="Disabled")
-    with pytest.raises(gym.error.ResetNeeded, match="all"):
+    with pytest.raises(gym.error.ResetNeeded, match=r"lanes \[0, 1\]"):
         envs.step(np.zeros(2, int))
     envs.reset(seed=0)
     envs.step(np.zeros(2, int))
     envs.reset(options={"reset_mask": np.array([True, False])})
     with pytest.raises(gym.error.ResetNeeded, match=r"lanes \[1\]"):
         envs.step(np.zeros(2, int))
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_lanes_that_were_never_reset_do_not_play_and_get_seeds_of_their_own(mode):
+    envs = BudgetedVectorEnv(OnlineKnapsack, 4, autoreset_mode=mode)
+    envs.reset(options={"reset_mask": np.array([True, False, False, False])})
+    with pytest.raises(gym.error.ResetNeeded, match=r"lanes \[1, 2, 3\]"):
+        envs.step(np.zeros(4, int))
+    assert len(np.unique(envs.reset()[0][:, 0])) == 4
 
 
 @pytest.mark.parametrize("mask", [np.zeros(2, bool), np.ones(3, bool), np.ones(2, int)])

@@ -1,7 +1,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from budgetgym import BudgetAwareObservation
+from budgetgym import Budget, BudgetAwareObservation
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import FlattenObservation
 
@@ -48,6 +48,25 @@ def test_a_range_is_drawn_per_episode():
     env = metered(budget=(1.0, 9.0))
     drawn = [env.reset(seed=k)[1]["remaining"] for k in range(20)]
     assert 1.0 <= min(drawn) < max(drawn) <= 9.0
+
+
+def test_costs_must_be_costs_and_integers_become_shares():
+    class Bad(Meter):
+        def step(self, action):
+            observation, reward, terminated, truncated, info = super().step(action)
+            return observation, reward, terminated, truncated, {**info, "fuel": self.cost}
+
+    for cost in (np.nan, -5.0, np.inf):
+        env = BudgetAwareObservation(Bad(gym.make("CartPole-v1")), 3.0, cost_key="fuel")
+        env.env.cost = cost  # type: ignore[attr-defined]
+        env.reset(seed=0)
+        with pytest.raises(ValueError, match="finite cost >= 0"):
+            env.step(0)
+    whole = BudgetAwareObservation(FlattenObservation(Meter(gym.make("FrozenLake-v1"))), 6.0, cost_key="fuel")
+    whole.reset(seed=0)
+    assert whole.step(0)[0][-1] == 0.75
+    drawn = [metered(budget=Budget({"cost": (1.0, 10_000.0)}, log=True)).reset(seed=k)[1]["remaining"] for k in range(40)]
+    assert 20 < np.median(drawn) < 500
 
 
 def test_errors_speak_of_the_argument():

@@ -49,7 +49,7 @@ def test_compare_for_machines():
 def test_settings_are_read_as_numbers_ranges_and_text():
     texts = ["7", "0.5", "true", "100..300", "1/32..1/2", "../log..txt", "c0..1", "1/32"]
     assert [read_value(text) for text in texts] == [7, 0.5, True, (100, 300), (1 / 32, 0.5), "../log..txt", "c0..1", "1/32"]
-    ran = run("compare", ID, *FAST, "--agents", "constant", "--set", "budget=50..200")
+    ran = run("compare", ID, *FAST, "--agents", "constant", "--set", "budget=50..200", "--set", "instance=1458")
     assert ran.returncode == 0, ran.stderr
     assert "50..200" in ran.stdout
 

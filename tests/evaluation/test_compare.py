@@ -95,6 +95,17 @@ def test_agents_as_objects_have_names(env):
         compare(env, ["lin", "lin"], 5)
 
 
+def test_other_spellings_of_the_same_question(env, tmp_path):
+    compare(env, ["lin:b0=10.0"], 5, out=tmp_path)
+    assert compare(env, ["lin:b0=1e1"], 5, out=tmp_path)["agent"].tolist() == ["lin:b0=1e1"]
+    assert compare(env, {"lin: mine": make_agent("lin:b0=9", env)}, 5)["agent"].tolist() == ["lin: mine"]
+    assert compare(env, ["constant"], 2, budgets=[1000000, 1000001])["budget"].tolist() == ["1e+06", "1000001.0"]
+    with pytest.raises(ValueError, match="every budget once"):
+        compare(env, ["constant"], 2, budgets=[2000, 2000.0])
+    with pytest.raises(TypeError, match="'lin' is 'rlb'"):
+        compare(env, {"lin": "rlb"}, 2)  # type: ignore[dict-item]
+
+
 @pytest.mark.parametrize(
     ("agents", "settings", "message"),
     [

@@ -83,6 +83,8 @@ def test_a_log_is_cut_into_episodes_in_file_order():
             thetas.append(round(observation[0] * 0.3, 6))
             observation, _, over, _, info = env.step(np.array([0.0]))
     assert thetas == [0.5, 0.1, 0.2, 0.4, 0.3, 0.5, 0.1]  # the last episode is short; then the log begins anew
+    with pytest.raises(ValueError, match=r"has the episodes 0\.\.2"):
+        env.reset(options={"episode": 3})
     observation, _ = env.reset(options={"episode": 1})
     assert observation[0] * 0.3 == pytest.approx(0.2)
 
@@ -229,6 +231,10 @@ def test_pacing_bids_around_the_worth():
         ({"click_value": 0.0}, "click_value is 0.0"),
         ({"instance": "2979"}, "2997"),
         ({"discrete": True, "pacing": True}, "at most one"),
+        ({"pacing": "no"}, "pacing is 'no'"),
+        ({"budget_aware": "no"}, "budget_aware is 'no'"),
+        ({"click_value": "x"}, "click_value is 'x'"),
+        ({"statistics": 5}, "statistics is 5"),
         ({"shuffled": True}, "shuffled"),
     ],
 )
