@@ -194,6 +194,13 @@ class RealTimeBidding(Problem):
             theta_value=np.zeros(n),
         )
 
+    def check_state(self, state: k.State) -> None:
+        """Running episodes must stand on a line of this log, or an atom of this market."""
+        available = self.params.log_theta.size if self.params.replay else self.params.theta.shape[1]
+        source = state.source[~state.finished]
+        if ((source < 0) | (source >= available)).any():
+            raise ValueError(f"the snapshot is of another problem: {self.instance} has no impression {source.max()}")
+
     @property
     def score(self) -> str:
         """`theta_value`; under the profit objective the return."""

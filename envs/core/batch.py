@@ -189,7 +189,14 @@ class Batch:
         return type(self.state)(*(array.copy() for array in self.state))
 
     def restore(self, snapshot: State) -> None:
-        """Return to a snapshot of a batch of the same problem and size."""
+        """Return to a snapshot of a batch of the same problem and size.
+
+        Raises:
+            ValueError: it is of another size, or of a problem with other data.
+        """
+        if type(snapshot) is not type(self.state):
+            raise ValueError(f"snapshot is a {type(snapshot).__name__}; expected what snapshot() of the same problem returned")
+        self.problem.check_state(snapshot)
         for name, here, there in zip(self.state._fields, self.state, snapshot, strict=True):
             if here.shape != there.shape:
                 raise ValueError(f"snapshot has {name} of shape {there.shape}; expected {here.shape}, the same batch size")

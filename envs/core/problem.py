@@ -160,6 +160,10 @@ class Problem(ABC):
     def allocate(self, n: int) -> State:
         """A state for a batch of `n` episodes: a NamedTuple of `core_fields(n, ...)` and the problem's own arrays."""
 
+    def check_state(self, state: State) -> None:
+        """Refuse a snapshot that this problem's kernels could not go on from, with a ValueError; by default none."""
+        return
+
     @property
     def score(self) -> str:
         """The column of the episodes table that bounds and optima refer to: `return`, or the name of a metric."""

@@ -97,6 +97,18 @@ def test_the_lanes_of_a_batch_share_a_log():
     assert np.concatenate(seen) == pytest.approx([0.5, 0.1, 0.2, 0.4, 0.3, 0.5])
 
 
+def test_a_snapshot_of_a_longer_log_is_refused():
+    long, short = (BudgetedEnv(RealTimeBidding, log=log, T=5, budget=100.0) for log in (np.tile(LOG, (40, 1)), LOG))
+    long.reset(options={"episode": 30})
+    with pytest.raises(ValueError, match="another problem"):
+        short.restore(long.snapshot())
+    with pytest.raises(ValueError, match="expected what snapshot"):
+        short.restore(np.zeros(3))
+    long.reset(options={"episode": 0})
+    short.restore(long.snapshot())
+    assert short.step(np.array([300.0]))[-1]["spent"] == 10
+
+
 def test_shuffled_episodes_begin_anywhere():
     envs = BudgetedVectorEnv(RealTimeBidding, 500, log=LOG, T=2, shuffled=True, budget=100.0)
     assert envs.problem.num_episodes is None
