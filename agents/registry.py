@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import gymnasium as gym
 
 from ..baselines.policy import Policy
 from ..envs.core.problem import Problem
-from ..envs.core.resolve import near
+from ..envs.core.resolve import near, problem_of
 
 
 class Entry(NamedTuple):
@@ -100,22 +100,24 @@ def as_problem(env: Any) -> Problem:
         return env
     if isinstance(env, str):
         env = gym.make(env)
-    problem = getattr(getattr(env, "unwrapped", env), "problem", None)
-    if not isinstance(problem, Problem):
-        raise TypeError(f"env is {env!r}; expected an environment of this suite, its id, or a Problem")
-    return problem
+    return problem_of(env)
 
 
 def split_name(name: str) -> tuple[str, dict[str, Any]]:
     """ "lin:b0=10" as ("lin", {"b0": 10})."""
     head, *parts = name.split(":")
+    return head, read_settings(parts, f"agent {name!r}")
+
+
+def read_settings(parts: Sequence[str], where: str) -> dict[str, Any]:
+    """Settings written as KEY=VALUE; `where` they stand is for the error message."""
     settings = {}
     for part in parts:
         key, equals, value = part.partition("=")
         if not (key and equals):
-            raise ValueError(f"agent {name!r}: {part!r} is not a setting; expected name:key=value:key=value")
+            raise ValueError(f"{where}: {part!r} is not a setting; expected KEY=VALUE")
         settings[key] = read_value(value)
-    return head, settings
+    return settings
 
 
 def read_value(text: str) -> Any:

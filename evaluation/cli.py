@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import gymnasium as gym
 import typer
 
-from ..agents.registry import AGENTS, list_agents, make_agent, read_value, split_name
+from ..agents.registry import AGENTS, list_agents, make_agent, read_settings, split_name
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import make_problem, near
 from ..envs.registration import ENVIRONMENTS
@@ -139,11 +139,5 @@ def problem_from(id: str, settings: list[str]) -> Problem:
     if id not in gym.registry:
         ours = [known for known in gym.registry if known in ENVIRONMENTS]
         raise ValueError(f"no environment {id!r}{near(id, ours)}")
-    given = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not (key and equals):
-            raise ValueError(f"--set {setting!r} is not a setting; expected KEY=VALUE")
-        given[key] = read_value(value)
     registered = dict(gym.spec(id).kwargs)
-    return make_problem(registered.pop("problem"), {**registered, **given})
+    return make_problem(registered.pop("problem"), {**registered, **read_settings(settings, "--set")})

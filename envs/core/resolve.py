@@ -31,6 +31,18 @@ def make_problem(problem: str | type[Problem] | Problem, settings: dict[str, Any
     return problem(**settings)
 
 
+def problem_of(env: Any) -> Problem:
+    """The problem behind any face of the suite, through wrappers.
+
+    Raises:
+        TypeError: it is not an environment of the suite.
+    """
+    problem = getattr(getattr(env, "unwrapped", env), "problem", None)
+    if not isinstance(problem, Problem):
+        raise TypeError(f"{env!r} is not an environment of this suite")
+    return problem
+
+
 def near(word: str, known: list[str]) -> str:
     """A hint for an error message: the known words that look like `word`, or all of them."""
     matches = difflib.get_close_matches(word, known, n=3, cutoff=0.5)

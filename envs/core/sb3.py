@@ -15,7 +15,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from .batch import Batch, seeded_keys
 from .problem import Problem
-from .resolve import make_problem, near
+from .resolve import make_problem, near, problem_of
 
 
 def as_sb3_vec_env(
@@ -46,14 +46,6 @@ def as_sb3_vec_env(
         problem = settings.pop("problem")
     made = problem_of(problem) if isinstance(problem, gym.Env) else make_problem(problem, settings)
     return BudgetedSb3VecEnv(made, n_envs, seed=seed, step_info=step_info)
-
-
-def problem_of(env: Any) -> Problem:
-    """The problem behind any face of the suite, through wrappers."""
-    problem = getattr(getattr(env, "unwrapped", env), "problem", None)
-    if not isinstance(problem, Problem):
-        raise TypeError(f"{env!r} is not an environment of this suite; it has no .problem")
-    return problem
 
 
 class BudgetedSb3VecEnv(VecEnv):
