@@ -44,9 +44,7 @@ class BiddingFeatures(BaseFeaturesExtractor):
 
 def bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
     """Simulated training auctions, with a pacing exponent as action and budgets around the problem's own."""
-    return training_problem(problem).replace(
-        **{**training_problem(problem).settings, "pacing": True, "budget": budgets_around(problem, 4.0)}
-    )
+    return training_problem(problem).replace(pacing=True, budget=budgets_around(problem, 4.0))
 
 
 def bids_from_pacing(problem: RealTimeBidding, observations: NDArray[np.float64], actions: NDArray[np.float32]) -> NDArray:

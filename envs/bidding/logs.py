@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from .market import PRICE_LEVELS
+from .kernels import HIGHEST_PRICE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("click", "price", "theta")
-HIGHEST_PRICE = PRICE_LEVELS - 1
 EXPECTED_ROW = f"`click price theta`: click 0 or 1, price an integer in 0..{HIGHEST_PRICE}, theta a number in [0, 1]"
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
