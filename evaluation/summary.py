@@ -110,8 +110,9 @@ def metric_column(metric: Metric) -> str:
 
 
 def shown_metrics(metrics: Sequence[Metric], score: str) -> list[Metric]:
-    """The metrics without those that only repeat the mean score or the mean return."""
-    return [m for m in metrics if not (m.how == "mean" and m.name in (score, "return") and metric_column(m) == m.name)]
+    """The metrics for tables, without those that only repeat the mean score or the mean return."""
+    told = [m for m in metrics if m.how != "untold"]
+    return [m for m in told if not (m.how == "mean" and m.name in (score, "return") and metric_column(m) == m.name)]
 
 
 def _check(episodes: pd.DataFrame, cells: pd.DataFrame, score: str, metrics: Sequence[Metric], confidence: float) -> None:

@@ -245,6 +245,7 @@ class Batch:
             raise ValueError(f"option budget has shape {value.shape[:-1]}; expected one amount, or one per lane ({self.n},)")
         if not (np.isfinite(value).all() and (value >= 0).all()):
             raise ValueError(f"option budget is {value[..., 0]!r}; expected finite amounts >= 0")
+        self.problem.check_amounts("option budget", value)
         return np.broadcast_to(value, (self.n, len(resources)))
 
     def _episode_rows(self, value: Any) -> NDArray[np.int64]:

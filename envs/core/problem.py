@@ -107,6 +107,7 @@ class Problem(ABC):
         budget_scale: per resource, what an agent without a budget would use in an episode, > 0. Observations give the
             initial budget as `size = initial / (initial + scale)`, which lies in [0, 1).
         budget_aware: end the observation with budget and time (see `observation_names`). False is for ablations.
+        least_budget: per resource, the smallest initial amount with which an episode can begin.
     """
 
     kernels: Kernels
@@ -127,6 +128,11 @@ class Problem(ABC):
         return problem
 
     @classmethod
+    def variant(cls, settings: Mapping[str, Any]) -> type[Problem]:
+        """The class that serves these settings, for an id behind which several stand; by default this one."""
+        return cls
+
+    @classmethod
     def setting_names(cls) -> list[str]:
         """The names of the arguments that the problem is made with."""
         return list(inspect.signature(cls.__init__).parameters)[1:]
@@ -145,10 +151,13 @@ class Problem(ABC):
         budget: BudgetLike,
         budget_scale: float | tuple[float, ...],
         budget_aware: bool = True,
+        least_budget: float | tuple[float, ...] = 0.0,
     ) -> None:
         self.params = params
         self.horizon = positive_integer("horizon", horizon)
         self.budget = as_budget(budget, self.resources)
+        self.least_budget = np.broadcast_to(np.asarray(least_budget, float), (len(self.resources),)).copy()
+        self.check_amounts("budget", self.budget.arrays(self.resources)[0])
         self.budget_scale = np.broadcast_to(np.asarray(budget_scale, float), (len(self.resources),)).copy()
         if not (np.isfinite(self.budget_scale).all() and (self.budget_scale > 0).all()):
             raise ValueError(f"budget_scale is {budget_scale!r}; expected positive amounts")
@@ -163,6 +172,13 @@ class Problem(ABC):
     def check_state(self, state: State) -> None:
         """Refuse a snapshot that this problem's kernels could not go on from, with a ValueError; by default none."""
         return
+
+    def check_amounts(self, name: str, amounts: NDArray[np.float64]) -> None:
+        """Refuse initial amounts (..., resources) that are below `least_budget`, with a ValueError that names them."""
+        for k, resource in enumerate(self.resources):
+            if (lowest := np.min(amounts[..., k])) < self.least_budget[k]:
+                least = self.least_budget[k]
+                raise ValueError(f"{name} is {lowest:g} {resource}; {self.instance} needs at least {least:g} to begin")
 
     @property
     def score(self) -> str:

@@ -24,6 +24,7 @@ def make_problem(problem: str | type[Problem] | Problem, settings: dict[str, Any
         problem = getattr(importlib.import_module(module), name)
     if not (isinstance(problem, type) and issubclass(problem, Problem)):
         raise TypeError(f"problem is {problem!r}; expected a Problem, its class, or 'module:Class'")
+    problem = problem.variant(settings)
     known = problem.setting_names()
     for name in settings:
         if name not in known:

@@ -12,24 +12,28 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from toys import Painter
 
 IDS = sorted(ENVIRONMENTS)
+BIDDING = "budgetgym/RealTimeBidding-v0"
 VARIANTS = [
-    {},
-    {"discrete": True},
-    {"pacing": True},
-    {"budget": (50.0, 500.0)},
-    {"budget_aware": False},
-    {"reward": "click"},
+    (BIDDING, {"T": 25}),
+    (BIDDING, {"T": 25, "discrete": True}),
+    (BIDDING, {"T": 25, "pacing": True}),
+    (BIDDING, {"T": 25, "budget": (50.0, 500.0)}),
+    (BIDDING, {"T": 25, "budget_aware": False}),
+    (BIDDING, {"T": 25, "reward": "click"}),
 ]
 
 
 # A bid is money in 0..300: both checkers would like actions scaled, which `pacing=True` offers.
 @pytest.mark.filterwarnings("ignore:.*symmetric and normalized")
-@pytest.mark.parametrize("id", IDS)
-@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+@pytest.mark.parametrize(("id", "settings"), VARIANTS, ids=str)
 def test_gymnasium_and_sb3_accept_it(id, settings):
-    env = gym.make(id, T=25, **settings)
+    env = gym.make(id, **settings)
     check_env(env.unwrapped)
     sb3_check_env(env)
+
+
+def test_every_environment_is_among_the_variants():
+    assert {id for id, _ in VARIANTS} == set(IDS)
 
 
 @pytest.mark.filterwarnings("ignore:.*symmetric and normalized")
@@ -40,7 +44,7 @@ def test_third_party_problems_pass_the_checker(problem):
 
 @pytest.mark.parametrize("id", IDS)
 def test_the_spec_survives_json_and_pickle(id):
-    env = gym.make(id, c0=1 / 16)
+    env = gym.make(id, budget=500.0)
     again = gym.make(gym.envs.registration.EnvSpec.from_json(env.spec.to_json()))  # type: ignore[union-attr]
     assert again.unwrapped.problem.budget == env.unwrapped.problem.budget  # type: ignore[attr-defined]
     assert pickle.loads(pickle.dumps(env.spec)) == env.spec
