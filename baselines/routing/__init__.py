@@ -1,0 +1,1 @@
+"""Routers, and the exact optimum of the routing problem."""

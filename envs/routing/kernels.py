@@ -1,0 +1,577 @@
+"""The mathematics of an agent whose every move is made by a model that a router picks.
+
+An episode is a stream of tasks that share a budget; in every step of a task the router names a model, or asks one for a
+verdict, or stops. The law of a move stands in `law.py`, the meter in `meter.py`; here they are put together.
+
+Every step consumes the same number of random draws whatever the action, and a task's own facts are drawn from a key of
+their own: all routers meet the same tasks.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import jit, rng
+from . import law
+from .beliefs import draw_belief, replay_history
+from .meter import is_warm, prompt_price
+from .profile import DIFFICULTIES, ERROR_LEVELS, TOKEN_LEVELS, Laws
+
+SPARSE, SOFT, BOUNDARY, GATED, WINDOWED, BILL = range(6)
+"""Rewards, in the order of `REWARDS` in `problem.py`."""
+
+CHEAPEST, BANKRUPT, FREE = range(3)
+"""What follows on a call that the budget can't pay, in the order of `EXHAUSTION` in `problem.py`."""
+
+EASY, HARD, INTRACTABLE = range(3)
+
+LARGEST_ESTIMATE = 6.0
+"""Standard deviations at which a difficulty estimate is cut off, once in a thousand million tasks."""
+
+FEWEST_COSTS = 20
+"""The windowed reward scales by the boundary policies until so many costs were seen."""
+
+
+class Params(NamedTuple):
+    """What the kernels read. N models, D difficulties, S numbers of subgoals, R tiers."""
+
+    tasks: int
+    """Per episode."""
+    T: int
+    """Steps per task."""
+    in_dollars: bool
+    """The budget is dollars, not calls of large models."""
+    calls: NDArray[np.float64]
+    """(N,) what a call takes from a budget of calls."""
+    stop: bool
+    """There is an action to stop the task."""
+    verify: bool
+    """There are actions to ask each model for a verdict."""
+    exhaustion: int
+    reward: int
+    cost_weight: float
+    success_value: float
+    failure_price: float
+    hard_bonus: float
+    bankruptcy_penalty: float
+    shaping: float
+    window: int
+    boundary_roots: NDArray[np.float64]
+    """(2,) square roots of the boundary policies' mean costs, in the budget's unit."""
+    budget_aware: bool
+    laws: Laws
+    subgoals_cdf: NDArray[np.float64]
+    """(S,)"""
+    estimate_spread: float
+    """Standard deviation of a difficulty estimate over all tasks; a task's estimate is shown in units of it."""
+    estimate_noise: float
+    """Standard deviation of the estimate's error, in logits."""
+    criticality_accuracy: float
+    difficulty: NDArray[np.float64]
+    """(D,) in logits."""
+    labels: NDArray[np.float64]
+    """(D, S, 3) probabilities of a task's label."""
+    boundary_cost: NDArray[np.float64]
+    """(2, D, S) expected cost of always-small and always-large on such a task, in the budget's unit."""
+    prices: NDArray[np.float64]
+    """(N, 3) dollars per token: read, write, output."""
+    tokens: NDArray[np.float64]
+    """(N, TOKEN_LEVELS) equally likely output lengths."""
+    mean_tokens: NDArray[np.float64]
+    """(N,)"""
+    verdict_tokens: float
+    seconds: NDArray[np.float64]
+    """(N,) of a call."""
+    cache_seconds: float
+    first_prompt: float
+    observation_tokens: float
+    largest_prompt: float
+    largest_price: float
+    """Scale of the prices in observations."""
+
+
+class State(NamedTuple):
+    """One entry per episode: the fields of the core, then the task's and the episode's."""
+
+    rng: NDArray[np.uint64]
+    t: NDArray[np.int64]
+    episode: NDArray[np.int64]
+    finished: NDArray[np.bool_]
+    initial: NDArray[np.float64]
+    remaining: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    blocked: NDArray[np.int64]
+    next_budget: NDArray[np.float64]
+    next_episode: NDArray[np.int64]
+    key: NDArray[np.uint64]  # what the episode's tasks are drawn from
+    task: NDArray[np.int64]  # number of the task, from 0
+    # the task
+    difficulty: NDArray[np.int64]  # class of difficulty; hidden
+    kind: NDArray[np.int64]  # index of its number of subgoals
+    difficulty_class: NDArray[np.int64]  # label: easy, hard, intractable; hidden
+    estimate: NDArray[np.float64]  # noisy difficulty, in units of its spread
+    step: NDArray[np.int64]  # steps taken in this task
+    progress: NDArray[np.int64]  # subgoals reached, as it seems
+    errors: NDArray[np.int64]  # that weigh on the agent
+    corrupted: NDArray[np.int64]  # hidden
+    required: NDArray[np.int64]  # tier that the present subgoal requires; hidden
+    signal: NDArray[np.int64]  # noisy reading of it
+    first_signal: NDArray[np.int64]  # the signal at the task's first subgoal
+    rolled_back: NDArray[np.bool_]  # the latest step undid a subgoal
+    history: NDArray[np.int16]  # (n, T) what the router saw of this task, packed
+    belief: NDArray[np.float64]  # (n, D, 2 + R) room for the posterior, which `resample` works out from the history
+    task_cost: NDArray[np.float64]  # spent on this task, in the budget's unit
+    task_dollars: NDArray[np.float64]
+    # the prompt and its caches
+    prompt: NDArray[np.float64]  # tokens of the next prompt
+    last_model: NDArray[np.int64]  # -1 before the first call
+    remembered: NDArray[np.float64]  # (n, N) tokens in each model's cache
+    used_at: NDArray[np.float64]  # (n, N) seconds
+    clock: NDArray[np.float64]  # seconds
+    # the window of the windowed reward: it runs on from episode to episode
+    costs: NDArray[np.float64]  # (n, window) root costs in order of arrival
+    ranked: NDArray[np.float64]  # (n, window) the same, sorted
+    seen: NDArray[np.int64]  # costs so far
+    # counted over the episode
+    success: NDArray[np.int64]  # tasks solved
+    large_calls: NDArray[np.float64]
+    dollars: NDArray[np.float64]
+    wasted: NDArray[np.float64]  # dollars spent on intractable tasks
+    bankrupt: NDArray[np.bool_]
+    # of the latest task
+    first_error_step: NDArray[np.int64]  # first move that failed, seen or not, from 1; 0: none so far
+    trap_at_1: NDArray[np.bool_]  # the first move failed
+    recovered: NDArray[np.bool_]  # solved although a move had failed
+    cost_small: NDArray[np.float64]  # C_min: expected cost of always-small on this task
+    cost_large: NDArray[np.float64]  # C_max
+
+
+# --- a task -------------------------------------------------------------------------------------------------------------
+
+
+@jit
+def task_uniform(state, i, k):
+    """Number k of the uniform draws that belong to the present task."""
+    return rng.unit(rng.mix(rng.mix(state.key[i] + np.uint64(state.task[i])) + np.uint64(k) * rng.GOLDEN_GAMMA))
+
+
+@jit
+def draw_index(cdf, u):
+    """The index that u in [0, 1) falls on."""
+    k = 0
+    while k < cdf.shape[0] - 1 and u >= cdf[k]:
+        k += 1
+    return k
+
+
+@jit
+def draw_from(pmf, u):
+    """The index that u in [0, 1) falls on, from probabilities."""
+    k = 0
+    while k < pmf.shape[0] - 1 and u >= pmf[k]:
+        u -= pmf[k]
+        k += 1
+    return k
+
+
+@jit
+def begin_task(params, state, i):
+    """The next task of the stream: its facts from its own key, an empty desk, cold caches."""
+    d = np.int64(task_uniform(state, i, 1) * DIFFICULTIES)
+    s = draw_index(params.subgoals_cdf, task_uniform(state, i, 2))
+    state.difficulty[i] = d
+    state.kind[i] = s
+    state.difficulty_class[i] = draw_from(params.labels[d, s], task_uniform(state, i, 3))
+    radius = np.sqrt(-2.0 * np.log(1.0 - task_uniform(state, i, 4)))
+    noise = params.estimate_noise * radius * np.cos(2.0 * np.pi * task_uniform(state, i, 5))
+    estimate = (params.difficulty[d] + noise) / params.estimate_spread
+    state.estimate[i] = min(max(estimate, -LARGEST_ESTIMATE), LARGEST_ESTIMATE)
+    state.step[i] = 0
+    state.progress[i] = 0
+    state.errors[i] = 0
+    state.corrupted[i] = 0
+    state.rolled_back[i] = False
+    state.task_cost[i] = 0.0
+    state.task_dollars[i] = 0.0
+    state.first_error_step[i] = 0
+    state.trap_at_1[i] = False
+    state.recovered[i] = False
+    state.cost_small[i] = params.boundary_cost[0, d, s]
+    state.cost_large[i] = params.boundary_cost[1, d, s]
+    state.prompt[i] = params.first_prompt
+    state.last_model[i] = -1
+    for m in range(params.seconds.shape[0]):
+        state.remembered[i, m] = 0.0
+    arrive(params, state, i, task_uniform(state, i, 6), task_uniform(state, i, 7))
+    state.first_signal[i] = state.signal[i]
+
+
+@jit
+def arrive(params, state, i, u_required, u_signal):
+    """The agent comes to a subgoal: the tier that it requires, and a signal of that."""
+    third = law.zone(state.progress[i], params.laws.subgoals[state.kind[i]])
+    r = draw_from(params.laws.required[third], u_required)
+    state.required[i] = r
+    state.signal[i] = r
+    tiers = params.laws.required.shape[1]
+    if u_signal >= params.criticality_accuracy and tiers > 1:  # one of the other tiers
+        share = (u_signal - params.criticality_accuracy) / (1.0 - params.criticality_accuracy)
+        other = min(np.int64(share * (tiers - 1)), tiers - 2)
+        state.signal[i] = other + (other >= r)
+
+
+# --- what a call costs --------------------------------------------------------------------------------------------------
+
+
+@jit
+def prompt_dollars(params, state, i, m):
+    """Dollars for the next prompt, if it goes to model m."""
+    warm = is_warm(state.clock[i], state.used_at[i, m], params.cache_seconds)
+    remembered = state.remembered[i, m] if warm else 0.0
+    return prompt_price(params.prices[m, 0], params.prices[m, 1], state.prompt[i], remembered)
+
+
+@jit
+def worst_cost(params, state, i, m, verdict):
+    """The most that a call of model m can take from the budget now."""
+    if not params.in_dollars:
+        return params.calls[m]
+    longest = params.verdict_tokens if verdict else params.tokens[m, TOKEN_LEVELS - 1]
+    return prompt_dollars(params, state, i, m) + longest * params.prices[m, 2]
+
+
+@jit
+def affordable(params, state, i, m, verdict):
+    """Whether a call of model m is within what remains, whatever the length of its output."""
+    return worst_cost(params, state, i, m, verdict) <= state.remaining[i, 0]
+
+
+@jit
+def cheapest_model(params, state, i):
+    """The model whose next call has the smallest worst case; the first of them in the pool."""
+    best = 0
+    lowest = worst_cost(params, state, i, 0, False)
+    for m in range(1, params.seconds.shape[0]):
+        cost = worst_cost(params, state, i, m, False)
+        if cost < lowest:
+            best, lowest = m, cost
+    return best
+
+
+@jit
+def bill_call(params, state, i, m, output, grows):
+    """Make a call of model m and return its dollars; the output joins the prompt if the prompt `grows`."""
+    dollars = prompt_dollars(params, state, i, m) + output * params.prices[m, 2]
+    state.used_at[i, m] = state.clock[i]
+    state.remembered[i, m] = state.prompt[i]
+    state.clock[i] += params.seconds[m]
+    state.last_model[i] = m
+    if grows:
+        state.prompt[i] += output + params.observation_tokens
+    return dollars
+
+
+# --- a step -------------------------------------------------------------------------------------------------------------
+
+
+@jit
+def reset(params, state, i):
+    """The first task of a stream."""
+    state.key[i] = rng.next_uint64(state.rng, i)
+    state.task[i] = 0
+    state.clock[i] = 0.0
+    state.success[i] = 0
+    state.large_calls[i] = 0.0
+    state.dollars[i] = 0.0
+    state.wasted[i] = 0.0
+    state.bankrupt[i] = False
+    for m in range(params.seconds.shape[0]):
+        state.used_at[i, m] = 0.0
+    if state.episode[i] <= i:  # the first episode since the lane was seeded
+        state.seen[i] = 0
+    begin_task(params, state, i)
+
+
+@jit
+def step(params, state, i, action):
+    """One move of the agent, by the model that the router names."""
+    models = params.seconds.shape[0]
+    u_found, u_move = rng.uniform(state.rng, i), rng.uniform(state.rng, i)
+    u_tokens, u_give_up = rng.uniform(state.rng, i), rng.uniform(state.rng, i)
+    u_required, u_signal = rng.uniform(state.rng, i), rng.uniform(state.rng, i)
+
+    asked = action[0]
+    if params.stop and asked == models:
+        state.rolled_back[i] = False
+        return end_task(params, state, i, False, state.progress[i]), 0.0, next_task(params, state, i)
+    verdict = asked >= models
+    m = asked - models - params.stop if verdict else asked
+    free = False
+    if not affordable(params, state, i, m, verdict):
+        state.blocked[i] += 1
+        m = cheapest_model(params, state, i)
+        verdict = False
+        if params.exhaustion == FREE:
+            free = True
+        elif params.exhaustion == BANKRUPT or not affordable(params, state, i, m, False):
+            return ruin(params, state, i), 0.0, True
+
+    before = state.progress[i]
+    state.step[i] += 1
+    output = params.verdict_tokens if verdict else params.tokens[m, np.int64(u_tokens * TOKEN_LEVELS)]
+    dollars = bill_call(params, state, i, m, output, not verdict)
+    large = params.calls[m]
+    if free:
+        dollars, large = 0.0, 0.0
+    cost = dollars if params.in_dollars else large
+    state.task_cost[i] += cost
+    state.task_dollars[i] += dollars
+    state.dollars[i] += dollars
+    state.large_calls[i] += large
+    if state.difficulty_class[i] == INTRACTABLE:
+        state.wasted[i] += dollars
+
+    event = judge(params, state, i, m, u_found) if verdict else move(params, state, i, m, u_found, u_move)
+    solved = state.progress[i] == params.laws.subgoals[state.kind[i]]
+    gone = u_give_up < law.given_up(params.laws, state.errors[i])
+    over = solved or gone or state.step[i] == params.T
+    state.rolled_back[i] = event == law.ROLLBACK
+    if (event == law.PROGRESS or event == law.ROLLBACK) and not over:
+        arrive(params, state, i, u_required, u_signal)
+    remember(params, state, i, m, verdict, event)
+    if over:
+        return end_task(params, state, i, solved and state.corrupted[i] == 0, before), cost, next_task(params, state, i)
+    return params.shaping * (state.progress[i] - before) / params.laws.subgoals[state.kind[i]], cost, False
+
+
+@jit
+def move(params, state, i, m, u_found, u_move):
+    """The outcome of a move by model m; returns its event."""
+    laws = params.laws
+    e = state.errors[i]
+    if u_found < law.found(laws, m, state.corrupted[i]):
+        return roll_back(state, i)
+    p = law.success(laws, state.difficulty[i], m, state.required[i], e)
+    quiet = (1.0 - p) * law.silent(laws, m, state.required[i])
+    if u_move >= p and state.first_error_step[i] == 0:
+        state.first_error_step[i] = state.step[i]
+        state.trap_at_1[i] = state.step[i] == 1
+    if u_move >= p + quiet:
+        state.errors[i] = law.errors_after(law.ERROR, e)
+        return law.ERROR
+    if u_move >= p:
+        state.corrupted[i] = 1
+    state.errors[i] = law.errors_after(law.PROGRESS, e)
+    state.progress[i] += 1
+    return law.PROGRESS
+
+
+@jit
+def judge(params, state, i, m, u):
+    """Model m's verdict on the work so far; an accused subgoal is done again, rightly or not."""
+    if u < law.accused(params.laws, m, state.corrupted[i]):
+        return roll_back(state, i)
+    return law.CLEAN
+
+
+@jit
+def roll_back(state, i):
+    """Undo the latest subgoal, and with it the corruption."""
+    state.progress[i] = max(state.progress[i] - 1, 0)
+    state.errors[i] = law.errors_after(law.ROLLBACK, state.errors[i])
+    state.corrupted[i] = 0
+    return law.ROLLBACK
+
+
+@jit
+def remember(params, state, i, m, verdict, event):
+    """Note what the router saw in this step, for the posterior."""
+    models, tiers = params.seconds.shape[0], params.laws.required.shape[1]
+    caller = m + models * verdict
+    state.history[i, state.step[i] - 1] = (event * tiers + state.signal[i]) * 2 * models + caller
+
+
+@jit
+def next_task(params, state, i):
+    """Go on to the next task of the stream. True if there is none, which ends the episode."""
+    if state.task[i] + 1 == params.tasks:
+        return True
+    state.task[i] += 1
+    begin_task(params, state, i)
+    return False
+
+
+@jit
+def ruin(params, state, i):
+    """The budget can't pay the agent's next call: this task fails, and all that were to follow."""
+    state.bankrupt[i] = True
+    state.rolled_back[i] = False
+    reward = end_task(params, state, i, False, state.progress[i])
+    left = params.tasks - 1 - state.task[i]
+    if params.reward == BILL:
+        reward -= left * params.failure_price
+    if params.exhaustion == BANKRUPT:
+        reward -= params.bankruptcy_penalty
+    return reward
+
+
+# --- rewards ------------------------------------------------------------------------------------------------------------
+
+
+@jit
+def end_task(params, state, i, solved, before):
+    """Count the task, and its reward; `before` is the progress of the step before, for the shaping potential.
+
+    The potential of a finished task is 0, so that shaping adds up to nothing over a task and changes no policy's order.
+    """
+    state.success[i] += solved
+    state.recovered[i] = solved and state.first_error_step[i] > 0
+    reward = task_reward(params, state, i, solved)
+    return reward - params.shaping * before / params.laws.subgoals[state.kind[i]]
+
+
+@jit
+def task_reward(params, state, i, solved):
+    """What a task earns at its end, by the mode of reward; see the table in `AgenticRouting`."""
+    cost = state.task_cost[i]
+    if params.reward == SOFT:
+        return solved - params.cost_weight * cost
+    if params.reward == BOUNDARY:
+        low, high = state.cost_small[i], state.cost_large[i]
+        norm = min(max((cost - low) / (high - low + 1e-12), 0.0), 1.0)
+        bonus = params.hard_bonus if solved and state.difficulty_class[i] == HARD else 0.0
+        return solved + bonus - params.cost_weight * norm
+    if params.reward == GATED:
+        return params.success_value - params.cost_weight * cost if solved else 0.0
+    if params.reward == WINDOWED:
+        thrift = windowed_thrift(params, state, i, np.sqrt(cost))
+        return 1.0 - params.cost_weight + params.cost_weight * thrift if solved else 0.0
+    if params.reward == BILL:
+        return -state.task_dollars[i] - (0.0 if solved else params.failure_price)
+    return np.float64(solved)
+
+
+@jit
+def windowed_thrift(params, state, i, root):
+    """1 for a cost at the lower end of the recent ones, 0 at the upper: Router-R1's sliding window over root costs.
+
+    The ends are the 5 % and 95 % quantiles of the costs seen before; the window then takes this one in.
+    """
+    held = min(state.seen[i], params.window)
+    low, high = params.boundary_roots[0], params.boundary_roots[1]
+    if held >= min(FEWEST_COSTS, params.window):
+        low, high = quantile(state.ranked[i], held, 0.05), quantile(state.ranked[i], held, 0.95)
+    slot = state.seen[i] % params.window
+    if held == params.window:
+        forget(state.ranked[i], held, state.costs[i, slot])
+        held -= 1
+    insert(state.ranked[i], held, root)
+    state.costs[i, slot] = root
+    state.seen[i] += 1
+    if high <= low:
+        return 1.0 if root <= low else 0.0
+    return 1.0 - min(max((root - low) / (high - low), 0.0), 1.0)
+
+
+@jit
+def quantile(ranked, held, q):
+    """Linear interpolation between the ranks of the first `held` entries, as NumPy's default."""
+    position = q * (held - 1)
+    k = np.int64(position)
+    upper = min(k + 1, held - 1)
+    return ranked[k] + (position - k) * (ranked[upper] - ranked[k])
+
+
+@jit
+def insert(ranked, held, value):
+    """Sort a value into the first `held` entries."""
+    k = held
+    while k > 0 and ranked[k - 1] > value:
+        ranked[k] = ranked[k - 1]
+        k -= 1
+    ranked[k] = value
+
+
+@jit
+def forget(ranked, held, value):
+    """Take one entry of that value out of the first `held`."""
+    k = 0
+    while k < held - 1 and ranked[k] != value:
+        k += 1
+    while k < held - 1:
+        ranked[k] = ranked[k + 1]
+        k += 1
+
+
+# --- what the router sees -----------------------------------------------------------------------------------------------
+
+
+@jit
+def observe(params, state, i, out):
+    """See the table in `AgenticRouting`."""
+    models, tiers = params.seconds.shape[0], params.laws.required.shape[1]
+    s = state.kind[i]
+    subgoals = params.laws.subgoals[s]
+    out[0] = state.progress[i] / subgoals
+    out[1] = subgoals / params.laws.subgoals[params.laws.subgoals.shape[0] - 1]
+    out[2] = state.errors[i] / (ERROR_LEVELS - 1)
+    out[3] = state.rolled_back[i]
+    out[4] = state.estimate[i]
+    out[5] = state.signal[i] / max(tiers - 1, 1)
+    out[6] = min(state.prompt[i] / params.largest_prompt, 1.0)
+    out[7] = 1.0 - state.step[i] / params.T
+    out[8] = (params.tasks - state.task[i]) / params.tasks
+    for m in range(models):
+        warm = is_warm(state.clock[i], state.used_at[i, m], params.cache_seconds)
+        out[9 + m] = state.last_model[i] == m
+        out[9 + models + m] = warm * min(state.remembered[i, m] / state.prompt[i], 1.0)
+        out[9 + 2 * models + m] = expected_price(params, state, i, m) / params.largest_price
+        if params.budget_aware:
+            out[9 + 3 * models + m] = affordable(params, state, i, m, False)
+
+
+@jit
+def expected_price(params, state, i, m):
+    """What a call of model m would take from the budget now, on average."""
+    if not params.in_dollars:
+        return params.calls[m]
+    return prompt_dollars(params, state, i, m) + params.mean_tokens[m] * params.prices[m, 2]
+
+
+@jit
+def mask(params, state, i, out):
+    """Calls within what remains; if none is, the agent may go on as `exhaustion` says. Stopping is always possible."""
+    models = params.seconds.shape[0]
+    some = False
+    for m in range(models):
+        out[m] = affordable(params, state, i, m, False)
+        some = some or out[m] == 1
+    if not some:
+        out[cheapest_model(params, state, i)] = 1
+    if params.stop:
+        out[models] = 1
+    if params.verify:
+        for m in range(models):
+            out[models + params.stop + m] = affordable(params, state, i, m, True)
+
+
+@jit
+def resample(params, state, i):
+    """Redraw what the router can't see from its posterior: difficulty, label, corruption, required tier; and all to come."""
+    state.key[i] = rng.next_uint64(state.rng, i)
+    u_difficulty, u_label = rng.uniform(state.rng, i), rng.uniform(state.rng, i)
+    u_corrupted, u_required = rng.uniform(state.rng, i), rng.uniform(state.rng, i)
+    if state.finished[i]:
+        return
+    replay_history(params, state, i)
+    d, z, r = draw_belief(state.belief[i], u_difficulty, u_corrupted, u_required)
+    s = state.kind[i]
+    state.difficulty[i] = d
+    state.corrupted[i] = z
+    state.required[i] = r
+    state.difficulty_class[i] = draw_from(params.labels[d, s], u_label)
+    state.cost_small[i] = params.boundary_cost[0, d, s]
+    state.cost_large[i] = params.boundary_cost[1, d, s]
