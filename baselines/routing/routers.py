@@ -14,7 +14,7 @@ from ...envs.routing.problem import AgenticRouting
 from ...envs.routing.profile import DIFFICULTIES, ERROR_LEVELS, probability
 from ..policy import Information, KernelPolicy
 
-PROGRESS, ERRORS, ROLLED_BACK, ESTIMATE, SIGNAL, STEPS_LEFT, LAST_MODEL = 0, 2, 3, 4, 5, 7, 9
+PROGRESS, SUBGOALS, ERRORS, ROLLED_BACK, ESTIMATE, SIGNAL, STEPS_LEFT, LAST_MODEL = 0, 1, 2, 3, 4, 5, 7, 9
 """Places in the observation; see the table in `AgenticRouting`."""
 
 
@@ -129,14 +129,18 @@ class Places(NamedTuple):
     """What routers need to read observations."""
 
     models: int
+    last_model: int
+    """Where the one-hot of the latest model begins."""
     affordable: int
     """Where affordability begins."""
+    budget: int
+    """Size of the budget; its remaining share follows."""
 
 
 def places(problem: AgenticRouting) -> Places:
     """Where the problem's observations hold what."""
     models = len(problem.profile.models)
-    return Places(models, LAST_MODEL + 3 * models)
+    return Places(models, LAST_MODEL, LAST_MODEL + 3 * models, LAST_MODEL + 4 * models)
 
 
 @jit

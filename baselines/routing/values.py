@@ -276,7 +276,7 @@ def optimum_curve(
         ValueError: the budget is in dollars; the reward looks at dollars or at other episodes; or "told" with other than
             two tiers.
     """
-    _check_solvable(problem, knowledge)
+    check_solvable(problem, knowledge)
     cap = int(min(cap, problem.horizon))
 
     def solve(payoff: Floats) -> Floats:
@@ -288,10 +288,14 @@ def optimum_curve(
                 total += weight / DIFFICULTIES * start_values(problem, table, knowledge)
         return total
 
-    fills = (fill_informed if knowledge == "informed" else fill_told).py_func  # type: ignore[attr-defined]
+    return cached_array(lambda: _stream(problem, cap, solve), *task_key(problem, cap), knowledge, grid)
+
+
+def task_key(problem: AgenticRouting, cap: int) -> tuple[Any, ...]:
+    """What tables of a problem are kept under: all that they depend on."""
     settings = {name: value for name, value in problem.settings.items() if name not in ("budget", "budget_aware", "instance")}
-    key = ("routing", fingerprint(fills), knowledge, grid, repr(problem.profile), sorted(settings.items()), cap)
-    return cached_array(lambda: _stream(problem, cap, solve), *key)
+    sources = [fingerprint(fill.py_func) for fill in (fill_informed, fill_told)]  # type: ignore[attr-defined]
+    return ("routing", *sources, repr(problem.profile), sorted(settings.items()), cap)
 
 
 def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge | None = None) -> float:
@@ -306,37 +310,37 @@ def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge |
 
 def _stream(problem: AgenticRouting, cap: int, solve: Callable[[Floats], Floats]) -> Floats:
     """The value of `tasks` tasks that share a budget, for budgets 0 .. cap."""
-    budgets = np.arange(cap + 1)
     future = np.zeros(cap + 1)
     for _ in range(problem.tasks):
-        if problem.reward in ("sparse", "soft"):  # what calls cost adds up: one table serves all budgets
-            price = problem.params.cost_weight if problem.reward == "soft" else 0.0
-            worth = future + price * budgets
-            future = solve(_everywhere(np.stack([worth, 1.0 + worth]))) - price * budgets
+        if problem.reward == "sparse":  # what was spent does not matter: one table serves all budgets
+            future = solve(end_payoffs(problem, cap, future))
         else:
-            future = np.array([solve(_payoff(problem, start, future[: start + 1]))[-1] for start in budgets])
+            future = np.array([solve(end_payoffs(problem, start, future[: start + 1]))[-1] for start in range(cap + 1)])
     return future
 
 
-def _payoff(problem: AgenticRouting, start: int, future: Floats) -> Floats:
-    """What ends are worth, (D, S, 2, start + 1), if the task began with `start` calls."""
+def end_payoffs(problem: AgenticRouting, start: int, future: Floats) -> Floats:
+    """What the end of a task is worth that began with `start` calls, (D, S, 2, start + 1): by calls left, row 1 if solved.
+
+    future: (start + 1,), the worth of calls left for the tasks that follow.
+    """
     params = problem.params
     spent = start - np.arange(start + 1.0)
-    if problem.reward == "gated":
-        return _everywhere(np.stack([0.0 * spent, params.success_value - params.cost_weight * spent]) + future)
-    low, high = (cost[..., None] for cost in params.boundary_cost)
-    norm = np.clip((spent - low) / (high - low + 1e-12), 0.0, 1.0)
-    failed = -params.cost_weight * norm
-    solved = 1.0 + params.hard_bonus * params.labels[..., 1, None] + failed
+    shape = (*params.labels.shape[:2], len(spent))
+    failed, solved = np.zeros(shape), np.ones(shape)
+    if problem.reward == "soft":
+        failed, solved = failed - params.cost_weight * spent, solved - params.cost_weight * spent
+    elif problem.reward == "gated":
+        solved = solved * (params.success_value - params.cost_weight * spent)
+    elif problem.reward == "boundary":
+        low, high = (cost[..., None] for cost in params.boundary_cost)
+        failed = -params.cost_weight * np.clip((spent - low) / (high - low + 1e-12), 0.0, 1.0)
+        solved = 1.0 + params.hard_bonus * params.labels[..., 1, None] + failed
     return np.stack([failed, solved], axis=2) + future
 
 
-def _everywhere(payoff: Floats) -> Floats:
-    """A payoff that is the same for all difficulties and numbers of subgoals; more of them than there are does no harm."""
-    return np.broadcast_to(payoff, (DIFFICULTIES, 64, *payoff.shape))
-
-
-def _check_solvable(problem: AgenticRouting, knowledge: Knowledge) -> None:
+def check_solvable(problem: AgenticRouting, knowledge: Knowledge) -> None:
+    """Refuse problems whose optimum is not known; see `optimum_curve`."""
     if problem.unit != "calls":
         raise ValueError("unit is 'dollars'; the exact optimum is known for budgets in calls only")
     if problem.reward in ("windowed", "bill"):

@@ -45,6 +45,20 @@ def uniform(rng, i):
 
 
 @jit
+def reserve(rng, i, n):
+    """Set aside the next `n` draws of lane `i`, for `reserved`: a step that uses few of them costs no more than those."""
+    start = rng[i]
+    rng[i] += np.uint64(n) * GOLDEN_GAMMA
+    return start
+
+
+@jit
+def reserved(start, k):
+    """Number k (from 1) of the draws that `reserve` set aside, a float64 in [0, 1)."""
+    return unit(mix(start + np.uint64(k) * GOLDEN_GAMMA))
+
+
+@jit
 def integer(rng, i, n):
     """An integer in 0..n-1. The bias of the multiplication method is below n / 2**53."""
     return np.int64(uniform(rng, i) * n)

@@ -31,6 +31,9 @@ EASY, HARD, INTRACTABLE = range(3)
 LARGEST_ESTIMATE = 6.0
 """Standard deviations at which a difficulty estimate is cut off, once in a thousand million tasks."""
 
+DRAWS = 6
+"""Random numbers set aside for a step: output length, rollback or verdict, move, giving up, required tier, signal."""
+
 FEWEST_COSTS = 20
 """The windowed reward scales by the boundary policies until so many costs were seen."""
 
@@ -155,7 +158,7 @@ class State(NamedTuple):
 @jit
 def task_uniform(state, i, k):
     """Number k of the uniform draws that belong to the present task."""
-    return rng.unit(rng.mix(rng.mix(state.key[i] + np.uint64(state.task[i])) + np.uint64(k) * rng.GOLDEN_GAMMA))
+    return rng.reserved(rng.mix(state.key[i] + np.uint64(state.task[i])), k)
 
 
 @jit
@@ -299,10 +302,7 @@ def reset(params, state, i):
 def step(params, state, i, action):
     """One move of the agent, by the model that the router names."""
     models = params.seconds.shape[0]
-    u_found, u_move = rng.uniform(state.rng, i), rng.uniform(state.rng, i)
-    u_tokens, u_give_up = rng.uniform(state.rng, i), rng.uniform(state.rng, i)
-    u_required, u_signal = rng.uniform(state.rng, i), rng.uniform(state.rng, i)
-
+    draws = rng.reserve(state.rng, i, DRAWS)
     asked = action[0]
     if params.stop and asked == models:
         state.rolled_back[i] = False
@@ -321,7 +321,7 @@ def step(params, state, i, action):
 
     before = state.progress[i]
     state.step[i] += 1
-    output = params.verdict_tokens if verdict else params.tokens[m, np.int64(u_tokens * TOKEN_LEVELS)]
+    output = params.verdict_tokens if verdict else params.tokens[m, np.int64(rng.reserved(draws, 1) * TOKEN_LEVELS)]
     dollars = bill_call(params, state, i, m, output, not verdict)
     large = params.calls[m]
     if free:
@@ -334,13 +334,14 @@ def step(params, state, i, action):
     if state.difficulty_class[i] == INTRACTABLE:
         state.wasted[i] += dollars
 
-    event = judge(params, state, i, m, u_found) if verdict else move(params, state, i, m, u_found, u_move)
+    event = judge(params, state, i, m, draws) if verdict else move(params, state, i, m, draws)
     solved = state.progress[i] == params.laws.subgoals[state.kind[i]]
-    gone = u_give_up < law.given_up(params.laws, state.errors[i])
+    hazard = law.given_up(params.laws, state.errors[i])
+    gone = hazard > 0.0 and rng.reserved(draws, 4) < hazard
     over = solved or gone or state.step[i] == params.T
     state.rolled_back[i] = event == law.ROLLBACK
     if (event == law.PROGRESS or event == law.ROLLBACK) and not over:
-        arrive(params, state, i, u_required, u_signal)
+        arrive(params, state, i, rng.reserved(draws, 5), rng.reserved(draws, 6))
     remember(params, state, i, m, verdict, event)
     if over:
         return end_task(params, state, i, solved and state.corrupted[i] == 0, before), cost, next_task(params, state, i)
@@ -348,12 +349,13 @@ def step(params, state, i, action):
 
 
 @jit
-def move(params, state, i, m, u_found, u_move):
+def move(params, state, i, m, draws):
     """The outcome of a move by model m; returns its event."""
     laws = params.laws
     e = state.errors[i]
-    if u_found < law.found(laws, m, state.corrupted[i]):
+    if state.corrupted[i] and rng.reserved(draws, 2) < law.found(laws, m, 1):
         return roll_back(state, i)
+    u_move = rng.reserved(draws, 3)
     p = law.success(laws, state.difficulty[i], m, state.required[i], e)
     quiet = (1.0 - p) * law.silent(laws, m, state.required[i])
     if u_move >= p and state.first_error_step[i] == 0:
@@ -370,9 +372,9 @@ def move(params, state, i, m, u_found, u_move):
 
 
 @jit
-def judge(params, state, i, m, u):
+def judge(params, state, i, m, draws):
     """Model m's verdict on the work so far; an accused subgoal is done again, rightly or not."""
-    if u < law.accused(params.laws, m, state.corrupted[i]):
+    if rng.reserved(draws, 2) < law.accused(params.laws, m, state.corrupted[i]):
         return roll_back(state, i)
     return law.CLEAN
 
