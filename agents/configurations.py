@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -12,6 +14,7 @@ from ..baselines.bidding.bidders import training_problem
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.budget import Budget
 from ..envs.core.problem import Problem
+from ..envs.routing.problem import AgenticRouting
 from .ppo import PpoConfiguration
 
 
@@ -56,6 +59,16 @@ def bids_from_pacing(problem: RealTimeBidding, observations: NDArray[np.float64]
     return bids.astype(np.int64)[:, 0] if isinstance(problem.action_space, spaces.Discrete) else bids.astype(np.float32)
 
 
+def routing_training(problem: AgenticRouting) -> AgenticRouting:
+    """The same tasks, with budgets around the problem's own."""
+    return problem.replace(budget=budgets_around(problem, 2.0))
+
+
+def as_chosen(problem: Problem, observations: NDArray[np.float64], actions: NDArray[Any]) -> NDArray[Any]:
+    """The learner's actions are the problem's own."""
+    return actions
+
+
 PPO_CONFIGURATIONS: dict[type[Problem], PpoConfiguration] = {
     RealTimeBidding: PpoConfiguration(
         training=bidding_training,
@@ -76,6 +89,21 @@ PPO_CONFIGURATIONS: dict[type[Problem], PpoConfiguration] = {
                 "features_extractor_class": BiddingFeatures,
                 "features_extractor_kwargs": {},
             },
+        },
+    ),
+    AgenticRouting: PpoConfiguration(
+        training=routing_training,
+        decode=as_chosen,
+        timesteps=6_000_000,
+        lanes=256,
+        settings={
+            "n_steps": 128,
+            "batch_size": 8192,
+            "n_epochs": 6,
+            "learning_rate": lambda left: 2e-3 * left,
+            "gamma": 1.0,  # whether a task is solved counts the same, soon or late
+            "gae_lambda": 0.95,
+            "policy_kwargs": {"net_arch": [64, 64]},
         },
     ),
 }

@@ -17,29 +17,42 @@ from ..envs.core.resolve import near, problem_of
 
 
 class Entry(NamedTuple):
-    """Where an agent is defined, which problems it serves (None: all), and what it is."""
+    """Where an agent is defined, and what it is."""
 
     path: str
-    problems: tuple[str, ...] | None
     description: str
 
 
 _NUMBER = r"(\d+(?:\.\d+)?(?:/\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
-_BIDDING = ("RealTimeBidding",)
-
-AGENTS: dict[str, Entry] = {
-    "constant": Entry("..baselines.bidding.bidders:Constant", _BIDDING, "the same bid in every auction"),
-    "random": Entry("..baselines.bidding.bidders:Random", _BIDDING, "a uniform bid"),
-    "mcpc": Entry("..baselines.bidding.bidders:Mcpc", _BIDDING, "worth at the largest cost per click, no pacing"),
-    "lin": Entry("..baselines.bidding.bidders:Lin", _BIDDING, "in proportion to theta, tuned on training auctions"),
-    "ss_mdp": Entry("..baselines.bidding.bidders:SsMdp", _BIDDING, "dynamic programme that is blind to theta"),
-    "dmd": Entry("..baselines.bidding.bidders:DualMirrorDescent", _BIDDING, "dual mirror descent on the price of money"),
-    "rlb": Entry(".rlb:Rlb", _BIDDING, "dynamic programme over average impressions (Cai et al. 2017)"),
-    "optimal": Entry(".rlb:Optimal", _BIDDING, "the exact optimum of a synthetic instance"),
-    "ppo": Entry(".ppo:Ppo", _BIDDING, "Stable-Baselines3's PPO, configured per environment"),
+AGENTS: dict[str, dict[str, Entry]] = {
+    "RealTimeBidding": {
+        "constant": Entry("..baselines.bidding.bidders:Constant", "the same bid in every auction"),
+        "random": Entry("..baselines.bidding.bidders:Random", "a uniform bid"),
+        "mcpc": Entry("..baselines.bidding.bidders:Mcpc", "worth at the largest cost per click, no pacing"),
+        "lin": Entry("..baselines.bidding.bidders:Lin", "in proportion to theta, tuned on training auctions"),
+        "ss_mdp": Entry("..baselines.bidding.bidders:SsMdp", "dynamic programme that is blind to theta"),
+        "dmd": Entry("..baselines.bidding.bidders:DualMirrorDescent", "dual mirror descent on the price of money"),
+        "rlb": Entry(".rlb:Rlb", "dynamic programme over average impressions (Cai et al. 2017)"),
+        "optimal": Entry(".rlb:Optimal", "the exact optimum of a synthetic instance"),
+        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+    },
+    "AgenticRouting": {
+        "always_small": Entry("..baselines.routing.routers:AlwaysSmall", "the first model for every move"),
+        "always_large": Entry("..baselines.routing.routers:AlwaysLarge", "the last model for every move"),
+        "always": Entry("..baselines.routing.routers:Always", "one model for every move: always:model=NAME"),
+        "random": Entry("..baselines.routing.routers:Random", "the large model with probability p"),
+        "first_large": Entry("..baselines.routing.routers:FirstLarge", "large calls first, while the budget lasts"),
+        "cascade": Entry("..baselines.routing.routers:Cascade", "one model up after every failure that shows"),
+        "error_gated": Entry("..baselines.routing.routers:ErrorGated", "large while errors weigh on the agent"),
+        "criticality_gated": Entry("..baselines.routing.routers:CriticalityGated", "the tier that the signal names"),
+        "greedy": Entry("..baselines.routing.routers:Greedy", "least cost per expected progress"),
+        "belief": Entry("..baselines.routing.belief_router:Belief", "exact posterior, lookahead into the exact values"),
+        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+    },
 }
+"""Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""
 
 
 def make_agent(name: str, env: Any, **settings: Any) -> Policy:
@@ -57,7 +70,7 @@ def make_agent(name: str, env: Any, **settings: Any) -> Policy:
     name, written = split_name(name)
     settings = {**written, **settings}
     check_agent(name, problem, list(settings))
-    return _constructor(name)(problem, **settings)
+    return _constructor(find_entry(name, problem))(problem, **settings)
 
 
 def check_agent(name: str, problem: Problem, settings: list[str]) -> None:
@@ -66,12 +79,8 @@ def check_agent(name: str, problem: Problem, settings: list[str]) -> None:
     Raises:
         ValueError: see `make_agent`.
     """
-    if name not in AGENTS:
-        raise ValueError(f"no agent {name!r}{near(name, list_agents(problem))}")
-    if not _serves(AGENTS[name], problem):
-        served = ", ".join(AGENTS[name].problems or ())
-        raise ValueError(f"agent {name!r} serves {served}, not {type(problem).__name__}{near(name, list_agents(problem))}")
-    parameters = inspect.signature(_constructor(name)).parameters.values()
+    entry = find_entry(name, problem)
+    parameters = inspect.signature(_constructor(entry)).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return  # the agent hands its settings on, and will say
     known = [parameter.name for parameter in parameters if parameter.name != "problem"]
@@ -81,17 +90,32 @@ def check_agent(name: str, problem: Problem, settings: list[str]) -> None:
             raise ValueError(f"agent {name!r} has no setting {setting!r}{hint}")
 
 
-def _constructor(name: str) -> Callable[..., Policy]:
-    module, _, attribute = AGENTS[name].path.partition(":")
+def find_entry(name: str, problem: Problem) -> Entry:
+    """The agent of this name that serves the problem.
+
+    Raises:
+        ValueError: an unknown name, or an agent of other families only.
+    """
+    for family in type(problem).__mro__:
+        if (entry := AGENTS.get(family.__name__, {}).get(name)) is not None:
+            return entry
+    if served := [family for family, agents in AGENTS.items() if name in agents]:
+        what = f"agent {name!r} serves {', '.join(served)}, not {type(problem).__name__}"
+        raise ValueError(f"{what}{near(name, list_agents(problem))}")
+    raise ValueError(f"no agent {name!r}{near(name, list_agents(problem))}")
+
+
+def _constructor(entry: Entry) -> Callable[..., Policy]:
+    module, _, attribute = entry.path.partition(":")
     return getattr(importlib.import_module(module, __package__), attribute)
 
 
 def list_agents(env: Any = None) -> list[str]:
     """The names of all agents, or of those that serve `env`."""
     if env is None:
-        return list(AGENTS)
-    problem = as_problem(env)
-    return [name for name, entry in AGENTS.items() if _serves(entry, problem)]
+        return list(dict.fromkeys(name for agents in AGENTS.values() for name in agents))
+    families = [family.__name__ for family in type(as_problem(env)).__mro__]
+    return list(dict.fromkeys(name for family in families for name in AGENTS.get(family, {})))
 
 
 def as_problem(env: Any) -> Problem:
@@ -132,7 +156,3 @@ def read_value(text: str) -> Any:
         except ValueError:
             continue
     return text
-
-
-def _serves(entry: Entry, problem: Problem) -> bool:
-    return entry.problems is None or any(family.__name__ in entry.problems for family in type(problem).__mro__)

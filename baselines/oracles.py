@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.batch import Batch
 from ..envs.core.problem import Problem
+from ..envs.routing.problem import AgenticRouting
 from .bidding.bounds import hindsight_bounds
 from .bidding.values import optimal_value
+from .routing.values import optimal_value as optimal_routing
 
 
 class Oracle(NamedTuple):
@@ -28,6 +30,7 @@ class Oracle(NamedTuple):
 
 ORACLES: dict[type[Problem], Oracle] = {
     RealTimeBidding: Oracle(hindsight_bounds, optimal_value),
+    AgenticRouting: Oracle(None, optimal_routing),
 }
 """Add a family of your own here."""
 

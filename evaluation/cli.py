@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import gymnasium as gym
 import typer
 
-from ..agents.registry import AGENTS, list_agents, make_agent, read_settings, split_name
+from ..agents.registry import as_problem, find_entry, list_agents, make_agent, read_settings, split_name
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import make_problem, near
 from ..envs.registration import ENVIRONMENTS
@@ -38,14 +38,17 @@ def main() -> None:
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
     """The environments, and the agents that serve each."""
-    agents = {id: list_agents(id) for id in ENVIRONMENTS}
+    described: dict[str, dict[str, str]] = {}
+    for id in ENVIRONMENTS:
+        problem = as_problem(id)
+        described[id] = {name: find_entry(name, problem).description for name in list_agents(problem)}
     if as_json:
-        typer.echo(json.dumps({id: {name: AGENTS[name].description for name in names} for id, names in agents.items()}))
+        typer.echo(json.dumps(described))
         return
-    for id, names in agents.items():
+    for id, agents in described.items():
         typer.echo(id)
-        for name in names:
-            typer.echo(f"  {name:<10} {AGENTS[name].description}")
+        for name, description in agents.items():
+            typer.echo(f"  {name:<17} {description}")
 
 
 @app.command()

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core import jit
-from ...envs.core.jit import fingerprint
 from ...envs.core.problem import Problem
 from ...envs.routing import law
 from ...envs.routing.beliefs import CORRUPTED, TIERS, WEIGHT, begin_belief, update_belief
@@ -17,7 +16,7 @@ from ...envs.routing.profile import DIFFICULTIES, ERROR_LEVELS
 from ..cache import cached_array
 from ..policy import Information, KernelPolicy
 from .routers import ERRORS, ESTIMATE, PROGRESS, ROLLED_BACK, SIGNAL, STEPS_LEFT, SUBGOALS, Places, places, routing_problem
-from .values import arrive_told, check_solvable, end_payoffs, fill_told, judge_told, move_told, task_key, task_table
+from .values import arrive_told, check_solvable, end_payoffs, judge_told, move_told, task_key, task_table
 
 GRID = (5, 5)
 """Coarser than for values: tables for all difficulties must be at hand at once."""
@@ -181,7 +180,7 @@ class Belief(KernelPolicy):
         reach = self.parameters.payoff.shape[-1] - 1
         largest = min(problem.budget.arrays(problem.resources)[1][0], problem.horizon)
         if largest > reach:
-            raise ValueError(f"belief was made for budgets up to {reach}, not {largest:g}; make the agent for this environment")
+            raise ValueError(f"belief was made for budgets up to {reach}, not {largest:g}; make it for this environment")
 
 
 def stacked_tables(problem: AgenticRouting, payoff: NDArray[np.float64], grid: tuple[int, int]) -> NDArray[Any]:

@@ -267,9 +267,7 @@ def start_values(problem: AgenticRouting, table: Floats, knowledge: Knowledge) -
     return expected
 
 
-def optimum_curve(
-    problem: AgenticRouting, cap: int, knowledge: Knowledge = "told", grid: tuple[int, int] = GRID
-) -> Floats:
+def optimum_curve(problem: AgenticRouting, cap: int, knowledge: Knowledge = "told", grid: tuple[int, int] = GRID) -> Floats:
     """The best expected score of an episode, for every budget from 0 to `cap` large calls, (cap + 1,).
 
     Raises:

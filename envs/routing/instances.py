@@ -10,7 +10,7 @@ solved numbers are in `_SOLVED`; a test solves them again. Intermediate tiers of
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..core.resolve import near
 from .meter import Prices, cached, uncached
@@ -88,8 +88,7 @@ GPT_5 = cached(1.25, 10.0, read=0.125)
 GPT_OSS_120B = uncached(0.15, 0.6)
 LOW_PRECISION, HIGH_PRECISION = uncached(0.05, 0.2), uncached(0.1, 0.4)
 
-MEDIUM = {"subgoals": (6, 8, 10, 13), "weights": (1.0, 2.0, 2.0, 1.0)}
-SHORT = {"subgoals": (4, 6, 8, 10), "weights": (1.0, 2.0, 2.0, 1.0)}
+BELL = (1.0, 2.0, 2.0, 1.0)
 TAU2 = {"first_prompt": 4500.0, "observation_tokens": 344.0}
 TELECOM_WEIGHTS = (16.67, 14.04, 10.53, 10.53, 7.02, 7.02, 6.14, 4.39, 3.51, 1.75, 0.88)
 SWE_REQUIRED = (94 / 336, 33 / 336, 41 / 336, 168 / 336)
@@ -127,42 +126,31 @@ def _twin_router_pool() -> tuple[Model, ...]:
     )
 
 
-UNFITTED: dict[str, Profile] = {
-    "appworld": Profile(_gpt_pair(), 40, **MEDIUM, required=criticality(0.35), gap_weight=0.0),
-    "alfworld": Profile(
-        _precisions("Qwen3-4B"), 30, (5, 7, 9, 12), MEDIUM["weights"], criticality(0.35), 0.0, silent_gap=0.05
-    ),
-    "webshop": Profile(_precisions("Qwen3-1.7B"), 15, (3, 5, 7), (1.0, 2.0, 1.0), criticality(0.35), 0.0),
-    "sciworld": Profile(
-        _pair("gpt-oss-120b", GPT_OSS_120B, "gpt-5", GPT_5), 50, (8, 12, 18), (1.0, 2.0, 1.0), criticality(0.35), 0.0
-    ),
-    "tau2-retail": Profile(
-        _gpt_pair((0.03, 0.05)), 30, **SHORT, required=criticality(0.35), gap_weight=0.0, silent_gap=0.05, **TAU2
-    ),
-    "tau2-airline": Profile(
-        _gpt_pair((0.05, 0.05)), 30, **SHORT, required=criticality(0.35), gap_weight=0.0, silent_gap=0.0, **TAU2
-    ),
-    "tau2-telecom": Profile(
+def _unfitted(
+    models: tuple[Model, ...], T: int, subgoals: tuple[int, ...], weights: tuple[float, ...], **others: Any
+) -> Profile:
+    return Profile(models, T, subgoals, weights, **{"required": criticality(0.35), "gap_weight": 0.0, **others})
+
+
+UNFITTED = {
+    "appworld": _unfitted(_gpt_pair(), 40, (6, 8, 10, 13), BELL),
+    "alfworld": _unfitted(_precisions("Qwen3-4B"), 30, (5, 7, 9, 12), BELL, silent_gap=0.05),
+    "webshop": _unfitted(_precisions("Qwen3-1.7B"), 15, (3, 5, 7), (1.0, 2.0, 1.0)),
+    "sciworld": _unfitted(_pair("gpt-oss-120b", GPT_OSS_120B, "gpt-5", GPT_5), 50, (8, 12, 18), (1.0, 2.0, 1.0)),
+    "tau2-retail": _unfitted(_gpt_pair((0.03, 0.05)), 30, (4, 6, 8, 10), BELL, silent_gap=0.05, **TAU2),
+    "tau2-airline": _unfitted(_gpt_pair((0.05, 0.05)), 30, (4, 6, 8, 10), BELL, silent_gap=0.0, **TAU2),
+    "tau2-telecom": _unfitted(
         _gpt_pair((0.02, 0.02)),
         14,
         tuple(range(2, 13)),
         TELECOM_WEIGHTS,
-        criticality(0.0),
-        0.0,
+        required=criticality(0.0),
         spread=1.0,
         silent=0.1,
         silent_gap=0.0,
         **TAU2,
     ),
-    "swe": Profile(
-        _twin_router_pool(),
-        40,
-        (6, 9, 12, 16),
-        (1.0, 2.0, 2.0, 1.0),
-        (SWE_REQUIRED, SWE_REQUIRED),
-        0.0,
-        observation_tokens=1780.0,
-    ),
+    "swe": _unfitted(_twin_router_pool(), 40, (6, 9, 12, 16), BELL, required=(SWE_REQUIRED,) * 2, observation_tokens=1780.0),
 }
 """Everything but what `fit_profile` solves for."""
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer
 from . import kernels as k
-from .boundary import LABELS, Boundary, boundary, label_probabilities
+from .boundary import LABELS, boundary, label_probabilities
 from .instances import make_profile
-from .profile import DIFFICULTIES, Laws, Profile, non_negative, positive, probability
+from .profile import DIFFICULTIES, Profile, non_negative, probability
 
 REWARDS = ("sparse", "soft", "boundary", "gated", "windowed", "bill")
 EXHAUSTION = ("cheapest", "bankrupt", "free")
@@ -208,15 +208,7 @@ class AgenticRouting(Problem):
         mean_cost = self.boundary.mean(cost, self.profile)
         in_all = {"small": mean_cost[0] * tasks, "large": mean_cost[-1] * tasks}
         self.kernels = Kernels(k.reset, k.step, k.observe, k.mask, k.resample)
-        names = (
-            ("last_model", "warm", "price", "affordable")
-            if boolean("budget_aware", budget_aware)
-            else (
-                "last_model",
-                "warm",
-                "price",
-            )
-        )
+        by_model = ("last_model", "warm", "price", *(("affordable",) if boolean("budget_aware", budget_aware) else ()))
         super().__init__(
             params=k.Params(
                 tasks=self.tasks,
@@ -236,17 +228,19 @@ class AgenticRouting(Problem):
                 window=positive_integer("window", window),
                 boundary_roots=_read_only(np.sqrt(mean_cost[[0, -1]])),
                 budget_aware=bool(budget_aware),
-                **_profile_params(self.profile, self.boundary, cost),
+                **_profile_params(self.profile),
+                labels=_read_only(label_probabilities(self.boundary)),
+                boundary_cost=_read_only(cost[[0, -1]]),
                 estimate_spread=math.hypot(self.profile.spread, non_negative("difficulty_noise", difficulty_noise)) or 1.0,
                 estimate_noise=float(difficulty_noise),
                 criticality_accuracy=float(criticality_accuracy),
                 largest_price=dearest,
             ),
             features={
-                **{name: (0.0, 1.0) for name in ("progress", "subgoals", "errors", "rolled_back")},
+                **dict.fromkeys(("progress", "subgoals", "errors", "rolled_back"), (0.0, 1.0)),
                 "difficulty": (-k.LARGEST_ESTIMATE, k.LARGEST_ESTIMATE),
-                **{name: (0.0, 1.0) for name in ("criticality", "prompt", "steps_left", "tasks_left")},
-                **{name: (np.zeros(models), np.ones(models)) for name in names},
+                **dict.fromkeys(("criticality", "prompt", "steps_left", "tasks_left"), (0.0, 1.0)),
+                **{name: (np.zeros(models), np.ones(models)) for name in by_model},
             },
             action_space=spaces.Discrete(models * (1 + self.verify) + self.stop),
             horizon=self.profile.T * self.tasks,
@@ -362,15 +356,14 @@ def _read_budget(budget: Any, default: float, unlimited: float) -> Any:
     return budget
 
 
-def _profile_params(profile: Profile, bounds: Boundary, cost: NDArray[np.float64]) -> dict[str, Any]:
-    """What the kernels read of a profile. cost: (N, D, S) of the boundary policies, in the budget's unit."""
+def _profile_params(profile: Profile) -> dict[str, Any]:
+    """What the kernels read of a profile."""
     laws, tokens = profile.laws(), profile.tokens()
+    arrays = {name: _read_only(part) for name, part in laws._asdict().items() if isinstance(part, np.ndarray)}
     return {
-        "laws": Laws(*(_read_only(part) if isinstance(part, np.ndarray) else part for part in laws)),
+        "laws": laws._replace(**arrays),
         "subgoals_cdf": _read_only(laws.subgoals_pmf.cumsum()),
         "difficulty": _read_only(profile.difficulty()),
-        "labels": _read_only(label_probabilities(bounds)),
-        "boundary_cost": _read_only(cost[[0, -1]]),
         "prices": _read_only(profile.prices()),
         "tokens": _read_only(tokens),
         "mean_tokens": _read_only(tokens.mean(axis=1)),

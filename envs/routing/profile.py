@@ -175,7 +175,7 @@ class Profile:
         weights = np.asarray(self.weights, float) / sum(self.weights)
         return Laws(
             success=1.0 / (1.0 + np.exp(-logit)),
-            silent=self.silent + self.silent_gap * (missing > 0),
+            silent=np.asarray(self.silent + self.silent_gap * (missing > 0), float),
             recovery=np.array([model.recovery for model in models]),
             accuracy=np.array([model.verify_accuracy for model in models]),
             give_up=float(self.give_up),
