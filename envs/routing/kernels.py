@@ -314,10 +314,10 @@ def step(params, state, i, action):
         state.blocked[i] += 1
         m = cheapest_model(params, state, i)
         verdict = False
-        if params.exhaustion == FREE:
-            free = True
-        elif params.exhaustion == BANKRUPT or not affordable(params, state, i, m, False):
+        broke = not affordable(params, state, i, m, False)
+        if params.exhaustion == BANKRUPT or (broke and params.exhaustion == CHEAPEST):
             return ruin(params, state, i), 0.0, True
+        free = broke
 
     before = state.progress[i]
     state.step[i] += 1

@@ -94,7 +94,7 @@ class AgenticRouting(Problem):
     buckets of tokens and a prefix cache per model that lives five minutes (`meter.py`), so that switching models has its
     price. A call is made only if its worst case is affordable, so a budget is never overspent. What happens instead
     (counted in `info["blocked"]`) is `exhaustion`: `"cheapest"` calls the cheapest model, and ends the episode if even
-    that can't be paid; `"bankrupt"` ends the episode with `bankruptcy_penalty`; `"free"` calls the cheapest for nothing.
+    that can't be paid; `"free"` then calls it for nothing; `"bankrupt"` ends the episode with `bankruptcy_penalty`.
     `budget=` is an amount, a range to draw it from, or `inf`. Without it: 10 large calls per task, or half of what
     always-large costs. `tasks` > 1 makes an episode a stream of tasks that share the budget.
 
@@ -249,7 +249,7 @@ class AgenticRouting(Problem):
             ),
             budget_scale=in_all["large"],
             budget_aware=budget_aware,
-            least_budget=least,
+            least_budget=0.0 if exhaustion == "free" else least,
         )
 
     def allocate(self, n: int) -> k.State:

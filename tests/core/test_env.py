@@ -13,6 +13,7 @@ from toys import Painter
 
 IDS = sorted(ENVIRONMENTS)
 BIDDING = "budgetgym/RealTimeBidding-v0"
+ROUTING = "budgetgym/AgenticRouting-v0"
 VARIANTS = [
     (BIDDING, {"T": 25}),
     (BIDDING, {"T": 25, "discrete": True}),
@@ -20,6 +21,10 @@ VARIANTS = [
     (BIDDING, {"T": 25, "budget": (50.0, 500.0)}),
     (BIDDING, {"T": 25, "budget_aware": False}),
     (BIDDING, {"T": 25, "reward": "click"}),
+    (ROUTING, {}),
+    (ROUTING, {"unit": "dollars", "stop": True, "verify": True, "tasks": 2}),
+    (ROUTING, {"instance": "swe", "reward": "windowed", "budget": (1.0, 20.0)}),
+    (ROUTING, {"instance": "tau2-telecom", "budget_aware": False, "exhaustion": "bankrupt"}),
 ]
 
 
