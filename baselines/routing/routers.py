@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from ...envs.core import jit, rng
 from ...envs.core.problem import Problem
+from ...envs.routing import law
 from ...envs.routing.fit import mean_calls, mean_dollars
 from ...envs.routing.problem import AgenticRouting
-from ...envs.routing.profile import DIFFICULTIES, ERROR_LEVELS, probability
+from ...envs.routing.profile import ERROR_LEVELS, probability
 from ..policy import Information, KernelPolicy
 
 PROGRESS, SUBGOALS, ERRORS, ROLLED_BACK, ESTIMATE, SIGNAL, STEPS_LEFT, LAST_MODEL = 0, 1, 2, 3, 4, 5, 7, 9
@@ -280,13 +281,14 @@ def act_greedy(p, observation, memory, action):
     tiers = p.laws.required.shape[1]
     signal = np.int64(observation[SIGNAL] * (tiers - 1) + 0.5)
     e = np.int64(observation[ERRORS] * (ERROR_LEVELS - 1) + 0.5)
+    subgoals = np.int64(observation[SUBGOALS] * p.laws.subgoals[p.laws.subgoals.shape[0] - 1] + 0.5)
+    third = law.zone(np.int64(observation[PROGRESS] * subgoals + 0.5), subgoals)
     best, least = 0, np.inf
     for m in range(p.at.models):
         success, total = 0.0, 0.0
         for r in range(tiers):
-            wrong = (1.0 - p.accuracy) / max(tiers - 1, 1)
-            weight = p.laws.required[0, r] * (p.accuracy if r == signal else wrong)
-            success += weight * p.laws.success[d, m, r, e]
+            weight = p.laws.required[third, r] * law.signalled(p.accuracy, r, signal, tiers)
+            success += weight * law.success(p.laws, d, m, r, e)
             total += weight
         if can_pay(p.at, observation, m) and p.price[m] * total / success < least:
             best, least = m, p.price[m] * total / success
@@ -310,5 +312,4 @@ class Greedy(KernelPolicy):
         parameters = GreedyParameters(
             places(problem), params.laws, params.criticality_accuracy, params.difficulty, shrinkage, price
         )
-        assert len(params.difficulty) == DIFFICULTIES
         super().__init__(problem, act_greedy, parameters)

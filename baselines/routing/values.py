@@ -255,13 +255,14 @@ def task_table(
 def start_values(problem: AgenticRouting, table: Floats, knowledge: Knowledge) -> Floats:
     """The worth of beginning a task, for every budget, (K,), from its table: the first subgoal's tier is not known yet."""
     laws: Any = problem.params.laws
+    third = law.zone.py_func(0, table.shape[2])  # type: ignore[attr-defined]
     first = table[-1, :, 0, 0, 0]
     if knowledge == "informed":
-        return first @ laws.required[0]
+        return first @ laws.required[third]
     expected = np.zeros(len(first))
     accuracy, grid = problem.params.criticality_accuracy, np.linspace(0.0, 1.0, first.shape[1])
     for signal in range(2):
-        joint = [laws.required[0, r] * law.signalled.py_func(accuracy, r, signal, 2) for r in range(2)]  # type: ignore[attr-defined]
+        joint = [laws.required[third, r] * law.signalled.py_func(accuracy, r, signal, 2) for r in range(2)]  # type: ignore[attr-defined]
         upper = joint[1] / sum(joint) if sum(joint) > 0 else 0.0
         expected += sum(joint) * np.array([np.interp(upper, grid, row) for row in first])
     return expected

@@ -27,6 +27,19 @@ def test_ppo_learns_to_save_its_budget(env):
     assert trained > 0.9
 
 
+def test_ppo_learns_where_large_calls_are_worth_it():
+    env = gym.make("budgetgym/AgenticRouting-v0", instance="webshop", budget=4)
+    agent = make_agent("ppo", env, seed=0, n_steps=64, batch_size=4096)
+    assert isinstance(agent, Ppo)
+    untrained = evaluate(agent.learn(1), env, 4000).episodes["success"]
+    agent = make_agent("ppo", env, seed=0, n_steps=64, batch_size=4096)
+    trained = evaluate(agent.learn(500_000), env, 4000).episodes["success"]  # type: ignore[attr-defined]
+    for baseline in ("random", "error_gated", "first_large"):
+        gain = trained - evaluate(make_agent(baseline, env), env, 4000).episodes["success"]
+        assert gain.mean() > 2 * gain.std() / np.sqrt(4000)
+    assert trained.mean() > untrained.mean() + 0.02
+
+
 def test_the_same_seed_learns_the_same(env, tmp_path):
     agents = [make_agent("ppo", env, seed=seed, **SMALL).learn(6400) for seed in (1, 1, 2)]  # type: ignore[attr-defined]
     observations = np.random.default_rng(0).uniform(0.1, 0.9, (20, 7))

@@ -228,7 +228,9 @@ def test_a_verdict_costs_a_call_and_rolls_back_corrupted_work():
     _, batch = play(problem, work_then_ask, 2000)
     asked = batch.state.t // 4
     assert (batch.state.large_calls == asked).all()
-    assert batch.state.success.mean() > 1.1 * play(problem, lambda batch, t: np.zeros(batch.n, int), 2000)[1].state.success.mean()
+    assert (
+        batch.state.success.mean() > 1.1 * play(problem, lambda batch, t: np.zeros(batch.n, int), 2000)[1].state.success.mean()
+    )
 
     batch = Batch(problem, 4000)
     batch.seed(episode_keys(0, 4000))

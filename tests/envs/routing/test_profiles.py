@@ -88,7 +88,7 @@ def test_a_fit_says_what_it_cannot_reach():
     with pytest.raises(ValueError, match="large_calls is 3; with this profile it can be from"):
         fit_profile(UNFITTED["webshop"], 0.3, 0.6, large_calls=3)
     without_gap = replace(UNFITTED["webshop"], required=criticality(0.0))
-    with pytest.raises(ValueError, match="small is 0.3; with this profile it can be from"):
+    with pytest.raises(ValueError, match=r"small is 0.3; with this profile it can be from"):
         fit_profile(without_gap, 0.3, 0.8)
 
 
