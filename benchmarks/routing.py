@@ -1,0 +1,216 @@
+"""Agentic routing: routers against the exact optimum over caps, PPO over training seeds, and what seeing the budget is worth.
+
+    python benchmarks/routing.py caps             # all routers, eight instances, caps 5, 10, 15: results/routing_caps.csv
+    python benchmarks/routing.py grid             # time and discretisation error of the optimum: results/routing_grid.csv
+    python benchmarks/routing.py ppo --seeds 5    # PPO at cap 10 on appworld: results/routing_ppo.csv
+    python benchmarks/routing.py blind --seeds 3  # PPO with and without the budget in view: results/routing_blind.csv
+
+All routers meet the same episodes. Intervals over episodes are normal, over training seeds Student's; both 95 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from budgetgym import make_agent
+from budgetgym.agents.ppo import Ppo
+from budgetgym.baselines.routing.belief_router import Belief
+from budgetgym.baselines.routing.values import optimum_curve
+from budgetgym.envs.routing.instances import TARGETS
+from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.evaluation.play import play
+from scipy.stats import t as student
+
+EPISODES = 20_000
+SEED = 1000
+RESULTS = Path(__file__).parent / "results"
+ROUTERS = (
+    "always_small",
+    "first_large",
+    "random",
+    "error_gated",
+    "error_gated:errors=2",
+    "cascade",
+    "criticality_gated",
+    "greedy",
+    "belief",
+)
+BLIND_CAPS = (1, 2, 4, 6, 8, 10, 15, 20, 30)
+
+
+def success_of(agent: Any, problem: AgenticRouting) -> pd.DataFrame:
+    """The evaluation episodes of an agent."""
+    return play(agent, problem, range(EPISODES), SEED).episodes
+
+
+def half_width(values: np.ndarray) -> float:
+    """Half of the 95 % interval of a mean."""
+    return 1.96 * float(values.std()) / len(values) ** 0.5
+
+
+def over_seeds(gains: np.ndarray) -> str:
+    """Mean and Student's 95 % interval over training seeds."""
+    if len(gains) < 2:
+        return f"{gains.mean():+.4f} (one seed)"
+    half = student.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5
+    return f"{gains.mean():+.4f} +- {half:.4f} over {len(gains)} seeds"
+
+
+def write(rows: list[dict[str, Any]], name: str) -> pd.DataFrame:
+    """Write a table and say where."""
+    table = pd.DataFrame(rows).round(5)
+    table.to_csv(RESULTS / f"{name}.csv", index=False)
+    print(f"written: {RESULTS / f'{name}.csv'}", flush=True)
+    return table
+
+
+def caps() -> None:
+    """Every router on every instance."""
+    rows = []
+    for instance in TARGETS:
+        for cap in (5, 10, 15):
+            problem = AgenticRouting(instance=instance, budget=cap)
+            two_tiers = problem.profile.tiers == 2
+            told = float(optimum_curve(problem, cap)[-1]) if two_tiers else np.nan
+            informed = float(optimum_curve(problem, cap, "informed")[-1])
+            for router in ROUTERS:
+                if router == "belief" and not two_tiers:
+                    continue
+                episodes = success_of(make_agent(router, problem), problem)
+                success = episodes["success"].to_numpy(float)
+                rows.append(
+                    {
+                        "instance": instance,
+                        "cap": cap,
+                        "router": router,
+                        "success": success.mean(),
+                        "half_width": half_width(success),
+                        "large_calls": episodes["large_calls"].mean(),
+                        "dollars": episodes["dollars"].mean(),
+                        "best_honest_at_most": told,
+                        "informed_optimum": informed,
+                    }
+                )
+        print(pd.DataFrame(rows).query("instance == @instance").to_string(index=False), flush=True)
+    write(rows, "routing_caps")
+
+
+def grid() -> None:
+    """The told optimum of appworld at cap 10 by its grid, cold, beside the belief router's simulated success."""
+    problem = AgenticRouting(budget=10)
+    rows = []
+    for points in ((5, 5), (9, 9), (17, 17), (33, 33)):
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["BUDGETGYM_CACHE"] = folder
+            optimum_curve(problem, 0, "told", points)  # compiled
+            started = time.perf_counter()
+            value = float(optimum_curve(problem, 10, "told", points)[-1])
+            rows.append({"what": f"told, grid {points}", "success": value, "seconds": time.perf_counter() - started})
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BUDGETGYM_CACHE"] = folder
+        optimum_curve(problem, 0, "informed")
+        started = time.perf_counter()
+        value = float(optimum_curve(problem, 10, "informed")[-1])
+        rows.append({"what": "informed", "success": value, "seconds": time.perf_counter() - started})
+        for noise in (0.0, 1.0):
+            told = problem.replace(difficulty_noise=noise)
+            success = play(Belief(told), told, range(200_000), SEED).episodes["success"].to_numpy(float)
+            what = f"belief router simulated, difficulty_noise {noise:g}"
+            rows.append({"what": what, "success": success.mean(), "half_width": half_width(success)})
+    print(write(rows, "routing_grid").to_string(index=False))
+
+
+def ppo(seeds: int, first: int) -> None:
+    """PPO at cap 10 against the baselines, on common episodes."""
+    problem = AgenticRouting(budget=10)
+    others = {name: success_of(make_agent(name, problem), problem)["success"].to_numpy(float) for name in ROUTERS}
+    # The best of all random routers, not just the one that its own rule would choose.
+    for p in (0.3, 0.5, 0.7, 0.9, 1.0):
+        others[f"random:p={p}"] = success_of(make_agent(f"random:p={p}", problem), problem)["success"].to_numpy(float)
+    best_random = max((name for name in others if name.startswith("random")), key=lambda name: others[name].mean())
+    told = float(optimum_curve(problem, 10)[-1])
+    path = RESULTS / "routing_ppo.csv"
+    for seed in range(first, first + seeds):
+        agent = make_agent("ppo", problem, seed=seed)
+        assert isinstance(agent, Ppo)
+        started = time.perf_counter()
+        agent.learn()
+        minutes = (time.perf_counter() - started) / 60
+        episodes = success_of(agent, problem)
+        success = episodes["success"].to_numpy(float)
+        row = {
+            "seed": seed,
+            "ppo": success.mean(),
+            "half_width": half_width(success),
+            "share_of_told": success.mean() / told,
+            "large_calls": episodes["large_calls"].mean(),
+            "best_random": best_random,
+            **{f"minus_{name}": (success - values).mean() for name, values in others.items() if name in ROUTERS},
+            "minus_best_random": (success - others[best_random]).mean(),
+            "training_minutes": minutes,
+        }
+        print(row, flush=True)
+        known = pd.read_csv(path) if path.exists() else pd.DataFrame()
+        pd.concat([known[known.get("seed", pd.Series(dtype=int)) != seed], pd.DataFrame([row])]).round(5).to_csv(
+            path, index=False
+        )
+    table = pd.read_csv(path)
+    print(f"PPO solves {table['ppo'].mean():.4f}, {table['share_of_told'].mean():.1%} of the told optimum {told:.4f}")
+    for column in [name for name in table.columns if name.startswith("minus_")]:
+        print(f"PPO {column.replace('_', ' ', 1)}: {over_seeds(table[column].to_numpy())}")
+
+
+def blind(seeds: int, first: int) -> None:
+    """PPO trained over budgets of 1 to 20 large calls, with and without the budget in view, at caps within and beyond."""
+    path = RESULTS / "routing_blind.csv"
+    for seed in range(first, first + seeds):
+        for aware in (True, False):
+            problem = AgenticRouting(budget=(1.0, 20.0), budget_aware=aware)
+            agent = Ppo(problem, seed=seed)
+            agent.configuration = _on_own_budgets(agent)
+            agent.learn()
+            rows = []
+            for cap in BLIND_CAPS:
+                at_cap = problem.replace(budget=cap)
+                success = success_of(agent, at_cap)["success"].to_numpy(float)
+                rows.append({"seed": seed, "sees_budget": aware, "cap": cap, "success": success.mean()})
+            print(rows, flush=True)
+            known = pd.read_csv(path) if path.exists() else pd.DataFrame()
+            pd.concat([known, pd.DataFrame(rows)]).round(5).to_csv(path, index=False)
+    table: Any = pd.read_csv(path)
+    curve = optimum_curve(AgenticRouting(), max(BLIND_CAPS))
+    means = table.pivot_table(index="cap", columns="sees_budget", values="success")
+    means.columns = ["blind" if not seen else "aware" for seen in means.columns]
+    print(means.assign(told_optimum=[curve[cap] for cap in means.index]).round(4).to_string())
+
+
+def _on_own_budgets(agent: Ppo) -> Any:
+    """The configuration without the widening of budgets: the problem's own range is to be learned."""
+    from dataclasses import replace
+
+    return replace(agent.configuration, training=lambda problem: problem)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("study", choices=("caps", "grid", "ppo", "blind"))
+    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--first-seed", type=int, default=0)
+    given = arguments.parse_args()
+    torch.set_num_threads(1)  # two runs side by side use two cores better than one run with two threads
+    if given.study in ("ppo", "blind"):
+        {"ppo": ppo, "blind": blind}[given.study](given.seeds, given.first_seed)
+    else:
+        {"caps": caps, "grid": grid}[given.study]()
+
+
+if __name__ == "__main__":
+    main()
