@@ -1,0 +1,1 @@
+"""Routers, predictors and bounds for routing."""

@@ -1,0 +1,1 @@
+"""Routing: which model answers, under a budget. Simulated agents, and replayed logs."""
