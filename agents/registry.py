@@ -28,6 +28,7 @@ _NUMBER = r"(\d+(?:\.\d+)?(?:/\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
 _BIDDING = ("RealTimeBidding",)
+_LOGGED = ("LoggedRouting",)
 
 AGENTS: dict[str, Entry] = {
     "constant": Entry("..baselines.bidding.bidders:Constant", _BIDDING, "the same bid in every auction"),
@@ -38,6 +39,12 @@ AGENTS: dict[str, Entry] = {
     "dmd": Entry("..baselines.bidding.bidders:DualMirrorDescent", _BIDDING, "dual mirror descent on the price of money"),
     "rlb": Entry(".rlb:Rlb", _BIDDING, "dynamic programme over average impressions (Cai et al. 2017)"),
     "optimal": Entry(".rlb:Optimal", _BIDDING, "the exact optimum of a synthetic instance"),
+    "one_model": Entry("..baselines.routing.logged:OneModel", _LOGGED, "the same model for every query of a log"),
+    "random_model": Entry("..baselines.routing.logged:RandomModel", _LOGGED, "the best or the cheapest model, by chance"),
+    "even_spend": Entry("..baselines.routing.logged:EvenSpend", _LOGGED, "the best model within the dollars left per call"),
+    "length": Entry("..baselines.routing.logged:LengthThreshold", _LOGGED, "the best model for long prompts"),
+    "knn": Entry("..baselines.routing.logged:NearestNeighbours", _LOGGED, "predicts outcomes by the nearest queries"),
+    "mf": Entry("..baselines.routing.logged:MatrixFactorisation", _LOGGED, "predicts outcomes by matrix factorisation"),
     "ppo": Entry(".ppo:Ppo", _BIDDING, "Stable-Baselines3's PPO, configured per environment"),
 }
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.batch import Batch
 from ..envs.core.problem import Problem
+from ..envs.routing.logged import LoggedRouting
 from .bidding.bounds import hindsight_bounds
 from .bidding.values import optimal_value
+from .routing import logged_bounds
 
 
 class Oracle(NamedTuple):
@@ -28,6 +30,7 @@ class Oracle(NamedTuple):
 
 ORACLES: dict[type[Problem], Oracle] = {
     RealTimeBidding: Oracle(hindsight_bounds, optimal_value),
+    LoggedRouting: Oracle(logged_bounds.hindsight_bounds, None),
 }
 """Add a family of your own here."""
 

@@ -1,0 +1,135 @@
+"""Upper bounds on what any router could have reached in an episode of a replayed log."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...envs.core.batch import Batch
+from ...envs.routing.logged import LoggedRouting
+from ...envs.routing.logged_kernels import record_rows
+from ...envs.routing.logs import RoutingLog
+
+Floats: TypeAlias = NDArray[np.float64]
+
+MOST_PLANS = 200
+"""Plans of a trace that are told apart; beyond, neighbours are merged into a better one, which keeps the bound a bound."""
+
+
+def best_plans(outcome: Floats, cost: Floats) -> tuple[Floats, Floats]:
+    """The plans of one task that no other beats: costs rising, outcomes rising, each (p,).
+
+    A plan chooses a model for each step; its outcome is the product and its cost the sum. The first plan is to leave the
+    task unanswered, for free. With more than `MOST_PLANS` of them, the plans are more optimistic than true.
+
+    Args:
+        outcome: (steps, m) in [0, 1].
+        cost: (steps, m) dollars >= 0.
+    """
+    plan_cost, plan_outcome = np.zeros(1), np.ones(1)
+    for of_models, costs in zip(outcome, cost, strict=True):
+        useful = of_models > 0.0  # a step that is failed fails the task, which comes cheaper by not answering
+        plan_cost, plan_outcome = _undominated(
+            np.add.outer(plan_cost, costs[useful]).ravel(), np.multiply.outer(plan_outcome, of_models[useful]).ravel()
+        )
+    return _undominated(np.append(0.0, plan_cost), np.append(0.0, plan_outcome))
+
+
+def _undominated(cost: Floats, outcome: Floats) -> tuple[Floats, Floats]:
+    """Sorted by cost, without those that cost more and are no better; at most `MOST_PLANS`."""
+    order = np.lexsort((-outcome, cost))
+    cost, outcome = cost[order], outcome[order]
+    better = np.diff(np.maximum.accumulate(outcome), prepend=-1.0) > 0.0
+    cost, outcome = cost[better], outcome[better]
+    if len(cost) <= MOST_PLANS:
+        return cost, outcome
+    groups = np.array_split(np.arange(len(cost)), MOST_PLANS)
+    return np.array([cost[group[0]] for group in groups]), np.array([outcome[group[-1]] for group in groups])
+
+
+def concave_steps(cost: Floats, outcome: Floats) -> tuple[Floats, Floats]:
+    """The upper concave hull of a task's plans as increments: dollars and outcomes, by falling outcome per dollar."""
+    hull = [0]
+    for k in range(1, len(cost)):
+        while len(hull) > 1 and _above(cost, outcome, hull[-2], hull[-1], k):
+            hull.pop()
+        hull.append(k)
+    return np.diff(cost[hull]), np.diff(outcome[hull])
+
+
+def _above(cost: Floats, outcome: Floats, a: int, b: int, c: int) -> bool:
+    """Whether the line from plan a to plan c passes above plan b, or through it."""
+    return (outcome[c] - outcome[a]) * (cost[b] - cost[a]) >= (outcome[b] - outcome[a]) * (cost[c] - cost[a])
+
+
+class TaskValues:
+    """The concave steps of every task of a log, in one pair of arrays.
+
+    Args:
+        log: whose outcomes and costs are known in hindsight.
+    """
+
+    def __init__(self, log: RoutingLog) -> None:
+        ends = np.append(log.start[1:], len(log))
+        parts = [
+            concave_steps(*best_plans(log.outcome[first:end], log.cost[first:end]))
+            for first, end in zip(log.start, ends, strict=True)
+        ]
+        self.first = np.cumsum([0, *(len(costs) for costs, _ in parts)])
+        self.cost = np.concatenate([costs for costs, _ in parts])
+        self.outcome = np.concatenate([outcomes for _, outcomes in parts])
+
+    def frontier(self, tasks: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """The best sum of outcomes of these tasks, in hindsight, for every sum of dollars: the corners of a concave curve.
+
+        This is the fractional multiple-choice knapsack: its increments bought by falling outcome per dollar.
+        """
+        chosen = np.concatenate([np.arange(self.first[task], self.first[task + 1]) for task in tasks])
+        cost, outcome = self.cost[chosen], self.outcome[chosen]
+        with np.errstate(divide="ignore"):
+            order = np.argsort(-outcome / cost, kind="stable")  # what costs nothing comes first
+        return np.append(0.0, np.cumsum(cost[order])), np.append(0.0, np.cumsum(outcome[order]))
+
+
+def fractional_optimum(cost: Floats, outcome: Floats, budget: float) -> float:
+    """The value of a frontier's curve at a budget."""
+    whole = int(np.searchsorted(cost, budget, side="right")) - 1  # the last corner within the budget
+    if whole + 1 >= len(cost):
+        return float(outcome[-1])
+    share = (budget - cost[whole]) / (cost[whole + 1] - cost[whole])
+    return float(outcome[whole] + share * (outcome[whole + 1] - outcome[whole]))
+
+
+def hindsight_bounds(problem: LoggedRouting, batch: Batch) -> NDArray[np.float64]:
+    """For every lane of a batch that was just reset: the fractional multiple-choice knapsack over its tasks, (n,).
+
+    No router can score more: it knows all outcomes and true costs, may leave tasks unanswered, and may buy the last model in
+    part. Exact as the linear programme's value, up to the merging of plans in traces of fractional outcomes (`best_plans`).
+    The batch's episodes are left unplayed.
+    """
+    n = batch.n
+    rows, length = np.zeros((n, problem.horizon), np.int64), np.zeros(n, np.int64)
+    future = batch.snapshot()
+    record_rows(batch.params, future, rows, length)
+    log = problem.played
+    values = _values_of(log)
+    return np.array(
+        [
+            fractional_optimum(*values.frontier(_tasks(log, rows[i, : length[i]])), float(batch.state.initial[i, 0]))
+            for i in range(n)
+        ]
+    )
+
+
+def _tasks(log: RoutingLog, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The tasks that these rows, whole tasks one after another, belong to."""
+    return log.task[rows[log.last[rows]]]
+
+
+def _values_of(log: RoutingLog) -> TaskValues:
+    """Worked out once per log, and kept with it."""
+    if "task_values" not in log.__dict__:
+        log.__dict__["task_values"] = TaskValues(log)
+    return log.__dict__["task_values"]
