@@ -9,7 +9,7 @@ at each price.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def fit_knn(log: RoutingLog, neighbours: int | None = None) -> Predictor:
 
     Args:
         log: to learn from.
-        neighbours: how many; by default 2 sqrt(rows), between 10 and 100.
+        neighbours: how many; by default 5 sqrt(rows), within 20..200.
 
     Raises:
         ValueError: the log is too short.
@@ -67,7 +67,7 @@ def fit_knn(log: RoutingLog, neighbours: int | None = None) -> Predictor:
 
     _enough(log)
     if neighbours is None:
-        neighbours = int(np.clip(2.0 * len(log) ** 0.5, 10, 100))
+        neighbours = int(np.clip(5.0 * len(log) ** 0.5, 20, 200))
     elif isinstance(neighbours, bool) or not isinstance(neighbours, int) or neighbours < 1:
         raise ValueError(f"neighbours is {neighbours!r}; expected an integer >= 1")
     domains, steps = len(log.domains), log.known.steps
@@ -88,7 +88,7 @@ def fit_mf(log: RoutingLog, rank: int | None = None) -> Predictor:
 
     Args:
         log: to learn from.
-        rank: number of factors; by default 3, at most the number of models.
+        rank: number of factors; by default 5, or the number of models where that is less.
 
     Raises:
         ValueError: the log is too short, or rank beyond the number of models.
@@ -100,7 +100,7 @@ def fit_mf(log: RoutingLog, rank: int | None = None) -> Predictor:
     _enough(log)
     models, domains, steps = len(log.models), len(log.domains), log.known.steps
     if rank is None:
-        rank = min(3, models)
+        rank = min(5, models)
     elif isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= models:
         raise ValueError(f"rank is {rank!r}; expected an integer in 1..{models}, the number of models")
     spline = SplineTransformer(n_knots=4, degree=2, extrapolation="linear")

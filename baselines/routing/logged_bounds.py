@@ -19,10 +19,10 @@ MOST_PLANS = 200
 
 
 def best_plans(outcome: Floats, cost: Floats) -> tuple[Floats, Floats]:
-    """The plans of one task that no other beats: costs rising, outcomes rising, each (p,).
+    """The plans of one task that no other beats: costs rising, outcomes > 0 rising, each (p,); none if it can't be passed.
 
-    A plan chooses a model for each step; its outcome is the product and its cost the sum. The first plan is to leave the
-    task unanswered, for free. With more than `MOST_PLANS` of them, the plans are more optimistic than true.
+    A plan chooses a model for each step; its outcome is the product and its cost the sum. With more than `MOST_PLANS` of
+    them, the plans are more optimistic than true.
 
     Args:
         outcome: (steps, m) in [0, 1].
@@ -34,7 +34,7 @@ def best_plans(outcome: Floats, cost: Floats) -> tuple[Floats, Floats]:
         plan_cost, plan_outcome = _undominated(
             np.add.outer(plan_cost, costs[useful]).ravel(), np.multiply.outer(plan_outcome, of_models[useful]).ravel()
         )
-    return _undominated(np.append(0.0, plan_cost), np.append(0.0, plan_outcome))
+    return plan_cost, plan_outcome
 
 
 def _undominated(cost: Floats, outcome: Floats) -> tuple[Floats, Floats]:
@@ -50,7 +50,11 @@ def _undominated(cost: Floats, outcome: Floats) -> tuple[Floats, Floats]:
 
 
 def concave_steps(cost: Floats, outcome: Floats) -> tuple[Floats, Floats]:
-    """The upper concave hull of a task's plans as increments: dollars and outcomes, by falling outcome per dollar."""
+    """The upper concave hull of a task's plans as increments: dollars and outcomes, by falling outcome per dollar.
+
+    It begins at the plan to leave the task unanswered, for free.
+    """
+    cost, outcome = np.append(0.0, cost), np.append(0.0, outcome)
     hull = [0]
     for k in range(1, len(cost)):
         while len(hull) > 1 and _above(cost, outcome, hull[-2], hull[-1], k):

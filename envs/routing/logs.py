@@ -179,12 +179,10 @@ class RoutingLog:
     def rows(self, chosen: npt.NDArray[np.bool_], source: str) -> RoutingLog:
         """The chosen rows (n,), whole tasks, as a log."""
         _, task = np.unique(self.task[chosen], return_inverse=True)
-        columns = {
-            name: getattr(self, name)[chosen] for name in ("outcome", "cost", "prompt_chars", "domain", "train")
-        }
+        columns = {name: getattr(self, name)[chosen] for name in ("outcome", "cost", "prompt_chars", "domain", "train")}
         return replace(self, **columns, task=task, source=source)
 
-    def played(self, model: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def under(self, model: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Outcome and cost of every task, each (tasks,), when row i is answered by `model[i]`."""
         rows = np.arange(len(self))
         return (
