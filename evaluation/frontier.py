@@ -20,11 +20,15 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ..baselines.routing.logged import PREDICTORS, Predictor, money_prices, predict_rows, weak_and_strong
 from ..baselines.routing.logged_bounds import TaskValues
 from ..envs.core.resolve import near
-from ..envs.routing.logs import RoutingLog, load_routing_log
+from ..envs.routing.logs import Part, RoutingLog, load_routing_log
+from .formatting import estimate, number, percent
 from .palette import looks
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -38,6 +42,8 @@ RULES = ("random", "length")
 ROUTERS = (*PREDICTORS, *RULES)
 LEVELS = (0.5, 0.8)
 """Performance gaps recovered whose CPT is told."""
+
+CPT_COLUMNS = tuple(f"CPT({100 * level:.0f} %)" for level in LEVELS)
 
 
 class Curve(NamedTuple):
@@ -56,8 +62,10 @@ class Frontier:
 
     Attributes:
         table: a row per router: `APGR` with its 95 % interval (`_low`, `_high`; bootstrap over tasks), `CPT(50 %)` and
-            `CPT(80 %)` (NaN where the curve does not reach them), and `highest quality`. The last row is the oracle.
-        curves: by router; `oracle` knows all outcomes.
+            `CPT(80 %)` (NaN where the curve does not reach them), and `highest quality`. The last row, `oracle`, knows all
+            outcomes.
+        curves: by router.
+        bound: the highest mean `quality` that hindsight could buy, for every mean `cost` of a task; see `hindsight`.
         models: a row per model: its mean `quality` and `cost` of a task.
         facts: what was measured: source, tasks, how routers were fitted, weak, strong, axis, the oracle's quality (the best
             model for every task), and what that costs if the cheapest of the best is taken.
@@ -65,8 +73,13 @@ class Frontier:
 
     table: pd.DataFrame
     curves: dict[str, Curve]
+    bound: pd.DataFrame
     models: pd.DataFrame
     facts: dict[str, Any]
+
+    def tables(self) -> list[tuple[str, pd.DataFrame]]:
+        """The two tables and what to call them."""
+        return [("models", self.models), ("routers", self.table)]
 
 
 def frontier(
@@ -77,12 +90,13 @@ def frontier(
     prices: Any = None,
     weak: str | None = None,
     strong: str | None = None,
+    split: Part | None = None,
     seed: int = 0,
 ) -> Frontier:
     """Measure routers on a log. None of the learned ones sees a query that it routes.
 
-    A log with a split of its own is measured on its test part, by routers that were fitted on its training part. Any other
-    is measured on all of its tasks: each fifth of them by routers that were fitted on the other four.
+    A log with a split of its own is measured on its test part, by routers that were fitted on its training part. Any other,
+    and any part that is asked for, is measured in fifths: each by routers that were fitted on the other four.
 
     Args:
         log: path, table or log; see `load_routing_log`.
@@ -91,6 +105,7 @@ def frontier(
         prices: of the models, in place of the log's costs.
         weak: the model at the cheap end; by default the cheapest.
         strong: the model at the dear end; by default the best of the others.
+        split: the part to measure, "test", "train" or "all"; by default a log's own test part, or all.
         seed: of `random` and of the bootstrap.
 
     Raises:
@@ -100,19 +115,22 @@ def frontier(
     if unknown := [name for name in routers if name not in ROUTERS]:
         raise ValueError(f"no router {unknown[0]!r}{near(unknown[0], list(ROUTERS))}")
     whole = load_routing_log(log, models, prices)
-    played = whole.part("test") if whole.own_split else whole
+    training = whole.part("train") if whole.own_split and split in (None, "test") else None
+    played = whole.part(split or ("test" if whole.own_split else "all"))
     ends = _ends(whole, weak, strong)
     _check_ends(played, ends)
-    sweeps = {name: _swept(name, whole, played, ends, seed) for name in routers}
+    sweeps = {name: _swept(name, training, played, ends, seed) for name in routers}
     evenly = np.full((played.tasks, 1), 1.0 / played.tasks)
     curves = {name: _curves(swept, evenly)[0] for name, swept in sweeps.items()}
-    curves["oracle"] = oracle_curve(played, *ends)
-    quality = played.each_alone()[0]
-    rows = []
-    for name, curve in curves.items():
-        low, high = _interval(sweeps[name], played, ends, seed) if name in sweeps else (np.nan, np.nan)
-        rows.append(_measures(name, curve, quality[ends[0]], quality[ends[1]], low, high))
-    return Frontier(pd.DataFrame(rows), curves, _models(played), _facts(whole, played, ends))
+    bound = pd.DataFrame(dict(zip(("cost", "quality"), hindsight(played), strict=True)))
+    alone = played.each_alone()[0]
+    quality = float(alone[ends[0]]), float(alone[ends[1]])
+    rows = [
+        _measures(name, curve.share, curve.quality, quality, _interval(sweeps[name], played, ends, seed))
+        for name, curve in curves.items()
+    ]
+    rows.append(_measures("oracle", *oracle_curve(played, *ends), quality, (np.nan, np.nan)))
+    return Frontier(pd.DataFrame(rows), curves, bound, _models(played), _facts(played, training, ends, bound))
 
 
 # --- measures -------------------------------------------------------------------------------------------------------------
@@ -123,35 +141,37 @@ def pgr(quality: Any, weak: float, strong: float) -> Any:
     return (np.asarray(quality) - weak) / (strong - weak)
 
 
-def apgr(curve: Curve, weak: float, strong: float) -> float:
-    """The area under PGR over the shares from 0 to 1. Beyond its ends a curve stays as it is."""
-    inside = (curve.share > 0.0) & (curve.share < 1.0)
-    share = np.concatenate([[0.0], curve.share[inside], [1.0]])
-    recovered = pgr(np.interp(share, curve.share, curve.quality), weak, strong)
-    return float(np.sum(np.diff(share) * (recovered[1:] + recovered[:-1]) / 2.0))
+def apgr(share: Floats, quality: Floats, weak: float, strong: float) -> float:
+    """The area under PGR over the shares from 0 to 1. Beyond its ends a curve (rising shares) stays as it is."""
+    inside = (share > 0.0) & (share < 1.0)
+    places = np.concatenate([[0.0], share[inside], [1.0]])
+    recovered = pgr(np.interp(places, share, quality), weak, strong)
+    return float(np.sum(np.diff(places) * (recovered[1:] + recovered[:-1]) / 2.0))
 
 
-def cpt(curve: Curve, level: float, weak: float, strong: float) -> float:
+def cpt(share: Floats, quality: Floats, weak: float, strong: float, level: float) -> float:
     """The smallest share whose PGR is at least `level`, along straight lines between points; NaN if it is never reached."""
-    recovered = pgr(curve.quality, weak, strong)
+    recovered = pgr(quality, weak, strong)
     reached = np.flatnonzero(recovered >= level)
     if len(reached) == 0:
         return float("nan")
     k = int(reached[0])
     if k == 0:
-        return float(max(curve.share[0], 0.0))
+        return float(max(share[0], 0.0))
     rise = (level - recovered[k - 1]) / (recovered[k] - recovered[k - 1])
-    return float(max(curve.share[k - 1] + rise * (curve.share[k] - curve.share[k - 1]), 0.0))
+    return float(max(share[k - 1] + rise * (share[k] - share[k - 1]), 0.0))
 
 
-def _measures(name: str, curve: Curve, weak: float, strong: float, low: float, high: float) -> dict[str, Any]:
+def _measures(
+    name: str, share: Floats, quality: Floats, ends: tuple[float, float], interval: tuple[float, float]
+) -> dict[str, Any]:
     return {
         "router": name,
-        "APGR": apgr(curve, weak, strong),
-        "APGR_low": low,
-        "APGR_high": high,
-        **{f"CPT({100 * level:.0f} %)": cpt(curve, level, weak, strong) for level in LEVELS},
-        "highest quality": float(curve.quality.max()),
+        "APGR": apgr(share, quality, *ends),
+        "APGR_low": interval[0],
+        "APGR_high": interval[1],
+        **{name: cpt(share, quality, *ends, level) for name, level in zip(CPT_COLUMNS, LEVELS, strict=True)},
+        "highest quality": float(quality.max()),
     }
 
 
@@ -169,13 +189,13 @@ class _Swept(NamedTuple):
     """(tasks,) each: the same under the weak model alone, and under the strong one."""
 
 
-def _swept(name: str, whole: RoutingLog, played: RoutingLog, ends: tuple[int, int], seed: int) -> _Swept:
+def _swept(name: str, training: RoutingLog | None, played: RoutingLog, ends: tuple[int, int], seed: int) -> _Swept:
     """Play a router at every point of its sweep."""
     if name in RULES:
         score = np.random.default_rng(seed).random(len(played)) if name == "random" else played.length
         choices = choices_by_threshold(score, *ends)
     else:
-        predicted = honest_predictions(name, whole)
+        predicted = honest_predictions(name, played, training)
         if len(played.models) == 2:
             choices = choices_by_threshold(predicted[:, ends[1]] - predicted[:, ends[0]], *ends)
         else:
@@ -189,7 +209,7 @@ def choices_by_threshold(score: Floats, weak: int, strong: int) -> list[NDArray[
     """The model of every row at falling thresholds: the strong one for scores at or above it. From none strong to all."""
     different = np.unique(score)[::-1]
     if len(different) > POINTS - 1:
-        different = different[np.linspace(0, len(different) - 1, POINTS - 1).round().astype(int)]
+        different = different[_spread(len(different), POINTS - 1)]
     return [np.where(score >= threshold, strong, weak) for threshold in (np.inf, *different)]
 
 
@@ -201,19 +221,22 @@ def choices_by_price(predicted: Floats, log: RoutingLog) -> list[NDArray[np.int6
         choice = np.argmax(predicted - price * log.expected_cost, axis=1)
         if not choices or not np.array_equal(choice, choices[-1]):
             choices.append(choice)
-    if len(choices) > POINTS:
-        choices = [choices[k] for k in np.linspace(0, len(choices) - 1, POINTS).round().astype(int)]
-    return choices
+    return [choices[k] for k in _spread(len(choices))]
 
 
-def honest_predictions(name: str, log: RoutingLog) -> Floats:
-    """A learned router's predictions for the rows that are measured, (n, m), by what was fitted on other tasks.
+def _spread(n: int, most: int = POINTS) -> NDArray[np.int64]:
+    """At most so many of the numbers 0..n-1, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
 
-    The test part of a log with a split of its own, otherwise all rows, in `FOLDS` parts.
+
+def honest_predictions(name: str, log: RoutingLog, training: RoutingLog | None = None) -> Floats:
+    """A learned router's predictions for the rows of a log, (n, m), by what was fitted on other tasks.
+
+    On the `training` log; without one, on the rest of the log, for each of `FOLDS` parts.
     """
     fit = PREDICTORS[name]
-    if log.own_split:
-        return predict_rows(fit(log.part("train")), log.part("test"))
+    if training is not None:
+        return predict_rows(fit(training), log)
     if log.tasks < FOLDS:
         raise ValueError(f"{log.source} has {log.tasks} tasks; {name} is measured in {FOLDS} parts, expected at least as many")
     fold = (np.random.default_rng(0).permutation(log.tasks) % FOLDS)[log.task]
@@ -246,25 +269,25 @@ def _curves(swept: _Swept, weights: Floats) -> list[Curve]:
     return [Curve(*points) for points in zip(*(column.T for column in columns), strict=True)]
 
 
-def oracle_curve(log: RoutingLog, weak: int, strong: int) -> Curve:
-    """The best mean outcome for every share, by who knows all outcomes (and buys the last strong call in part).
+def hindsight(log: RoutingLog) -> tuple[Floats, Floats]:
+    """The best mean outcome for every mean cost, by who knows all outcomes and costs: corners of a concave curve.
 
-    For two models the cost of a task is then that of its calls; for more, tasks may be left unanswered.
+    Tasks may be left unanswered, and the last purchase be made in part: a bound that no router exceeds.
     """
-    pair = len(log.models) == 2
-    calls = np.zeros(log.cost.shape)
-    calls[:, strong] = 1.0
-    priced = replace(log, cost=calls) if pair else log
-    spent, quality = TaskValues(priced).frontier(np.arange(log.tasks))
-    low, high = (float(end.sum()) for end in _ends_on_axis(log, (weak, strong)))
-    share = (spent - low) / (high - low)
-    cost = log.each_alone()[1]
-    dollars = cost[weak] + share * (cost[strong] - cost[weak])
-    points = np.unique(np.linspace(0, len(share) - 1, POINTS).round().astype(int))
-    if pair:  # what costs no strong call is not a choice
-        points = points[points >= np.searchsorted(spent, 0.0, side="right") - 1]
-        points = np.union1d(points, np.searchsorted(spent, 0.0, side="right") - 1)
-    return Curve(share[points], quality[points] / log.tasks, dollars[points])
+    cost, outcome = TaskValues(log).frontier(np.arange(log.tasks))
+    free = int(np.searchsorted(cost, 0.0, side="right")) - 1
+    return cost[free:] / log.tasks, outcome[free:] / log.tasks
+
+
+def oracle_curve(log: RoutingLog, weak: int, strong: int) -> tuple[Floats, Floats]:
+    """Shares and mean outcomes of who knows all outcomes: `hindsight`, with the axis for its cost."""
+    spent = log.cost
+    if len(log.models) == 2:
+        spent = np.zeros(log.cost.shape)
+        spent[:, strong] = 1.0
+    cost, quality = hindsight(replace(log, cost=spent))
+    low, high = (float(end.mean()) for end in _ends_on_axis(log, (weak, strong)))
+    return (cost - low) / (high - low), quality
 
 
 def _interval(swept: _Swept, log: RoutingLog, ends: tuple[int, int], seed: int) -> tuple[float, float]:
@@ -275,7 +298,8 @@ def _interval(swept: _Swept, log: RoutingLog, ends: tuple[int, int], seed: int) 
     weak, strong = (np.multiply.reduceat(log.outcome[:, end], log.start) @ weights for end in ends)
     if not (strong > weak).all():
         return float("nan"), float("nan")
-    found = [apgr(*each) for each in zip(_curves(swept, weights), weak, strong, strict=True)]
+    curves = _curves(swept, weights)
+    found = [apgr(c.share, c.quality, *quality) for c, *quality in zip(curves, weak, strong, strict=True)]
     low, high = np.quantile(found, [0.025, 0.975])
     return float(low), float(high)
 
@@ -317,21 +341,55 @@ def _models(log: RoutingLog) -> pd.DataFrame:
     return pd.DataFrame({"model": log.models, "quality": quality, "cost": cost})
 
 
-def _facts(whole: RoutingLog, log: RoutingLog, ends: tuple[int, int]) -> dict[str, Any]:
-    values = TaskValues(log)
+def _facts(log: RoutingLog, training: RoutingLog | None, ends: tuple[int, int], bound: pd.DataFrame) -> dict[str, Any]:
     return {
         "source": log.source,
         "tasks": log.tasks,
-        "fitted": "on the training part" if whole.own_split else f"in {FOLDS} parts, each by what was fitted on the others",
+        "fitted": f"on {training.source}" if training is not None else f"in {FOLDS} parts, each on the {FOLDS - 1} others",
         "weak": log.models[ends[0]],
         "strong": log.models[ends[1]],
         "axis": "share of strong calls" if len(log.models) == 2 else "share of cost",
-        "oracle": float(values.outcome.sum()) / log.tasks,
-        "oracle_cost": float(values.cost.sum()) / log.tasks,
+        "oracle": float(bound["quality"].iloc[-1]),
+        "oracle_cost": float(bound["cost"].iloc[-1]),
     }
 
 
 # --- what a reader sees ---------------------------------------------------------------------------------------------------
+
+
+def print_frontier(found: Frontier, console: Console | None = None) -> None:
+    """Print the facts, the models alone, and the routers.
+
+    Args:
+        found: what `frontier` returned.
+        console: where to print; standard output by default.
+    """
+    console = console or Console()
+    facts = found.facts
+    for line in (
+        f"{facts['source']}: {facts['tasks']:,} tasks",
+        f"learned routers fitted {facts['fitted']}",
+        f"oracle {facts['oracle']:.3f}, at {number(1000 * facts['oracle_cost'])} dollars per 1,000 tasks if it takes the "
+        "cheapest of the best",
+    ):
+        console.print(Text(line), soft_wrap=True)
+    models = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("model", "quality", "$ / 1,000 tasks", ""):
+        models.add_column(heading, justify="left" if heading in ("model", "") else "right", no_wrap=True)
+    roles = {facts["weak"]: "weak", facts["strong"]: "strong"}
+    for name, quality, cost in found.models.itertuples(index=False):
+        models.add_row(Text(name), f"{quality:.3f}", number(1000 * cost), roles.get(name, ""))
+    console.print(models)
+    routers = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("router", "APGR", *CPT_COLUMNS, "highest quality"):
+        routers.add_column(heading, justify="left" if heading == "router" else "right", no_wrap=True)
+    for row in found.table.to_dict("records"):
+        shares = (percent(row[name]) for name in CPT_COLUMNS)
+        interval = estimate(row["APGR"], row["APGR_low"], row["APGR_high"])
+        routers.add_row(row["router"], interval, *shares, f"{row['highest quality']:.3f}")
+    console.print(routers)
+    meaning = f"APGR: area under the gap recovered over the {facts['axis']}; CPT: the smallest such share."
+    console.print(Text(f"{meaning} [95 % intervals] by bootstrap over tasks.", style="dim"), soft_wrap=True)
 
 
 def write_frontier(found: Frontier, folder: str | Path) -> tuple[Path, Path | None]:
@@ -339,8 +397,9 @@ def write_frontier(found: Frontier, folder: str | Path) -> tuple[Path, Path | No
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     points = [pd.DataFrame(curve._asdict()).assign(router=name) for name, curve in found.curves.items()]
+    bound = found.bound.iloc[_spread(len(found.bound))].assign(router="hindsight")
     alone = found.models.rename(columns={"model": "router"})
-    table = pd.concat([*points, alone], ignore_index=True)[["router", "share", "cost", "quality"]]
+    table = pd.concat([*points, bound, alone], ignore_index=True)[["router", "share", "cost", "quality"]]
     table.to_csv(folder / "frontier.csv", index=False)
     try:
         figure = draw_frontier(found)
@@ -350,7 +409,7 @@ def write_frontier(found: Frontier, folder: str | Path) -> tuple[Path, Path | No
     return folder / "frontier.csv", folder / "frontier.png"
 
 
-INK, PALE = "#222222", "#dddddd"
+INK, PALE, PAPER = "#222222", "#dddddd", "#ffffff"
 
 
 def draw_frontier(found: Frontier) -> Any:
@@ -358,14 +417,13 @@ def draw_frontier(found: Frontier) -> Any:
     import matplotlib as mpl
     from matplotlib.figure import Figure  # not pyplot: it would keep every figure and pick a window toolkit
 
-    style = {"font.size": 9, "text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False}
+    style: Any = {"font.size": 9, "text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False}
     with mpl.rc_context(style):
         figure = Figure(figsize=(8.0, 5.0), layout="constrained")
         axes = figure.add_subplot()
         axes.grid(color=PALE, linewidth=0.8)
         axes.set_axisbelow(True)
-        routers = [name for name in found.curves if name != "oracle"]
-        for name, look in looks(routers).items():
+        for name, look in looks(list(found.curves)).items():
             curve = found.curves[name]
             every = max(1, len(curve.cost) // 8)
             axes.plot(
@@ -378,34 +436,39 @@ def draw_frontier(found: Frontier) -> Any:
                 linewidth=1.6,
                 label=name,
             )
-        _draw_oracle(axes, found)
+        _draw_bound(axes, found)
         _draw_models(axes, found.models)
         axes.set_xlabel("dollars per 1,000 tasks")
         axes.set_ylabel("mean outcome of a task")
-        axes.legend(frameon=False, loc="lower right")
+        figure.legend(frameon=False, loc="outside upper left", ncols=6)
     return figure
 
 
-def _draw_oracle(axes: Any, found: Frontier) -> None:
-    """From the weak model's cost on, so that the axes stay with what routers can do."""
-    curve = found.curves["oracle"]
-    shown = curve.share >= 0.0
-    axes.plot(1000 * curve.cost[shown], curve.quality[shown], color=INK, linestyle="--", linewidth=1.2, label="oracle")
+def _draw_bound(axes: Any, found: Frontier) -> None:
+    """From the cheapest model's cost to the dearest one's, so that the axes stay with what routers can do."""
+    low, high = found.models["cost"].min(), found.models["cost"].max()
+    cost, quality = found.bound["cost"].to_numpy(), found.bound["quality"].to_numpy()
+    shown = np.linspace(low, high, 400)
+    best = np.interp(shown, cost, quality)
+    axes.plot(1000 * shown, best, color=INK, linestyle="--", linewidth=1.2, label="best in hindsight")
 
 
 def _draw_models(axes: Any, models: pd.DataFrame) -> None:
     """A dot per model with its name, on the side where there is room."""
+    from matplotlib.patheffects import withStroke
+
+    halo = withStroke(linewidth=3, foreground=PAPER)  # the curves pass below the names
     axes.plot(1000 * models["cost"], models["quality"], "o", color=INK, markersize=4)
-    middle = 1000 * (models["cost"].min() + models["cost"].max()) / 2
+    middle = (models["cost"].min() + models["cost"].max()) / 2
     for name, quality, cost in models.itertuples(index=False):
-        right = 1000 * cost <= middle
         axes.annotate(
             name,
             (1000 * cost, quality),
-            xytext=(6 if right else -6, -3),
+            xytext=(5 if cost <= middle else 4, -4),
             textcoords="offset points",
-            ha="left" if right else "right",
+            ha="left" if cost <= middle else "right",
             va="top",
             fontsize=7.5,
             color=INK,
+            path_effects=[halo],
         )

@@ -30,7 +30,7 @@ from ..policy import Information, KernelPolicy
 
 Floats: TypeAlias = NDArray[np.float64]
 
-Predictor: TypeAlias = Callable[[Floats, Floats, NDArray[np.int64]], Floats]
+Predictor: TypeAlias = Callable[[Floats, NDArray[np.int64], NDArray[np.int64]], Floats]
 """predict(length (n,), step (n,), domain (n,)) -> (n, m): the expected outcome of every model, in [0, 1]. `length` and `step`
 are those of `RoutingLog`, `domain` the number of the domain."""
 
@@ -72,7 +72,7 @@ def fit_knn(log: RoutingLog, neighbours: int | None = None) -> Predictor:
         raise ValueError(f"neighbours is {neighbours!r}; expected an integer >= 1")
     domains, steps = len(log.domains), log.known.steps
 
-    def place(length: Floats, step: Floats, domain: NDArray[np.int64]) -> Floats:
+    def place(length: Floats, step: NDArray[np.int64], domain: NDArray[np.int64]) -> Floats:
         return np.column_stack([length, step / steps, _one_hot(domain, domains) * DOMAIN_DISTANCE / np.sqrt(2.0)])
 
     regressor = KNeighborsRegressor(min(neighbours, len(log)), algorithm="brute")
@@ -106,7 +106,7 @@ def fit_mf(log: RoutingLog, rank: int | None = None) -> Predictor:
     spline = SplineTransformer(n_knots=4, degree=2, extrapolation="linear")
     spline.fit(log.length[:, None])
 
-    def design(length: Floats, step: Floats, domain: NDArray[np.int64]) -> Floats:
+    def design(length: Floats, step: NDArray[np.int64], domain: NDArray[np.int64]) -> Floats:
         of_domain = _one_hot(domain, domains)
         curve = np.asarray(spline.transform(length[:, None]))
         return np.column_stack([curve, of_domain, of_domain * length[:, None], step / steps])
@@ -115,7 +115,7 @@ def fit_mf(log: RoutingLog, rank: int | None = None) -> Predictor:
     ridge = RidgeCV(np.geomspace(0.1, 1000.0, 9))
     ridge.fit(design(log.length, log.step, log.domain), factors.transform(log.outcome))
 
-    def predict(length: Floats, step: Floats, domain: NDArray[np.int64]) -> Floats:
+    def predict(length: Floats, step: NDArray[np.int64], domain: NDArray[np.int64]) -> Floats:
         of_query = np.asarray(ridge.predict(design(length, step, domain))).reshape(len(length), rank)
         return np.clip(factors.inverse_transform(of_query), 0.0, 1.0)
 
@@ -127,7 +127,7 @@ PREDICTORS: dict[str, Callable[..., Predictor]] = {"knn": fit_knn, "mf": fit_mf}
 
 def predict_rows(predictor: Predictor, log: RoutingLog) -> Floats:
     """The predictions for every row of a log, (n, m)."""
-    return predictor(log.length, log.step.astype(float), log.domain)
+    return predictor(log.length, log.step, log.domain)
 
 
 def _enough(log: RoutingLog) -> None:
@@ -431,7 +431,7 @@ def money_prices(log: RoutingLog) -> Floats:
 def _tabulate(predictor: Predictor, reading: Reading) -> Floats:
     shape = (reading.domains, min(reading.steps, MOST_STEPS), GRID)
     domain, step, place = (axis.ravel() for axis in np.indices(shape))
-    table = predictor(place * (10.0 / (GRID - 1)) - 5.0, step.astype(float), domain)
+    table = predictor(place * (10.0 / (GRID - 1)) - 5.0, step, domain)
     return np.ascontiguousarray(table.reshape(*shape, -1), float)
 
 

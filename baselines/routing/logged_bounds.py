@@ -50,40 +50,55 @@ def _undominated(cost: Floats, outcome: Floats) -> tuple[Floats, Floats]:
 
 
 def concave_steps(cost: Floats, outcome: Floats) -> tuple[Floats, Floats]:
-    """The upper concave hull of a task's plans as increments: dollars and outcomes, by falling outcome per dollar.
+    """The upper concave hull of every task's plans as increments of dollars and outcome, by falling outcome per dollar.
 
-    It begins at the plan to leave the task unanswered, for free.
+    It begins at the plan to leave the task unanswered, for free. From there the next corner is the plan with the steepest
+    ascent.
+
+    Args:
+        cost: (n, p) of the plans of n tasks, dollars >= 0.
+        outcome: (n, p) >= 0.
+
+    Returns:
+        Two arrays (n, p); where a hull has fewer corners than there are plans, it ends in zeros.
     """
-    cost, outcome = np.append(0.0, cost), np.append(0.0, outcome)
-    hull = [0]
-    for k in range(1, len(cost)):
-        while len(hull) > 1 and _above(cost, outcome, hull[-2], hull[-1], k):
-            hull.pop()
-        hull.append(k)
-    return np.diff(cost[hull]), np.diff(outcome[hull])
-
-
-def _above(cost: Floats, outcome: Floats, a: int, b: int, c: int) -> bool:
-    """Whether the line from plan a to plan c passes above plan b, or through it."""
-    return (outcome[c] - outcome[a]) * (cost[b] - cost[a]) >= (outcome[b] - outcome[a]) * (cost[c] - cost[a])
+    n, plans = cost.shape
+    steps = np.zeros((2, plans, n))
+    here = np.zeros((2, n))
+    every = np.arange(n)
+    for k in range(plans):
+        run, rise = np.maximum(cost - here[0][:, None], 0.0), outcome - here[1][:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = np.where(rise > 0.0, rise / run, -1.0)
+        best = np.argmax(slope, axis=1)
+        climbs = slope[every, best] > 0.0
+        steps[:, k] = np.where(climbs, [run[every, best], rise[every, best]], 0.0)
+        here += steps[:, k]
+        if not climbs.any():
+            break
+    return steps[0].T, steps[1].T
 
 
 class TaskValues:
-    """The concave steps of every task of a log, in one pair of arrays.
+    """The concave steps of every task of a log, one after another.
 
     Args:
         log: whose outcomes and costs are known in hindsight.
     """
 
     def __init__(self, log: RoutingLog) -> None:
-        ends = np.append(log.start[1:], len(log))
-        parts = [
-            concave_steps(*best_plans(log.outcome[first:end], log.cost[first:end]))
-            for first, end in zip(log.start, ends, strict=True)
-        ]
-        self.first = np.cumsum([0, *(len(costs) for costs, _ in parts)])
-        self.cost = np.concatenate([costs for costs, _ in parts])
-        self.outcome = np.concatenate([outcomes for _, outcomes in parts])
+        if len(log) == log.tasks:
+            costs, outcomes = concave_steps(log.cost, log.outcome)
+            real = outcomes > 0.0
+            self.cost, self.outcome, count = costs[real], outcomes[real], real.sum(axis=1)
+        else:
+            ends = np.append(log.start[1:], len(log))
+            plans = [best_plans(log.outcome[a:b], log.cost[a:b]) for a, b in zip(log.start, ends, strict=True)]
+            steps = [concave_steps(cost[None], outcome[None]) for cost, outcome in plans]
+            self.cost = np.concatenate([costs[outcomes > 0.0] for costs, outcomes in steps])
+            self.outcome = np.concatenate([outcomes[outcomes > 0.0] for _, outcomes in steps])
+            count = [int((outcomes > 0.0).sum()) for _, outcomes in steps]
+        self.first: list[int] = np.cumsum([0, *count]).tolist()
 
     def frontier(self, tasks: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """The best sum of outcomes of these tasks, in hindsight, for every sum of dollars: the corners of a concave curve.

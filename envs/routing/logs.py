@@ -429,7 +429,7 @@ def _from_table(table: _Table, prices: Mapping[str, Price] | None, name: str) ->
         numbers = _numbers(what, values, name)[order]
         wrong = ~((numbers >= 0.0) & (numbers <= highest) & np.isfinite(numbers))  # true for NaN
         if wrong.any():
-            at = tuple(np.argwhere(wrong)[0])
+            at: Any = tuple(np.argwhere(wrong)[0])
             of_model = f" of model {table.models[at[1]]!r}" if len(at) > 1 else ""
             expected = "a number in [0, 1]" if highest == 1.0 else "a number >= 0"
             raise ValueError(f"{name}: {what}{of_model} is {numbers[at]:g} in query {query[at[0]]!r}; expected {expected}")
@@ -514,14 +514,15 @@ def _priced(
 def _price(model: str, price: Any) -> tuple[float, float, float]:
     """Dollars per call, and per million tokens of prompt and answer."""
     try:
-        numbers = (float(price), 0.0, 0.0) if np.ndim(price) == 0 else (0.0, *(float(part) for part in price))
+        parts = np.asarray(price, float)
+        numbers = [float(parts), 0.0, 0.0] if parts.ndim == 0 else [0.0, *parts.tolist()]
     except (TypeError, ValueError):
-        numbers = ()
-    if len(numbers) != 3 or not all(np.isfinite(number) and number >= 0 for number in numbers):
+        numbers = []
+    if len(numbers) != 3 or not all(np.isfinite(numbers)) or min(numbers) < 0:
         raise ValueError(
             f"prices[{model!r}] is {price!r}; expected dollars per call >= 0, or dollars per million tokens (prompt, answer)"
         )
-    return numbers
+    return numbers[0], numbers[1], numbers[2]
 
 
 def _only(log: RoutingLog, models: Sequence[str]) -> RoutingLog:
