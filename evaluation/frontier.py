@@ -409,7 +409,7 @@ def write_frontier(found: Frontier, folder: str | Path) -> tuple[Path, Path | No
     return folder / "frontier.csv", folder / "frontier.png"
 
 
-INK, PALE, PAPER = "#222222", "#dddddd", "#ffffff"
+INK, PALE = "#222222", "#dddddd"
 
 
 def draw_frontier(found: Frontier) -> Any:
@@ -454,21 +454,19 @@ def _draw_bound(axes: Any, found: Frontier) -> None:
 
 
 def _draw_models(axes: Any, models: pd.DataFrame) -> None:
-    """A dot per model with its name, on the side where there is room."""
-    from matplotlib.patheffects import withStroke
-
-    halo = withStroke(linewidth=3, foreground=PAPER)  # the curves pass below the names
-    axes.plot(1000 * models["cost"], models["quality"], "o", color=INK, markersize=4)
-    middle = (models["cost"].min() + models["cost"].max()) / 2
+    """A dot per model with its name to the right of it; beyond the dearest one there is room, as no curve goes there."""
+    low, high = 1000 * models["cost"].min(), 1000 * models["cost"].max()
+    longest = max(len(name) for name in models["model"])
+    axes.set_xlim(low - 0.04 * (high - low), high + (high - low) * (0.03 + 0.012 * longest))
     for name, quality, cost in models.itertuples(index=False):
+        cheap = 1000 * cost <= (low + high) / 2
         axes.annotate(
             name,
             (1000 * cost, quality),
-            xytext=(5 if cost <= middle else 4, -4),
+            xytext=(6, -4 if cheap else 0),
             textcoords="offset points",
-            ha="left" if cost <= middle else "right",
-            va="top",
+            va="top" if cheap else "center",
             fontsize=7.5,
             color=INK,
-            path_effects=[halo],
         )
+    axes.plot(1000 * models["cost"], models["quality"], "o", color=INK, markersize=4, zorder=4)
