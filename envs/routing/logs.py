@@ -358,15 +358,20 @@ def _widened(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     keys = ["query", "step"] if "step" in frame else ["query"]
     doubled = frame.duplicated([*keys, "model"])
     if doubled.any():
-        row = frame[doubled].iloc[0]
-        raise ValueError(f"{name}: query {row['query']!r} has two rows for model {row['model']!r}; expected one a step")
+        query, model = (frame.loc[doubled, column].tolist()[0] for column in ("query", "model"))
+        raise ValueError(f"{name}: query {query!r} has two rows for model {model!r}; expected one a step")
     values = [column for column in ("outcome", "cost", "answer_chars") if column in frame]
     own = frame.drop(columns=["model", *values]).drop_duplicates()
     if (twice := own.duplicated(keys)).any():
-        query = own[twice].iloc[0]["query"]
+        query = own.loc[twice, "query"].tolist()[0]
         raise ValueError(f"{name}: query {query!r} is described differently from model to model; expected the same")
     models = list(dict.fromkeys(frame["model"]))
     wide: Any = own.set_index(keys)
+    answered = frame.assign(answered=True).pivot(index=keys, columns="model", values="answered").reindex(wide.index)
+    for model in models:
+        if (lacking := answered[model].isna().to_numpy()).any():
+            query = own.loc[lacking, "query"].tolist()[0]
+            raise ValueError(f"{name}: query {query!r} has no row for model {model!r}; expected one of every model a step")
     for value in values:
         table = frame.pivot(index=keys, columns="model", values=value).reindex(wide.index)
         for model in models:
@@ -420,7 +425,7 @@ def _from_table(table: _Table, prices: Mapping[str, Price] | None, name: str) ->
     step = np.zeros(len(task)) if table.step is None else _numbers("step", table.step, name)
     order = np.lexsort((np.arange(len(task)), step, task))  # the rows of a task together, in the order of its steps
     task = task[order]
-    query = table.query[order]
+    query = table.query[order].tolist()
     if table.step is not None and ((np.diff(task) == 0) & (np.diff(step[order]) == 0)).any():
         row = int(np.argmax((np.diff(task) == 0) & (np.diff(step[order]) == 0)))
         raise ValueError(f"{name}: query {query[row]!r} has step {step[order][row]:g} twice; expected every step once")
