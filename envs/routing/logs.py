@@ -155,7 +155,7 @@ class RoutingLog:
     @cached_property
     def quoted_cost(self) -> npt.NDArray[np.float64]:
         """(n, m) the most that a call can cost; see `Known`."""
-        return self._cost_line(1.0) * (1.0 + 1e-9)  # never below a cost by rounding
+        return np.maximum(_without_rounding(self._cost_line(1.0)), self.cost)
 
     def _cost_line(self, share: float) -> npt.NDArray[np.float64]:
         base, slope, excess = self.known.cost_line.T
@@ -541,6 +541,13 @@ def _only(log: RoutingLog, models: Sequence[str]) -> RoutingLog:
     chosen = [log.models.index(name) for name in names]
     columns = {"outcome": log.outcome[:, chosen], "cost": log.cost[:, chosen]}
     return replace(log, models=tuple(names), **columns, known=None)  # type: ignore[arg-type]  # measured anew
+
+
+def _without_rounding(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Amounts to twelve digits, so that a line through logged costs meets them: a call at 1 dollar is quoted at 1."""
+    digits = np.floor(np.log10(np.where(amounts > 0.0, amounts, 1.0)))
+    unit = 10.0 ** (11 - digits)
+    return np.round(amounts * unit) / unit
 
 
 def _measure(log: RoutingLog) -> Known:
