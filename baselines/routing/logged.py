@@ -2,7 +2,7 @@
 
 The learned ones predict every model's outcome from what is known before a call, on the log's training part, and call the
 model with the highest prediction minus a price of money times its expected cost. That price (the Lagrange multiplier of the
-budget) is looked up at every call from the dollars left per task left: what the router would have spent on the training part
+budget) is looked up at every call from the dollars left per call left: what the router would have spent on the training part
 at each price.
 """
 
@@ -154,10 +154,10 @@ def logged_problem(problem: Problem, agent: str) -> LoggedRouting:
 
 
 def even_spend(problem: LoggedRouting) -> float:
-    """The expected budget of an episode per task, dollars; for a range on a log scale, its geometric middle."""
+    """The expected budget of an episode per call, dollars; for a range on a log scale, its geometric middle."""
     low, high = problem.budget.arrays(problem.resources)
     middle = np.sqrt(low[0] * high[0]) if problem.budget.log else (low[0] + high[0]) / 2
-    return float(middle) / problem.params.tasks
+    return float(middle) / (problem.params.tasks * problem.reading.calls)
 
 
 def weak_and_strong(log: RoutingLog) -> tuple[int, int]:
@@ -171,7 +171,7 @@ def weak_and_strong(log: RoutingLog) -> tuple[int, int]:
 
 @jit
 def pace_of(reading, pace, observation):
-    """Dollars left per task left; of an observation without budget, the even spend `pace`."""
+    """Dollars left per call left; of an observation without budget, the even spend `pace`."""
     return read_pace(reading, observation) if reading.tells_budget else pace
 
 
@@ -205,7 +205,7 @@ class OneModel(KernelPolicy):
         problem = logged_problem(problem, "one_model")
         if model is None:
             quality, cost = problem.statistics.each_alone()
-            within = cost <= even_spend(problem)
+            within = cost <= even_spend(problem) * problem.reading.calls
             model = int(np.argmax(np.where(within, quality, -1.0)) if within.any() else np.argmin(cost))
         super().__init__(problem, act_one_model, OneModelParameters(_number_of(problem, model)))
 
@@ -257,7 +257,11 @@ class RandomModel(KernelPolicy):
         if p is None:
             cost = problem.statistics.each_alone()[1]
             saving = cost[strong] - cost[weak]
-            p = float(np.clip((even_spend(problem) - cost[weak]) / saving, 0.0, 1.0)) if saving > 0 else 1.0
+            p = (
+                float(np.clip((even_spend(problem) * problem.reading.calls - cost[weak]) / saving, 0.0, 1.0))
+                if saving > 0
+                else 1.0
+            )
         if isinstance(p, str | bool) or not 0 <= p <= 1:
             raise ValueError(f"p is {p!r}; expected a probability in [0, 1]")
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -270,20 +274,25 @@ class RandomModel(KernelPolicy):
         self.parameters = self.parameters._replace(key=np.uint64(0 if seed is None else seed))
 
 
+def _affordable_share(problem: LoggedRouting, weak: int, strong: int) -> float:
+    """The share of strong calls that the budget pays for, at the training part's mean costs."""
+    cost = problem.statistics.each_alone()[1]
+    spare = even_spend(problem) * problem.reading.calls - cost[weak]
+    return float(np.clip(spare / (cost[strong] - cost[weak]), 0.0, 1.0)) if cost[strong] > cost[weak] else 1.0
+
+
 class EvenSpendParameters(NamedTuple):
-    """The models from best to worst, and what a task may cost."""
+    """The models from best to worst, and what a call may cost."""
 
     reading: Reading
     ranked: NDArray[np.int64]
     pace: float
-    calls: float
-    """Per task, on average."""
 
 
 @jit
 def act_even_spend(p, observation, memory, action):
-    """The best model whose expected cost is within the dollars left per call left, else the worst one of the ranking."""
-    pace = pace_of(p.reading, p.pace, observation) / p.calls
+    """The best model whose expected cost is within the dollars left per call left, else the last one of the ranking."""
+    pace = pace_of(p.reading, p.pace, observation) * (1.0 + 1e-9)  # it is off by rounding
     for k in range(p.ranked.shape[0]):
         action[0] = p.ranked[k]
         if read_expected_cost(p.reading, observation, p.ranked[k]) <= pace:
@@ -304,12 +313,11 @@ class EvenSpend(KernelPolicy):
         quality, cost = problem.statistics.each_alone()
         ranked = np.argsort(-quality, kind="stable")
         ranked = np.append(ranked[ranked != np.argmin(cost)], np.argmin(cost))  # the cheapest is the last resort
-        calls = len(problem.statistics) / problem.statistics.tasks
-        super().__init__(problem, act_even_spend, EvenSpendParameters(problem.reading, ranked, even_spend(problem), calls))
+        super().__init__(problem, act_even_spend, EvenSpendParameters(problem.reading, ranked, even_spend(problem)))
 
 
 class LengthParameters(NamedTuple):
-    """The two models, and the threshold for every spend of a task."""
+    """The two models, and the threshold for every spend per call."""
 
     reading: Reading
     weak: int
@@ -322,6 +330,7 @@ class LengthParameters(NamedTuple):
 @jit
 def look_up(spend, pace):
     """The first entry of the falling `spend` within `pace`, or the last one."""
+    pace *= 1.0 + 1e-9  # what the observation says is off by rounding
     low, high = 0, spend.shape[0] - 1
     while low < high:
         middle = (low + high) // 2
@@ -334,7 +343,7 @@ def look_up(spend, pace):
 
 @jit
 def act_by_length(p, observation, memory, action):
-    """The strong model for prompts beyond the threshold that the dollars left per task left pay for."""
+    """The strong model for prompts beyond the threshold that the dollars left per call left pay for."""
     threshold = p.threshold[look_up(p.spend, pace_of(p.reading, p.pace, observation))]
     action[0] = p.strong if read_length(observation) >= threshold else p.weak
 
@@ -360,8 +369,8 @@ class LengthThreshold(KernelPolicy):
 
 
 def _mean_cost(log: RoutingLog, model: NDArray[np.integer]) -> float:
-    """The expected cost of a task, dollars, when row i is answered by `model[i]`."""
-    return float(log.expected_cost[np.arange(len(log)), model].sum()) / log.tasks
+    """The expected cost of a call, dollars, when row i is answered by `model[i]`."""
+    return float(log.expected_cost[np.arange(len(log)), model].mean())
 
 
 def _falling(spend: list[float]) -> Floats:
@@ -372,7 +381,7 @@ def _falling(spend: list[float]) -> Floats:
 
 
 class PredictingParameters(NamedTuple):
-    """Predictions on a grid, and the price of money for every spend of a task."""
+    """Predictions on a grid, and the price of money for every spend per call."""
 
     reading: Reading
     table: Floats
@@ -404,7 +413,7 @@ def act_by_prediction(p, observation, memory, action):
 class Predicting(KernelPolicy):
     """Calls the model with the highest predicted outcome minus the price of money times its expected cost.
 
-    The price follows the dollars left per task left; without the budget in the observation it is fixed.
+    The price follows the dollars left per call left; without the budget in the observation it is fixed.
 
     Args:
         problem: the replayed log.

@@ -213,6 +213,7 @@ class LoggedRouting(Problem):
             cost_scale=self.params.cost_scale,
             money_scale=float(self.budget_scale[0]),
             tasks=self.params.tasks,
+            calls=len(self.statistics) / self.statistics.tasks,
             tells_budget=self.budget_aware,
         )
 

@@ -249,6 +249,8 @@ class Reading(NamedTuple):
     cost_scale: float
     money_scale: float
     tasks: int
+    calls: float
+    """Per task, on average over the training part."""
     tells_budget: bool
 
 
@@ -287,9 +289,12 @@ def read_affordable(reading, observation, model):
 
 @jit
 def read_pace(reading, observation):
-    """Dollars left per task left, this one included. Only of observations that tell the budget."""
+    """Dollars left per call left, this one included, if tasks have their usual number of calls.
+
+    Only of observations that tell the budget.
+    """
     end = observation.shape[0]
     size, share = observation[end - 3], observation[end - 2]
     money = reading.money_scale * size / (1.0 - size) * share
-    left = observation[end - 4] * reading.tasks
+    left = observation[end - 4] * reading.tasks * reading.calls - read_step(reading, observation)
     return money / max(left, 1.0)

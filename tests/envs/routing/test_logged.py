@@ -140,7 +140,7 @@ def test_shuffled_episodes_draw_whole_tasks():
     envs.reset(seed=0)
     lengths = np.zeros(300, int)
     for step in range(1, 4):
-        *_, info = envs.step(np.zeros(300, int))
+        envs.step(np.zeros(300, int))
         lengths[(lengths == 0) & envs.snapshot().finished] = step
     assert set(lengths) == {2, 3}
     assert (lengths == 2).mean() == pytest.approx(0.5, abs=0.15)
@@ -280,7 +280,7 @@ def test_mistakes_are_explained(changes, message):
 
 def test_a_budget_of_a_reset_is_checked_too():
     env = BudgetedEnv(LoggedRouting, log=LOG, split="all")
-    with pytest.raises(ValueError, match="option budget is 0.2 dollars"):
+    with pytest.raises(ValueError, match=r"option budget is 0\.2 dollars"):
         env.reset(options={"budget": 0.2})
 
 
@@ -293,3 +293,14 @@ def test_the_real_logs_replay(shared_data):
             *_, info = envs.step(np.full(4, 1))
         assert (info["spent"] <= 0.4 * envs.problem.budget_scale[0]).all()
         assert (info["quality"] > 0).all()
+
+
+def test_the_docstring_has_its_sections_and_names_all_settings():
+    text = LoggedRouting.__doc__ or ""
+    sections = ["Description", "Action Space", "Observation Space", "Rewards", "Budget", "Starting State", "Episode End"]
+    for section in [*sections, "Arguments", "Instances", "Exact optimum", "References", "Version History"]:
+        assert f"## {section}\n" in text
+    for name in LoggedRouting.setting_names():
+        assert f"| {name}" in text or f", {name}" in text
+    for name in LoggedRouting(log=LOG, split="all").observation_names:
+        assert f" {name.partition('[')[0]}" in text
