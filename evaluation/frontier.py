@@ -6,8 +6,10 @@ price of money decides. Sweeping threshold or price draws a curve from the weak 
 With r the mean outcome of a task, PGR = (r - r_weak) / (r_strong - r_weak) is the performance gap recovered; APGR is its mean
 over all shares of strong calls from 0 to 1, the area under the curve; CPT(x %) is the smallest share of strong calls whose
 PGR is x %. Choosing at random has APGR 1/2 and CPT(x %) = x % in expectation. (Ong et al., RouteLLM, arXiv:2406.18665. They
-take ten points of the curve and leave out contaminated prompts; here are up to `POINTS` of them, and all prompts.) Among more than two models the share of strong calls becomes the share
-of cost: 0 is what the weak model alone would cost, and 1 what the strong one would.
+take ten points of the curve and leave out contaminated prompts; here are up to `POINTS` of them, and all prompts.)
+
+Among more than two models the share of strong calls becomes the share of cost: 0 is what the weak model alone would cost, and
+1 what the strong one would. APGR can then exceed 1: a router may be better than the strong model.
 """
 
 from __future__ import annotations
@@ -62,8 +64,8 @@ class Frontier:
 
     Attributes:
         table: a row per router: `APGR` with its 95 % interval (`_low`, `_high`; bootstrap over tasks), `CPT(20 %)`,
-            `CPT(50 %)` and `CPT(80 %)` (NaN where the curve does not reach them), and `highest quality`. The last row, `oracle`, knows all
-            outcomes.
+            `CPT(50 %)` and `CPT(80 %)` (NaN where the curve does not reach them), and `highest quality`. The last row,
+            `oracle`, knows all outcomes.
         curves: by router.
         bound: the highest mean `quality` that hindsight could buy, for every mean `cost` of a task; see `hindsight`.
         models: a row per model: its mean `quality` and `cost` of a task.

@@ -46,8 +46,11 @@ PRICES = 400
 GRID = 101
 """Lengths at which a compiled router keeps its predictions, from -5 to 5."""
 
-MOST_STEPS = 32
-"""Later steps of a trace are predicted like this one."""
+MOST_CELLS = 500
+"""Pairs of domain and step in that table; later steps of a trace are predicted like the last one that fits."""
+
+MOST_TUNED_ON = 5000
+"""Rows of the training part, evenly spread, on which a router finds its prices of money."""
 
 
 # --- predictors -----------------------------------------------------------------------------------------------------------
@@ -363,14 +366,10 @@ class LengthThreshold(KernelPolicy):
         weak, strong = weak_and_strong(log)
         threshold = np.append(np.quantile(log.length, np.linspace(0.0, 1.0, PRICES)), np.inf)
         threshold[0] = -np.inf
-        spend = [_mean_cost(log, np.where(log.length >= limit, strong, weak)) for limit in threshold]
+        cost = log.expected_cost
+        spend = [float(np.where(log.length >= limit, cost[:, strong], cost[:, weak]).mean()) for limit in threshold]
         parameters = LengthParameters(problem.reading, weak, strong, threshold, _falling(spend), even_spend(problem))
         super().__init__(problem, act_by_length, parameters)
-
-
-def _mean_cost(log: RoutingLog, model: NDArray[np.integer]) -> float:
-    """The expected cost of a call, dollars, when row i is answered by `model[i]`."""
-    return float(log.expected_cost[np.arange(len(log)), model].mean())
 
 
 def _falling(spend: list[float]) -> Floats:
@@ -426,8 +425,10 @@ class Predicting(KernelPolicy):
         log = problem.statistics
         table = _tabulate(predictor, problem.reading)
         price = money_prices(log)
-        predicted = predict_rows(predictor, log)
-        spend = [_mean_cost(log, np.argmax(predicted - one * log.expected_cost, axis=1)) for one in price]
+        rows = np.linspace(0, len(log) - 1, min(len(log), MOST_TUNED_ON)).astype(np.int64)
+        predicted, cost = predictor(log.length[rows], log.step[rows], log.domain[rows]), log.expected_cost[rows]
+        choices = [np.argmax(predicted - one * cost, axis=1) for one in price]
+        spend = [float(cost[np.arange(len(rows)), choice].mean()) for choice in choices]
         parameters = PredictingParameters(problem.reading, table, price, _falling(spend), even_spend(problem))
         super().__init__(problem, act_by_prediction, parameters)
 
@@ -438,7 +439,7 @@ def money_prices(log: RoutingLog) -> Floats:
 
 
 def _tabulate(predictor: Predictor, reading: Reading) -> Floats:
-    shape = (reading.domains, min(reading.steps, MOST_STEPS), GRID)
+    shape = (reading.domains, min(reading.steps, max(MOST_CELLS // reading.domains, 1)), GRID)
     domain, step, place = (axis.ravel() for axis in np.indices(shape))
     table = predictor(place * (10.0 / (GRID - 1)) - 5.0, step, domain)
     return np.ascontiguousarray(table.reshape(*shape, -1), float)
