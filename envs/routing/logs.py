@@ -97,6 +97,11 @@ class RoutingLog:
         source: where it comes from, for messages and reports.
         known: what is known before a call; by default measured on this log.
         own_split: the log itself says what is for training.
+
+    The arrays are read-only here. `load_routing_log` makes logs from files and tables, and explains what is wrong with them.
+
+    Raises:
+        ValueError: arrays that do not fit together or hold values out of their range.
     """
 
     models: tuple[str, ...]
@@ -116,6 +121,7 @@ class RoutingLog:
             column = getattr(self, name).view()
             column.setflags(write=False)
             object.__setattr__(self, name, column)
+        _check(self)
         if self.known is None:
             object.__setattr__(self, "known", _measure(self))
 
@@ -357,6 +363,8 @@ def _widened(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     if missing:
         raise ValueError(f"{name} lacks the columns {missing}; expected {SCHEMA}")
     keys = ["query", "step"] if "step" in frame else ["query"]
+    for what in (*keys, "model"):
+        _none_missing(what, frame[what], name)
     doubled = frame.duplicated([*keys, "model"])
     if doubled.any():
         query, model = (frame.loc[doubled, column].tolist()[0] for column in ("query", "model"))
@@ -422,8 +430,10 @@ def _named(frame: pd.DataFrame, kind: str) -> list[str]:
 def _from_table(table: _Table, prices: Mapping[str, Price] | None, name: str) -> RoutingLog:
     if len(table.outcome) == 0:
         raise ValueError(f"{name} holds no queries; expected at least one row")
+    _none_missing("query", table.query, name)
     task = _codes(table.query)
     step = np.zeros(len(task)) if table.step is None else _numbers("step", table.step, name)
+    _none_missing("step", step, name)
     order = np.lexsort((np.arange(len(task)), step, task))  # the rows of a task together, in the order of its steps
     task = task[order]
     query = table.query[order].tolist()
@@ -464,6 +474,13 @@ def _from_table(table: _Table, prices: Mapping[str, Price] | None, name: str) ->
         source=name,
         own_split=table.split is not None,
     )
+
+
+def _none_missing(what: str, values: Any, name: str) -> None:
+    import pandas as pd
+
+    if (missing := np.asarray(pd.isna(values))).any():
+        raise ValueError(f"{name}: {what} of row {int(np.argmax(missing))} (0-based) is missing; expected one in every row")
 
 
 def _codes(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -542,6 +559,26 @@ def _only(log: RoutingLog, models: Sequence[str]) -> RoutingLog:
     chosen = [log.models.index(name) for name in names]
     columns = {"outcome": log.outcome[:, chosen], "cost": log.cost[:, chosen]}
     return replace(log, models=tuple(names), **columns, known=None)  # type: ignore[arg-type]  # measured anew
+
+
+def _check(log: RoutingLog) -> None:
+    """Refuse arrays that do not fit together; see `RoutingLog`."""
+    n, m = len(log.task), len(log.models)
+    for name, shape in (("outcome", (n, m)), ("cost", (n, m)), ("prompt_chars", (n,)), ("domain", (n,)), ("train", (n,))):
+        if getattr(log, name).shape != shape:
+            raise ValueError(f"{log.source}: {name} has shape {getattr(log, name).shape}; expected {shape}")
+    onward = np.diff(log.task, prepend=log.task[:1])
+    right = {  # comparisons are false for NaN
+        "outcome": ((log.outcome >= 0.0) & (log.outcome <= 1.0), "numbers in [0, 1]"),
+        "cost": ((log.cost >= 0.0) & np.isfinite(log.cost), "numbers >= 0"),
+        "prompt_chars": ((log.prompt_chars >= 0.0) & np.isfinite(log.prompt_chars), "numbers >= 0"),
+        "domain": ((log.domain >= 0) & (log.domain < len(log.domains)), f"integers in 0..{len(log.domains) - 1}"),
+        "task": ((onward >= 0) & (onward <= 1) & (log.task[:1] == 0), "0, 0, 1, 2, ..., beginning with 0"),
+    }
+    for name, (values, expected) in right.items():
+        if not values.all():
+            row = int(np.argmin(values.reshape(n, -1).all(axis=1)))
+            raise ValueError(f"{log.source}: {name} of row {row} is {getattr(log, name)[row]}; expected {expected}")
 
 
 def _without_rounding(amounts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Reading routing logs: the layouts, the benchmarks' known numbers, and every mistake."""
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -197,6 +198,9 @@ LONG = long_of(TWO.assign(query=[0, 1, 2]))
         (pd.concat([LONG, LONG.iloc[:1]]), {}, "query 0 has two rows for model 'a'"),
         (LONG.drop(columns=["query"]), {}, r"lacks the columns \['query'\]"),
         (LONG.assign(prompt_chars=range(6)), {}, "query 0 is described differently"),
+        (changed(query=["x", None, "y"]), {}, r"query of row 1 \(0-based\) is missing"),
+        (TRACES.assign(step=[0, 1, np.nan]), {}, "step of row 2"),
+        (LONG.assign(model=["a", None] * 3), {}, "model of row 1"),
         ([1, 2], {}, r"log is \[1, 2\]; expected the path"),
         (load_routing_log(TWO), {"prices": {"a": 1.0, "b": 1.0}}, "already made"),
     ],
@@ -227,3 +231,19 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(ValueError, match=r"empty\.csv is neither CSV nor Parquet"):
         load_routing_log(tmp_path / "empty.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cost": np.ones((3, 1))}, r"cost has shape \(3, 1\); expected \(3, 2\)"),
+        ({"outcome": np.full((3, 2), 1.5)}, r"outcome of row 0 is \[1.5 1.5\]; expected numbers in \[0, 1\]"),
+        ({"cost": np.full((3, 2), np.nan)}, "cost of row 0"),
+        ({"domain": np.array([0, 0, 1])}, r"domain of row 2 is 1; expected integers in 0\.\.0"),
+        ({"task": np.array([0, 2, 3])}, "task of row 1 is 2"),
+        ({"task": np.array([1, 1, 2])}, "task of row 0 is 1"),
+    ],
+)
+def test_a_log_made_by_hand_is_checked(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(load_routing_log(TWO), **change)
