@@ -14,6 +14,7 @@ from ..baselines.bidding.bidders import training_problem
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.budget import Budget
 from ..envs.core.problem import Problem
+from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
 from .ppo import PpoConfiguration
 
@@ -64,6 +65,15 @@ def routing_training(problem: AgenticRouting) -> AgenticRouting:
     return problem.replace(budget=budgets_around(problem, 2.0))
 
 
+def logged_training(problem: LoggedRouting) -> LoggedRouting:
+    """Random queries of what routers may learn from, with budgets around the problem's own.
+
+    That is the training part. Where all is played, or the training part itself, it is that (hindsight, and results say so).
+    """
+    settings = {"split": "train"} if problem.settings.get("split", "test") == "test" else {}
+    return problem.replace(**settings, shuffled=True, budget=budgets_around(problem, 2.0), share=None)
+
+
 def as_chosen(problem: Problem, observations: NDArray[np.float64], actions: NDArray[Any]) -> NDArray[Any]:
     """The learner's actions are the problem's own."""
     return actions
@@ -103,6 +113,21 @@ PPO_CONFIGURATIONS: dict[type[Problem], PpoConfiguration] = {
             "learning_rate": lambda left: 2e-3 * left,
             "gamma": 1.0,  # whether a task is solved counts the same, soon or late
             "gae_lambda": 0.95,
+            "policy_kwargs": {"net_arch": [64, 64]},
+        },
+    ),
+    LoggedRouting: PpoConfiguration(
+        training=logged_training,
+        decode=as_chosen,
+        timesteps=3_000_000,
+        lanes=128,
+        settings={
+            "n_steps": 200,
+            "batch_size": 6400,
+            "n_epochs": 5,
+            "learning_rate": lambda left: 1e-3 * left,
+            "gamma": 1.0,
+            "gae_lambda": 0.8,  # most of what a query earns does not depend on the one before
             "policy_kwargs": {"net_arch": [64, 64]},
         },
     ),

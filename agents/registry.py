@@ -51,6 +51,15 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "belief": Entry("..baselines.routing.belief_router:Belief", "exact posterior, lookahead into the exact values"),
         "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
     },
+    "LoggedRouting": {
+        "always": Entry("..baselines.routing.logged:Always", "one model for every query: always:model=NAME"),
+        "random": Entry("..baselines.routing.logged:Random", "the best or the cheapest model, by chance"),
+        "even_spend": Entry("..baselines.routing.logged:EvenSpend", "the best model within the dollars left per call"),
+        "length": Entry("..baselines.routing.logged:LengthThreshold", "the best model for long prompts"),
+        "knn": Entry("..baselines.routing.logged:NearestNeighbours", "predicts outcomes by the nearest queries"),
+        "mf": Entry("..baselines.routing.logged:MatrixFactorisation", "predicts outcomes by matrix factorisation"),
+        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+    },
 }
 """Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.batch import Batch
 from ..envs.core.problem import Problem
+from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
 from .bidding.bounds import hindsight_bounds
 from .bidding.values import optimal_value
+from .routing import logged_bounds
 from .routing.values import optimal_value as optimal_routing
 
 
@@ -31,6 +33,7 @@ class Oracle(NamedTuple):
 ORACLES: dict[type[Problem], Oracle] = {
     RealTimeBidding: Oracle(hindsight_bounds, optimal_value),
     AgenticRouting: Oracle(None, optimal_routing),
+    LoggedRouting: Oracle(logged_bounds.hindsight_bounds, None),
 }
 """Add a family of your own here."""
 

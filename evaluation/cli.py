@@ -1,4 +1,4 @@
-"""The command line: `budgetgym list`, `budgetgym compare`, `budgetgym train`."""
+"""The command line: `budgetgym list`, `budgetgym compare`, `budgetgym train`, `budgetgym frontier`."""
 
 from __future__ import annotations
 
@@ -127,6 +127,38 @@ def train(
         sys.exit(130)
     learner.save(out)
     typer.echo(f"saved {out}; compare it with --agents {name}:path={out}")
+
+
+@app.command()
+def frontier(
+    log: Annotated[Path, typer.Option(help="A routing log, CSV or Parquet; see load_routing_log for its columns.")],
+    routers: Annotated[str, typer.Option(help="Of knn, mf, length and random, with commas.")] = "knn,mf,length,random",
+    models: Annotated[str | None, typer.Option(help="Which models of the log to keep, with commas.")] = None,
+    weak: Annotated[str | None, typer.Option(help="The model at the cheap end; by default the cheapest.")] = None,
+    strong: Annotated[str | None, typer.Option(help="The model at the dear end; by default the best of the others.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="The part to measure: test, train or all. By default a log's own test part, or all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the random router and of the intervals.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for frontier.csv and frontier.png.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure routers on a log: APGR and CPT as RouteLLM defines them, and the oracle."""
+    from .frontier import frontier, print_frontier, write_frontier
+
+    names = [name.strip() for name in routers.split(",") if name.strip()]
+    kept = None if models is None else [name.strip() for name in models.split(",") if name.strip()]
+    part: Any = split
+    found = frontier(log, names, models=kept, weak=weak, strong=strong, split=part, seed=seed)
+    paths = None if out is None else write_frontier(found, out)
+    if as_json:
+        tables = {name: json.loads(str(table.to_json(orient="records"))) for name, table in found.tables()}
+        typer.echo(json.dumps({**found.facts, **tables}, indent=1))
+        return
+    print_frontier(found)
+    if paths is not None:
+        typer.echo(f"points: {paths[0]}")
+        typer.echo(f"plot:   {paths[1] or NO_REPORT}")
 
 
 LEARNERS = ("ppo",)

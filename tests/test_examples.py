@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from toy_logs import toy_frame
 
 
 def test_own_problem(capsys):
@@ -37,3 +38,21 @@ def test_compare_on_a_log(capsys, tmp_path):
     shares = [float(line.split()[3]) for line in printed.splitlines()[1:]]
     assert len(shares) == 8
     assert shares == pytest.approx([1.0] * 8, abs=0.3)
+
+
+def test_fit_your_models(capsys):
+    import fit_your_models
+
+    fit_your_models.main(episodes=300)
+    printed = capsys.readouterr().out
+    assert "calls per task [13.3, 12.5]" in printed
+    assert all(agent in printed for agent in ("always_small", "first_large", "belief"))
+
+
+def test_route_a_log(capsys, tmp_path):
+    import route_a_log
+
+    toy_frame(400).to_csv(tmp_path / "log.csv", index=False)
+    route_a_log.main(str(tmp_path / "log.csv"))
+    printed = capsys.readouterr().out
+    assert re.search(r"knn: quality [\d.]+ of 50, \d+% of the best in hindsight", printed)

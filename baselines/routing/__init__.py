@@ -1,1 +1,1 @@
-"""Routers, and the exact optimum of the routing problem."""
+"""Routers, predictors, exact optima and bounds for routing."""

@@ -1,1 +1,1 @@
-"""Agentic LLM routing: which model makes the next move of a multi-step task."""
+"""LLM routing: which model makes the next move of a task, or answers the next query, under a budget."""
