@@ -45,7 +45,7 @@ def test_fit_your_models(capsys):
 
     fit_your_models.main(episodes=300)
     printed = capsys.readouterr().out
-    assert "calls per task [13.3, 12.5]" in printed
+    assert "calls per task [13.8, 12.5]" in printed
     assert all(agent in printed for agent in ("always_small", "first_large", "belief"))
 
 
