@@ -27,7 +27,8 @@ class Oracle(NamedTuple):
     """bounds(problem, batch) -> (n,): for every lane of a batch that was just reset, a bound that no policy exceeds in
     that very episode. Leaves the batch unplayed."""
     optimum: Callable[[Any, float], float] | None
-    """optimum(problem, budget): expected score of the best policy that does not know the future; ValueError if unknown."""
+    """optimum(problem, budget): expected score of the best policy that does not know the future, or a proved upper bound on
+    it; ValueError if unknown."""
 
 
 ORACLES: dict[type[Problem], Oracle] = {

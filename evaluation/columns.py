@@ -75,8 +75,9 @@ def _optimum(score: str) -> Column:
         "share_of_optimum",
         "of optimum",
         lambda row: percent_estimate(*_triple(row, "share_of_optimum")),
-        f"Mean {readable(score)} divided by the exact expectation under the best policy that does not know the future, "
-        "with interval. Luck on a finite number of episodes, or clairvoyance, can lift it above 100 %.",
+        f"Mean {readable(score)} divided by the exact expectation under the best policy that does not know the future, or by "
+        "a proved upper bound on it (the environment's documentation says which), with interval. Luck on a finite number of "
+        "episodes, or clairvoyance, can lift it above 100 %.",
     )
 
 

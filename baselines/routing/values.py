@@ -1,4 +1,5 @@
-"""The exact optimum of routing with a budget in calls, by dynamic programming over the laws that the simulator draws from.
+"""The exact optimum of routing with a budget in calls, by dynamic programming over the laws that the simulator draws from;
+and from it an upper bound for budgets in dollars.
 
 Two routers bound what is possible. The *informed* one knows difficulty, corruption and the tier that is required: no router
 does better. The *told* one knows the difficulty but has to infer corruption and tier, as every honest router must: it is
@@ -300,11 +301,39 @@ def task_key(problem: AgenticRouting, cap: int) -> tuple[Any, ...]:
 def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge | None = None) -> float:
     """The best expected score of an episode at one budget; see `optimum_curve`.
 
-    By default of the told router, or of the informed one where there are other than two tiers.
+    By default of the told router, or of the informed one where there are other than two tiers. For a budget in dollars it is
+    an upper bound: what as many large calls would be worth as the budget can pay at best, with small calls for nothing.
+
+    Raises:
+        ValueError: see `optimum_curve`; in dollars, a reward that looks at costs.
     """
     if knowledge is None:
         knowledge = "told" if problem.profile.tiers == 2 else "informed"
+    if problem.unit == "dollars" and problem.score == "success":
+        budget = most_large_calls(problem, budget)
+        problem = problem.replace(unit="calls", budget=budget)
     return float(optimum_curve(problem, int(budget), knowledge)[-1])
+
+
+def most_large_calls(problem: AgenticRouting, dollars: float) -> int:
+    """The most calls of the highest tier that so many dollars can pay in an episode, whatever happens in it.
+
+    At best they are a task's first calls: the prompt is short then, grows by the shortest output at every call (not at all
+    where verdicts can be asked for), and all but its latest part is in the cache; only the very first call is cold.
+    """
+    profile = problem.profile
+    shortest = problem.params.tokens[:, 0]
+    growth = 0.0 if problem.verify else shortest.min() + profile.observation_tokens
+    if problem.verify:
+        shortest = np.minimum(shortest, profile.verdict_tokens)
+    read, write, output = profile.prices().T
+    prompt = profile.first_prompt + growth * np.arange(profile.T)[:, None]
+    cost = (prompt - growth) * np.minimum(read, write) + growth * write + shortest * output
+    cost[0] = profile.first_prompt * write + shortest * output
+    cheapest = np.min(cost[:, problem.params.calls > 0], axis=1)
+    if problem.tasks > 1:
+        cheapest = np.sort(np.tile(cheapest, problem.tasks))
+    return int(np.searchsorted(np.cumsum(cheapest), dollars, side="right"))
 
 
 def _stream(problem: AgenticRouting, cap: int, solve: Callable[[Floats], Floats]) -> Floats:

@@ -138,7 +138,9 @@ class AgenticRouting(Problem):
     ## Exact optimum
     `budgetgym.baselines.routing.values`, for budgets in calls: the best router that knows the hidden state
     (an upper bound for all), and for two tiers the best router that is told the difficulty but has to infer the rest, which
-    is exact for `difficulty_noise=0` and an upper bound otherwise.
+    is exact for `difficulty_noise=0` and an upper bound otherwise (within half a point: the `belief` router comes that
+    close). Shares of the optimum refer to the latter, for four tiers to the former. In dollars, they refer to what as many
+    large calls are worth as the money can pay at best.
 
     ## References
     Budget-Aware Agentic Routing via Boundary-Guided Training. arXiv:2602.21227.

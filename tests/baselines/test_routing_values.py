@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from budgetgym.baselines.oracles import exact_optimum
 from budgetgym.baselines.routing.belief_router import Belief
-from budgetgym.baselines.routing.routers import FirstLarge
+from budgetgym.baselines.routing.routers import CriticalityGated, FirstLarge
 from budgetgym.baselines.routing.values import (
     arrive_informed,
     end_payoffs,
+    most_large_calls,
     move_informed,
     optimal_value,
     optimum_curve,
@@ -246,6 +247,27 @@ def test_a_stream_of_tasks_is_worth_its_parts(webshop):
     assert soft == pytest.approx(np.full(4, 2 * one[0]))
 
 
+def test_dollars_have_a_bound():
+    """No policy makes more large calls than the bound says, and none solves more tasks."""
+    for settings in ({}, {"verify": True}, {"tasks": 2}):
+        problem = AgenticRouting(instance="webshop", unit="dollars", **settings)
+        generator, actions = np.random.default_rng(0), problem.action_space.n
+        for hostile in (False, True):
+            batch = Batch(problem, 3000)
+            batch.seed(episode_keys(0, 3000))
+            batch.reset()
+            while not batch.state.finished.all():
+                chosen = generator.integers(0, actions, 3000) if hostile else np.ones(3000, int)
+                batch.step(batch.read_actions(chosen))
+            most = most_large_calls(problem, batch.state.initial[0, 0])
+            assert batch.state.large_calls.max() <= most
+            assert most < 3 * max(batch.state.large_calls.max(), 5)
+    problem = AgenticRouting(instance="webshop", unit="dollars")
+    router = play(CriticalityGated(problem), problem, range(4000), 0).episodes["success"]
+    assert 0.7 * exact_optimum(problem) < router.mean() < exact_optimum(problem)
+    assert np.isnan(exact_optimum(problem.replace(reward="soft")))
+
+
 def test_what_has_no_exact_answer_says_so():
     for settings, message in (
         ({"unit": "dollars"}, "unit is 'dollars'"),
@@ -255,7 +277,7 @@ def test_what_has_no_exact_answer_says_so():
         problem = AgenticRouting(instance="webshop", **settings)
         with pytest.raises(ValueError, match=message):
             optimum_curve(problem, 5)
-        assert np.isnan(exact_optimum(problem))
+        assert np.isnan(exact_optimum(problem)) == ("reward" in settings)
     swe = AgenticRouting(instance="swe")
     with pytest.raises(ValueError, match="needs two tiers"):
         optimum_curve(swe, 5, "told")
