@@ -26,6 +26,9 @@ SPARSE, SOFT, BOUNDARY, GATED, WINDOWED, BILL = range(6)
 CHEAPEST, BANKRUPT, FREE = range(3)
 """What follows on a call that the budget can't pay, in the order of `EXHAUSTION` in `problem.py`."""
 
+PAID, UNPAID, REFUSED, STOPPED = range(4)
+"""What an action comes to: a call that the budget pays, one for nothing, none for lack of money, none as asked."""
+
 EASY, HARD, INTRACTABLE = range(3)
 
 LARGEST_ESTIMATE = 6.0
@@ -300,52 +303,65 @@ def reset(params, state, i):
 
 @jit
 def step(params, state, i, action):
-    """One move of the agent, by the model that the router names."""
-    models = params.seconds.shape[0]
+    """One move of the agent, by the model that the router names; or a verdict, or the end of the task."""
     draws = rng.reserve(state.rng, i, DRAWS)
-    asked = action[0]
+    subgoals = params.laws.subgoals[state.kind[i]]
+    before = state.progress[i]
+    state.rolled_back[i] = False
+    m, verdict, fare = choose_call(params, state, i, action[0])
+    cost, over, solved = 0.0, True, False
+    if fare in (PAID, UNPAID):
+        cost = make_call(params, state, i, m, verdict, fare == PAID, rng.reserved(draws, 1))
+        event = judge(params, state, i, m, draws) if verdict else move(params, state, i, m, draws)
+        solved = state.progress[i] == subgoals and state.corrupted[i] == 0
+        hazard = law.given_up(params.laws, state.errors[i])
+        gone = hazard > 0.0 and rng.reserved(draws, 4) < hazard
+        over = state.progress[i] == subgoals or state.step[i] == params.T or gone
+        if not over and (event == law.PROGRESS or event == law.ROLLBACK):
+            arrive(params, state, i, rng.reserved(draws, 5), rng.reserved(draws, 6))
+        remember(params, state, i, m, verdict, event)
+    if not over:
+        return params.shaping * (state.progress[i] - before) / subgoals, cost, False
+    # The potential of a finished task is 0, so that shaping adds up to nothing and changes no policy's order.
+    reward = end_task(params, state, i, solved) - params.shaping * before / subgoals
+    if fare == REFUSED:
+        return reward + ruin(params, state, i), cost, True
+    return reward, cost, next_task(params, state, i)
+
+
+@jit
+def choose_call(params, state, i, asked):
+    """What an action comes to: the model, whether it is asked for a verdict, and who pays."""
+    models = params.seconds.shape[0]
     if params.stop and asked == models:
-        state.rolled_back[i] = False
-        return end_task(params, state, i, False, state.progress[i]), 0.0, next_task(params, state, i)
+        return 0, False, STOPPED
     verdict = asked >= models
     m = asked - models - params.stop if verdict else asked
-    free = False
-    if not affordable(params, state, i, m, verdict):
-        state.blocked[i] += 1
-        m = cheapest_model(params, state, i)
-        verdict = False
-        broke = not affordable(params, state, i, m, False)
-        if params.exhaustion == BANKRUPT or (broke and params.exhaustion == CHEAPEST):
-            return ruin(params, state, i), 0.0, True
-        free = broke
+    if affordable(params, state, i, m, verdict):
+        return m, verdict, PAID
+    state.blocked[i] += 1
+    m = cheapest_model(params, state, i)
+    if params.exhaustion == BANKRUPT:
+        return m, False, REFUSED
+    if affordable(params, state, i, m, False):
+        return m, False, PAID
+    return m, False, UNPAID if params.exhaustion == FREE else REFUSED
 
-    before = state.progress[i]
+
+@jit
+def make_call(params, state, i, m, verdict, paid, u):
+    """Call model m, count it, and return what it takes from the budget."""
     state.step[i] += 1
-    output = params.verdict_tokens if verdict else params.tokens[m, np.int64(rng.reserved(draws, 1) * TOKEN_LEVELS)]
-    dollars = bill_call(params, state, i, m, output, not verdict)
-    large = params.calls[m]
-    if free:
-        dollars, large = 0.0, 0.0
+    output = params.verdict_tokens if verdict else params.tokens[m, np.int64(u * TOKEN_LEVELS)]
+    dollars = bill_call(params, state, i, m, output, not verdict) * paid
+    large = params.calls[m] * paid
     cost = dollars if params.in_dollars else large
     state.task_cost[i] += cost
     state.task_dollars[i] += dollars
     state.dollars[i] += dollars
     state.large_calls[i] += large
-    if state.difficulty_class[i] == INTRACTABLE:
-        state.wasted[i] += dollars
-
-    event = judge(params, state, i, m, draws) if verdict else move(params, state, i, m, draws)
-    solved = state.progress[i] == params.laws.subgoals[state.kind[i]]
-    hazard = law.given_up(params.laws, state.errors[i])
-    gone = hazard > 0.0 and rng.reserved(draws, 4) < hazard
-    over = solved or gone or state.step[i] == params.T
-    state.rolled_back[i] = event == law.ROLLBACK
-    if (event == law.PROGRESS or event == law.ROLLBACK) and not over:
-        arrive(params, state, i, rng.reserved(draws, 5), rng.reserved(draws, 6))
-    remember(params, state, i, m, verdict, event)
-    if over:
-        return end_task(params, state, i, solved and state.corrupted[i] == 0, before), cost, next_task(params, state, i)
-    return params.shaping * (state.progress[i] - before) / params.laws.subgoals[state.kind[i]], cost, False
+    state.wasted[i] += dollars * (state.difficulty_class[i] == INTRACTABLE)
+    return cost
 
 
 @jit
@@ -382,6 +398,7 @@ def judge(params, state, i, m, draws):
 @jit
 def roll_back(state, i):
     """Undo the latest subgoal, and with it the corruption."""
+    state.rolled_back[i] = True
     state.progress[i] = max(state.progress[i] - 1, 0)
     state.errors[i] = law.errors_after(law.ROLLBACK, state.errors[i])
     state.corrupted[i] = 0
@@ -408,31 +425,22 @@ def next_task(params, state, i):
 
 @jit
 def ruin(params, state, i):
-    """The budget can't pay the agent's next call: this task fails, and all that were to follow."""
+    """The budget can't pay the agent's next call: what that costs beside this task, which fails; so do all that follow."""
     state.bankrupt[i] = True
-    state.rolled_back[i] = False
-    reward = end_task(params, state, i, False, state.progress[i])
-    left = params.tasks - 1 - state.task[i]
-    if params.reward == BILL:
-        reward -= left * params.failure_price
-    if params.exhaustion == BANKRUPT:
-        reward -= params.bankruptcy_penalty
-    return reward
+    penalty = params.bankruptcy_penalty if params.exhaustion == BANKRUPT else 0.0
+    failures = params.failure_price if params.reward == BILL else 0.0
+    return -penalty - failures * (params.tasks - 1 - state.task[i])
 
 
 # --- rewards ------------------------------------------------------------------------------------------------------------
 
 
 @jit
-def end_task(params, state, i, solved, before):
-    """Count the task, and its reward; `before` is the progress of the step before, for the shaping potential.
-
-    The potential of a finished task is 0, so that shaping adds up to nothing over a task and changes no policy's order.
-    """
+def end_task(params, state, i, solved):
+    """Count the task, and give its reward."""
     state.success[i] += solved
     state.recovered[i] = solved and state.first_error_step[i] > 0
-    reward = task_reward(params, state, i, solved)
-    return reward - params.shaping * before / params.laws.subgoals[state.kind[i]]
+    return task_reward(params, state, i, solved)
 
 
 @jit
