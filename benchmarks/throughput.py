@@ -9,8 +9,10 @@ The machines are noisy and shared: read the ratios.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,16 +25,19 @@ import torch
 from budgetgym import as_sb3_vec_env
 from budgetgym.baselines.bidding.bidders import Lin
 from budgetgym.baselines.bidding.values import fill_rlb, solve
+from budgetgym.baselines.routing.values import optimum_curve
 from budgetgym.envs.bidding.kernels import record_auctions
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core.batch import Batch
 from budgetgym.envs.core.loops import compile_rollout
+from budgetgym.envs.routing.problem import AgenticRouting
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 ROUNDS = 5
 ID = "budgetgym/RealTimeBidding-v0"
+ROUTING = "budgetgym/AgenticRouting-v0"
 LOG_LENGTH = 156_063
 
 
@@ -146,6 +151,15 @@ def table_seconds() -> float:
     return time.perf_counter() - start
 
 
+def routing_seconds(knowledge: str) -> float:
+    """The exact optimum at one cap, without what is kept on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BUDGETGYM_CACHE"] = folder
+        start = time.perf_counter()
+        optimum_curve(AgenticRouting(), 10, knowledge)  # type: ignore[arg-type]
+        return time.perf_counter() - start
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--log", help="a log with `click price theta` per line")
@@ -183,6 +197,19 @@ def main() -> None:
         "CartPole-v1 native vector",
         slow / 1e6,
     )
+
+    for unit in ("calls", "dollars"):
+        routing = gym.make_vec(ROUTING, num_envs=1024, unit=unit)
+        fast, slow = alternate(lambda env=routing: vector_rate(env, flips), lambda: vector_rate(cartpole, flips))
+        what = f"routing, native vector env, 1024 lanes, budget in {unit}"
+        note(what, fast / 1e6, "M steps/s", ">= 10", "CartPole-v1 native vector", slow / 1e6)
+    routing = gym.make(ROUTING)
+    fast, slow = alternate(lambda: single_rate(routing, [0, 1, 1, 0]), lambda: single_rate(gym.make("CartPole-v1"), [0, 1]))
+    note("routing, single env through gym.make", fast / 1e3, "k steps/s", "reported", "CartPole-v1", slow / 1e3)
+    for knowledge in ("informed", "told"):
+        routing_seconds(knowledge)
+        seconds = median(routing_seconds(knowledge) for _ in range(3))
+        note(f"routing, {knowledge} optimum of appworld at cap 10, cold", seconds, "s", "< 10")
 
     single, pole = gym.make(ID), gym.make("CartPole-v1")
     actions = [np.array([bid], np.float32) for bid in generator.uniform(0, 300, 64)]

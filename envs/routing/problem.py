@@ -154,7 +154,7 @@ class AgenticRouting(Problem):
         Metric("success", "success", "mean"),
         Metric("large_calls", "large calls", "mean"),
         Metric("dollars", "dollars", "mean"),
-        Metric("wasted", "wasted dollars", "mean"),
+        Metric("wasted", "wasted", "mean"),
         Metric("bankrupt", "bankrupt", "untold"),
         Metric("difficulty_class", "difficulty class", "untold"),
         Metric("first_error_step", "first error step", "untold"),
