@@ -5,9 +5,11 @@ READY := .venv/.ready
 
 .PHONY: demo test lint types check clean
 
-demo: $(READY)  ## compare bidders on the embedded campaign and write a report
+demo: $(READY)  ## compare bidders and routers on embedded instances, and write a report of each
 	$(BIN)/budgetgym compare budgetgym/RealTimeBidding-v0 --budgets c0=1/32,1/8 \
-		--agents lin,mcpc,ss_mdp,dmd,rlb,optimal --episodes 300 --out runs/demo
+		--agents lin,mcpc,ss_mdp,dmd,rlb,optimal --episodes 300 --out runs/demo/bidding
+	$(BIN)/budgetgym compare budgetgym/AgenticRouting-v0 --budgets 5,10,15 \
+		--agents first_large,random,error_gated,criticality_gated,belief --episodes 20000 --out runs/demo/routing
 
 test: $(READY)
 	$(BIN)/python -m pytest
