@@ -28,6 +28,7 @@ _NUMBER = r"(\d+(?:\.\d+)?(?:/\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
 _BIDDING = ("RealTimeBidding",)
+_WORKFLOW = ("WorkflowRouting",)
 
 AGENTS: dict[str, Entry] = {
     "constant": Entry("..baselines.bidding.bidders:Constant", _BIDDING, "the same bid in every auction"),
@@ -39,6 +40,16 @@ AGENTS: dict[str, Entry] = {
     "rlb": Entry(".rlb:Rlb", _BIDDING, "dynamic programme over average impressions (Cai et al. 2017)"),
     "optimal": Entry(".rlb:Optimal", _BIDDING, "the exact optimum of a synthetic instance"),
     "ppo": Entry(".ppo:Ppo", _BIDDING, "Stable-Baselines3's PPO, configured per environment"),
+    "flow_random": Entry("..baselines.workflow.policies:RandomLaunch", _WORKFLOW, "a uniform model and number of samples"),
+    "cheapest": Entry("..baselines.workflow.policies:Cheapest", _WORKFLOW, "one sample of the cheapest model"),
+    "strongest": Entry("..baselines.workflow.policies:Strongest", _WORKFLOW, "one sample of the model that passes most often"),
+    "fastest": Entry("..baselines.workflow.policies:Fastest", _WORKFLOW, "one sample of the fastest model"),
+    "per_dollar": Entry("..baselines.workflow.policies:PerDollar", _WORKFLOW, "one sample, best success per dollar"),
+    "per_second": Entry("..baselines.workflow.policies:PerSecond", _WORKFLOW, "the launch with the best success per second"),
+    "hedged": Entry("..baselines.workflow.policies:Hedged", _WORKFLOW, "parallel samples, best success per dollar"),
+    "paced": Entry("..baselines.workflow.policies:Paced", _WORKFLOW, "the fastest launch within the dollars' even pace"),
+    "mcpp": Entry(".mcpp:Mcpp", _WORKFLOW, "Monte-Carlo portfolio planning (Wang et al. 2026)"),
+    "flow_optimal": Entry("..baselines.workflow.optimum:Optimal", _WORKFLOW, "the exact optimum of a small workflow"),
 }
 
 

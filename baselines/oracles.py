@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.batch import Batch
 from ..envs.core.problem import Problem
+from ..envs.workflow.problem import WorkflowRouting
 from .bidding.bounds import hindsight_bounds
-from .bidding.values import optimal_value
+from .bidding.values import optimal_value as optimal_bidding
+from .workflow.optimum import optimal_value as optimal_routing
 
 
 class Oracle(NamedTuple):
@@ -22,12 +24,14 @@ class Oracle(NamedTuple):
     bounds: Callable[[Any, Batch], NDArray[np.float64]] | None
     """bounds(problem, batch) -> (n,): for every lane of a batch that was just reset, a bound that no policy exceeds in
     that very episode. Leaves the batch unplayed."""
-    optimum: Callable[[Any, float], float] | None
-    """optimum(problem, budget): expected score of the best policy that does not know the future; ValueError if unknown."""
+    optimum: Callable[[Any, NDArray[np.float64]], float] | None
+    """optimum(problem, amounts (resources,)): expected score of the best policy that does not know the future; ValueError if
+    unknown."""
 
 
 ORACLES: dict[type[Problem], Oracle] = {
-    RealTimeBidding: Oracle(hindsight_bounds, optimal_value),
+    RealTimeBidding: Oracle(hindsight_bounds, lambda problem, amounts: optimal_bidding(problem, amounts[0])),
+    WorkflowRouting: Oracle(None, optimal_routing),
 }
 """Add a family of your own here."""
 
@@ -50,6 +54,6 @@ def exact_optimum(problem: Problem) -> float:
     if oracle.optimum is None or (low != high).any():
         return math.nan
     try:
-        return oracle.optimum(problem, float(low[0]))
+        return oracle.optimum(problem, low)
     except ValueError:
         return math.nan

@@ -18,8 +18,8 @@ import numpy as np
 
 from .workflow import Model, Subtask, Workflow, log_normal
 
-SMALL = Model("small", price=0.4, speed=250.0)
-MEDIUM = Model("medium", price=1.6, speed=125.0)
+SMALL = Model("small", price=0.4, speed=125.0)
+MEDIUM = Model("medium", price=1.6, speed=100.0)
 LARGE = Model("large", price=8.0, speed=62.5)
 MODELS = (SMALL, MEDIUM, LARGE)
 
@@ -46,23 +46,23 @@ def make_workflow(name: str, seed: int = 0) -> Workflow:
 
 def chain() -> Workflow:
     """Four subtasks in a row, each harder for the small model than the one before; two lengths each."""
-    rates = ((0.7, 0.85, 0.95), (0.5, 0.7, 0.9), (0.35, 0.6, 0.85), (0.2, 0.45, 0.8))
+    rates = ((0.7, 0.85, 0.95), (0.4, 0.65, 0.9), (0.15, 0.4, 0.8), (0.05, 0.25, 0.7))
     names = ("outline", "draft", "revise", "polish")
     subtasks = tuple(
         _subtask(name, after=names[max(v - 1, 0) : v], rates=rates[v], length=(500.0, 1000.0)) for v, name in enumerate(names)
     )
-    return Workflow("chain", MODELS, subtasks, dollars=0.02, seconds=60.0)
+    return Workflow("chain", MODELS, subtasks, dollars=0.024, seconds=60.0)
 
 
 def diamond() -> Workflow:
     """A plan, two independent parts, and their union: the smallest workflow with work side by side."""
     subtasks = (
         _subtask("plan", (), (0.5, 0.7, 0.9), (500.0,)),
-        _subtask("left", ("plan",), (0.3, 0.55, 0.85), (500.0, 1500.0)),
-        _subtask("right", ("plan",), (0.6, 0.75, 0.9), (500.0, 1000.0)),
-        _subtask("join", ("left", "right"), (0.25, 0.5, 0.8), (1000.0,)),
+        _subtask("left", ("plan",), (0.1, 0.3, 0.75), (500.0, 1500.0)),
+        _subtask("right", ("plan",), (0.45, 0.7, 0.9), (500.0, 1000.0)),
+        _subtask("join", ("left", "right"), (0.15, 0.35, 0.8), (1000.0,)),
     )
-    return Workflow("diamond", MODELS, subtasks, dollars=0.02, seconds=48.0)
+    return Workflow("diamond", MODELS, subtasks, dollars=0.028, seconds=56.0)
 
 
 def codeflow() -> Workflow:
@@ -74,11 +74,11 @@ def codeflow() -> Workflow:
             _subtask("specification", (), (0.7, 0.85, 0.95), log_normal(400, 0.4)),
             _subtask("design", ("specification",), (0.4, 0.65, 0.9), log_normal(700, 0.4)),
             _subtask("parser", ("design",), (0.5, 0.7, 0.9), log_normal(800, 0.5)),
-            _subtask("core", ("design",), (0.15, 0.4, 0.8), log_normal(1200, 0.5)),
+            _subtask("core", ("design",), (0.05, 0.25, 0.7), log_normal(1200, 0.5)),
             _subtask("interface", ("design",), (0.6, 0.8, 0.92), log_normal(600, 0.5)),
             _subtask("parser tests", ("parser",), (0.7, 0.85, 0.95), log_normal(500, 0.4)),
             _subtask("core tests", ("core",), (0.5, 0.75, 0.9), log_normal(600, 0.4)),
-            _subtask("integration", ("parser tests", "core tests", "interface"), (0.2, 0.5, 0.85), log_normal(900, 0.5)),
+            _subtask("integration", ("parser tests", "core tests", "interface"), (0.1, 0.35, 0.8), log_normal(900, 0.5)),
             _subtask("documentation", ("integration",), (0.85, 0.92, 0.97), log_normal(700, 0.3)),
         ),
         dollars=0.06,

@@ -130,6 +130,22 @@ def hopeless(params, done, dollars, seconds, initial):
     return False
 
 
+@jit
+def cut_to_budget(params, done, remaining, initial, actions):
+    """Replace actions (n, V) by what the environment launches: ready subtasks only, as many samples as are affordable."""
+    for i in range(actions.shape[0]):
+        reserved = 0.0
+        for v in range(params.before.shape[0]):
+            entry = actions[i, v]
+            actions[i, v] = 0
+            if entry > 0 and is_ready(params, done, v):
+                m, asked = launched_model(params, entry), launched_samples(params, entry)
+                n = affordable_samples(params, v, m, asked, remaining[i, 0] - reserved, remaining[i, 1], initial)
+                reserved += n * params.dollars[v, m, params.atoms[v, m] - 1]
+                if n > 0:
+                    actions[i, v] = entry - asked + n
+
+
 # --- the kernels ------------------------------------------------------------------------------------------------------------
 
 
