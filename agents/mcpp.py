@@ -33,8 +33,11 @@ from ..envs.workflow.kernels import (
     read_share,
 )
 
-CHUNK = 16
-"""Candidates whose futures are played in one batch."""
+FORKS = 16_384
+"""Futures that are played in one batch."""
+
+FIRST_FUTURES = 50
+"""Every candidate is tried with every rule in so many futures; then the race begins."""
 
 _FIRST = 3
 """In a fork's memory the rule and its scratch come first; then whether the candidate was played, and the candidate."""
@@ -68,8 +71,13 @@ class Mcpp(Policy):
 
     Before every round, candidates are tried out in forks of the present: the candidate is played, then one rule of a
     portfolio of simple policies to the end. A candidate's score is the largest completion probability that any of the rules
-    reaches after it, estimated from `rollouts` futures each. The best candidate is executed, its outcome observed, and
-    everything planned anew. The futures are the same for all candidates and rules, so that luck does not choose.
+    reaches after it, estimated from simulated futures. The best candidate is executed, its outcome observed, and everything
+    planned anew.
+
+    The futures are the same for all candidates and rules, so that luck does not choose. After the first of them, those pairs
+    of candidate and rule drop out that are behind the best by more than `patience` standard errors of the difference; the
+    others meet twice as many, and so on up to `rollouts`. A candidate that no rule proposes must be ahead of the best that
+    one does by `caution` standard errors: of a hundred equals one always seems better.
 
     With few combinations of launches, all of them are candidates. Otherwise what the rules themselves would do is tried
     first, and the best of that improved in one ready subtask after the other. Either way every rule's own round is among the
@@ -77,8 +85,9 @@ class Mcpp(Policy):
 
     Args:
         problem: the workflow.
-        rollouts: futures per candidate and rule.
+        rollouts: futures of the candidates that stay to the end, at least 50.
         candidates: try all combinations of launches if there are no more than so many.
+        patience, caution: see above, >= 0.
         portfolio: names of the rules to continue with, with `+` between them; by default all of `PORTFOLIO`.
         seed: of the futures. The same observation gets the same decision.
     """
@@ -88,23 +97,29 @@ class Mcpp(Policy):
     def __init__(
         self,
         problem: Problem,
-        rollouts: int = 200,
-        candidates: int = 64,
+        rollouts: int = 1000,
+        candidates: int = 128,
+        patience: float = 2.0,
+        caution: float = 1.0,
         portfolio: str = "+".join(PORTFOLIO),
         seed: int = 0,
     ) -> None:
         self.problem = problem = workflow_problem(problem, "mcpp")
         self.rollouts = positive_integer("rollouts", rollouts)
+        if self.rollouts < FIRST_FUTURES:
+            raise ValueError(f"rollouts is {rollouts}; expected at least {FIRST_FUTURES}")
         self.candidates = positive_integer("candidates", candidates)
+        self.patience, self.caution = _not_negative("patience", patience), _not_negative("caution", caution)
         self.rules = _rules(portfolio)
         self.set_random_seed(seed)
         self.parameters: PortfolioParameters = portfolio_parameters(problem)
         self._launches = problem.action_space.nvec[0]  # type: ignore[attr-defined]
         self._rollout = compile_rollout(problem.kernels, act_candidate_first)
-        self._forks = Batch(problem, CHUNK * len(self.rules) * self.rollouts)
+        self._forks = Batch(problem, max(FORKS, self.rollouts))
+        V = len(problem.workflow.subtasks)
         self._observation = self._forks.observe()
-        self._action = np.zeros((self._forks.n, len(problem.workflow.subtasks)), np.int64)
-        self._memory = np.zeros((self._forks.n, _FIRST + 1 + len(problem.workflow.subtasks)))
+        self._action = np.zeros((self._forks.n, V), np.int64)
+        self._memory = np.zeros((self._forks.n, _FIRST + 1 + V))
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose other futures."""
@@ -132,69 +147,93 @@ class Mcpp(Policy):
         """The best candidate for one observation (d,), as an action (V,)."""
         situation = self._read(observation)
         options = self._options(situation)
-        nothing = np.zeros(len(options), np.int64)
         if all(len(entries) == 1 for entries in options):
-            return nothing
+            return np.zeros(len(options), np.int64)
         entropy = [self._seed, *observation.view(np.uint32).tolist()]
         futures = np.random.SeedSequence(entropy).generate_state(self.rollouts, np.uint64)
-        proposed = self._proposals(observation)
+        proposed = self._distinct(self._proposals(observation), situation)
         if math.prod(map(len, options)) <= self.candidates:
             everything = np.array(list(itertools.product(*options)), np.int64)
-            tried = self._distinct(np.concatenate([proposed, everything]), situation)
-            return tried[np.argmax(self.scores(situation, tried, futures))]
-        tried = self._distinct(proposed, situation)
-        scores = self.scores(situation, tried, futures)
-        best, score = tried[np.argmax(scores)], scores.max()
+            return self._best(situation, proposed, everything, futures)
+        best = self._best(situation, proposed, proposed, futures)
         for v, entries in enumerate(options):
-            if len(entries) == 1:
-                continue
-            varied = np.tile(best, (len(entries), 1))
-            varied[:, v] = entries
-            varied = self._distinct(varied, situation)
-            scores = self.scores(situation, varied, futures)
-            if scores.max() > score:
-                best, score = varied[np.argmax(scores)], scores.max()
+            if len(entries) > 1:
+                varied = np.tile(best, (len(entries), 1))
+                varied[:, v] = entries
+                best = self._best(situation, best[None], varied, futures)
         return best
 
-    def scores(
-        self, situation: Situation, candidates: NDArray[np.int64], futures: NDArray[np.uint64]
-    ) -> NDArray[np.float64]:
-        """The estimated completion probability after each candidate (c, V) with the best rule of the portfolio, (c,)."""
-        scores = [self._try(situation, candidates[k : k + CHUNK], futures) for k in range(0, len(candidates), CHUNK)]
-        return np.concatenate(scores).max(axis=1)
+    def _best(
+        self,
+        situation: Situation,
+        proposed: NDArray[np.int64],
+        others: NDArray[np.int64],
+        futures: NDArray[np.uint64],
+    ) -> NDArray[np.int64]:
+        """The winner among what was proposed (p, V) and others (o, V)."""
+        candidates = self._distinct(np.concatenate([proposed, others]), situation)
+        if len(candidates) == 1:
+            return candidates[0]
+        pair, completed = self._race(situation, candidates, len(proposed), futures)
+        mean = completed.mean(axis=1)
+        incumbents = np.flatnonzero(pair[:, 0] < len(proposed))
+        incumbent, winner = incumbents[np.argmax(mean[incumbents])], np.argmax(mean)
+        ahead = completed[winner] - completed[incumbent]
+        convincing = ahead.mean() > self.caution * _standard_error(ahead)
+        return candidates[pair[winner if convincing else incumbent, 0]]
 
-    def _try(self, situation: Situation, candidates: NDArray[np.int64], futures: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """(c, rules) completion probabilities, from one batch of forks: candidates x rules x futures."""
-        forks, V = self._forks, candidates.shape[1]
-        per_rule = len(futures)
-        per_candidate = len(self.rules) * per_rule
-        used = len(candidates) * per_candidate
-        state = forks.state
+    def _race(
+        self, situation: Situation, candidates: NDArray[np.int64], proposed: int, futures: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The pairs (candidate, rule) that are not clearly worse than the best, (k, 2), and whether each completed, (k, f).
+
+        The first candidates were proposed; the best pair of these stays to the end.
+        """
+        pair = np.stack(np.meshgrid(np.arange(len(candidates)), self.rules, indexing="ij"), axis=-1).reshape(-1, 2)
+        completed = np.zeros((len(pair), 0))
+        while completed.shape[1] < len(futures) and len(pair) > 1:
+            seen = completed.shape[1]
+            more = futures[seen : max(2 * seen, FIRST_FUTURES)]
+            completed = np.concatenate([completed, self._try(situation, candidates, pair, more)], axis=1)
+            mean = completed.mean(axis=1)
+            behind = completed[np.argmax(mean)] - completed
+            stays = behind.mean(axis=1) <= self.patience * _standard_error(behind)
+            incumbents = np.flatnonzero(pair[:, 0] < proposed)
+            stays[incumbents[np.argmax(mean[incumbents])]] = True
+            pair, completed = pair[stays], completed[stays]
+        return pair, completed
+
+    def _try(
+        self, situation: Situation, candidates: NDArray[np.int64], pair: NDArray[np.int64], futures: NDArray[np.uint64]
+    ) -> NDArray[np.float64]:
+        """Whether each pair (k, 2) of candidate and rule completed in each future, (k, f)."""
+        together = max(1, self._forks.n // len(futures))
+        parts = [self._play(situation, candidates, pair[k : k + together], futures) for k in range(0, len(pair), together)]
+        return np.concatenate(parts)
+
+    def _play(
+        self, situation: Situation, candidates: NDArray[np.int64], pair: NDArray[np.int64], futures: NDArray[np.uint64]
+    ) -> NDArray[np.float64]:
+        """As `_try`, from one batch of forks."""
+        forks, state = self._forks, self._forks.state
+        each = len(futures)
+        used = len(pair) * each
         state.finished[:] = np.arange(forks.n) >= used
-        state.t[:] = situation.rounds
-        state.initial[:] = situation.initial
-        state.remaining[:] = situation.remaining
-        state.done[:] = situation.done
-        state.attempts[:] = situation.attempts
+        state.t[:used] = situation.rounds
+        state.initial[:used] = situation.initial
+        state.remaining[:used] = situation.remaining
+        state.done[:used] = situation.done
+        state.attempts[:used] = situation.attempts
         forks.resample(np.resize(futures, forks.n))
-        self._memory[:, 0] = np.tile(np.repeat(self.rules, per_rule), CHUNK)
-        self._memory[:, _FIRST] = 0.0
-        self._memory[:used, _FIRST + 1 : _FIRST + 1 + V] = np.repeat(candidates, per_candidate, axis=0)
+        self._memory[:used, 0] = np.repeat(pair[:, 1], each)
+        self._memory[:used, _FIRST] = 0.0
+        self._memory[:used, _FIRST + 1 :] = np.repeat(candidates[pair[:, 0]], each, axis=0)
         returns = np.zeros(forks.n)
-        fault = self._rollout(
-            forks.params,
-            forks.rules,
-            state,
-            self.parameters,
-            self._memory,
-            self._observation,
-            self._action,
-            np.iinfo(np.int64).max,
-            returns,
-        )
+        world = (forks.params, forks.rules, state, self.parameters, self._memory, self._observation, self._action)
+        fault = self._rollout(*world, np.iinfo(np.int64).max, returns)
         if fault != OK:
             forks.refuse(fault, self._action)
-        return returns[:used].reshape(len(candidates), len(self.rules), per_rule).mean(axis=2)
+        return returns[:used].reshape(len(pair), each)
 
     def _read(self, observation: NDArray[np.float64]) -> Situation:
         reading = self.parameters.reading
@@ -232,6 +271,17 @@ class Mcpp(Policy):
         cut = cut[cut.any(axis=1)]
         first = np.unique(cut, axis=0, return_index=True)[1]
         return cut[np.sort(first)]
+
+
+def _standard_error(differences: NDArray[np.float64]) -> Any:
+    """Of their mean over the last axis."""
+    return differences.std(axis=-1) / differences.shape[-1] ** 0.5
+
+
+def _not_negative(name: str, value: Any) -> float:
+    if isinstance(value, bool | str) or not 0 <= value < math.inf:
+        raise ValueError(f"{name} is {value!r}; expected a number >= 0")
+    return float(value)
 
 
 def _rules(portfolio: str) -> NDArray[np.int64]:

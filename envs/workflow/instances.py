@@ -18,8 +18,8 @@ import numpy as np
 
 from .workflow import Model, Subtask, Workflow, log_normal
 
-SMALL = Model("small", price=0.4, speed=125.0)
-MEDIUM = Model("medium", price=1.6, speed=100.0)
+SMALL = Model("small", price=0.4, speed=100.0)
+MEDIUM = Model("medium", price=1.6, speed=125.0)
 LARGE = Model("large", price=8.0, speed=62.5)
 MODELS = (SMALL, MEDIUM, LARGE)
 
@@ -51,7 +51,7 @@ def chain() -> Workflow:
     subtasks = tuple(
         _subtask(name, after=names[max(v - 1, 0) : v], rates=rates[v], length=(500.0, 1000.0)) for v, name in enumerate(names)
     )
-    return Workflow("chain", MODELS, subtasks, dollars=0.024, seconds=60.0)
+    return Workflow("chain", MODELS, subtasks, dollars=0.012, seconds=60.0)
 
 
 def diamond() -> Workflow:
@@ -62,7 +62,7 @@ def diamond() -> Workflow:
         _subtask("right", ("plan",), (0.45, 0.7, 0.9), (500.0, 1000.0)),
         _subtask("join", ("left", "right"), (0.15, 0.35, 0.8), (1000.0,)),
     )
-    return Workflow("diamond", MODELS, subtasks, dollars=0.028, seconds=56.0)
+    return Workflow("diamond", MODELS, subtasks, dollars=0.012, seconds=60.0)
 
 
 def codeflow() -> Workflow:
@@ -81,8 +81,8 @@ def codeflow() -> Workflow:
             _subtask("integration", ("parser tests", "core tests", "interface"), (0.1, 0.35, 0.8), log_normal(900, 0.5)),
             _subtask("documentation", ("integration",), (0.85, 0.92, 0.97), log_normal(700, 0.3)),
         ),
-        dollars=0.06,
-        seconds=130.0,
+        dollars=0.02,
+        seconds=140.0,
     )
 
 
@@ -101,8 +101,8 @@ def proofflow() -> Workflow:
             _subtask("assemble", ("lemma 3", "lemma 4"), (0.45, 0.7, 0.9), log_normal(800, 0.4)),
             _subtask("check", ("assemble",), (0.8, 0.9, 0.97), log_normal(400, 0.3)),
         ),
-        dollars=0.08,
-        seconds=200.0,
+        dollars=0.03,
+        seconds=160.0,
     )
 
 
