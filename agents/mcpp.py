@@ -76,7 +76,7 @@ class Mcpp(Policy):
 
     The futures are the same for all candidates and rules, so that luck does not choose. After the first of them, those pairs
     of candidate and rule drop out that are behind the best by more than `patience` standard errors of the difference; the
-    others meet twice as many, and so on up to `rollouts`. A candidate that no rule proposes must be ahead of the best that
+    others meet twice as many, and so on up to `rollouts`. Of pairs that fare alike in every future one stays. A candidate that no rule proposes must be ahead of the best that
     one does by `caution` standard errors: of a hundred equals one always seems better.
 
     With few combinations of launches, all of them are candidates. Otherwise what the rules themselves would do is tried
@@ -199,6 +199,7 @@ class Mcpp(Policy):
             behind = completed[np.argmax(mean)] - completed
             stays = behind.mean(axis=1) <= self.patience * _standard_error(behind)
             incumbents = np.flatnonzero(pair[:, 0] < proposed)
+            stays &= _is_first_of_its_kind(completed)
             stays[incumbents[np.argmax(mean[incumbents])]] = True
             pair, completed = pair[stays], completed[stays]
         return pair, completed
@@ -241,7 +242,9 @@ class Mcpp(Policy):
         read_initial(reading, observation, initial)
         share = np.array([read_share(reading, observation, k) for k in range(2)])
         attempts = np.array([read_attempts(reading, observation, v) for v in range(reading.subtasks)], np.int64)
-        return Situation(read_done(reading, observation), attempts, initial, initial * share, read_rounds(reading, observation))
+        return Situation(
+            read_done(reading, observation), attempts, initial, initial * share, read_rounds(reading, observation)
+        )
 
     def _options(self, situation: Situation) -> list[list[int]]:
         """For every subtask the entries that make sense: 0, and if it is ready, each launch that is affordable by itself."""
@@ -271,6 +274,13 @@ class Mcpp(Policy):
         cut = cut[cut.any(axis=1)]
         first = np.unique(cut, axis=0, return_index=True)[1]
         return cut[np.sort(first)]
+
+
+def _is_first_of_its_kind(completed: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which rows (k, f) no earlier row equals; rows without any success say too little to be called equal."""
+    stays = ~completed.any(axis=1)
+    stays[np.unique(completed, axis=0, return_index=True)[1]] = True
+    return stays
 
 
 def _standard_error(differences: NDArray[np.float64]) -> Any:

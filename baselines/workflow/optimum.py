@@ -241,16 +241,17 @@ def program_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Progra
     return Program(lattice, sets, rounds, b, d)
 
 
-def _rounds(
-    params: Params, laws: dict[tuple[int, int], _Law], done: int, number: dict[int, int], b: int, d: int
-) -> Rounds:
+def _rounds(params: Params, laws: dict[tuple[int, int], _Law], done: int, number: dict[int, int], b: int, d: int) -> Rounds:
     """The rounds that can be afforded with b and d units at most."""
     V = len(params.before)
     choices = {v: [entry for u, entry in laws if u == v] for v in _ready(params, done)}
     actions, worst, joint = [], [], []
     for entries in itertools.product(*([0, *entries] for entries in choices.values())):
         launched = [(v, entry) for v, entry in zip(choices, entries, strict=True) if entry]
-        cost, time = sum(laws[key].dollars.max() for key in launched), max((laws[key].seconds.max() for key in launched), default=0)
+        cost, time = (
+            sum(laws[key].dollars.max() for key in launched),
+            max((laws[key].seconds.max() for key in launched), default=0),
+        )
         if not launched or cost > b or time > d:
             continue
         action = np.zeros(V, np.int64)

@@ -279,7 +279,9 @@ class RandomLaunch(KernelPolicy):
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
         self._launches = problem.params.success.shape[1] * problem.params.samples
-        super().__init__(problem, act_at_random, RandomParameters(problem.reading, np.uint64(seed), self._launches), np.zeros(1))
+        super().__init__(
+            problem, act_at_random, RandomParameters(problem.reading, np.uint64(seed), self._launches), np.zeros(1)
+        )
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of launches."""
