@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from ..baselines.policy import Information, Policy, PolicyState
 from ..baselines.workflow.policies import (
+    PACED,
     PORTFOLIO,
+    TIMED,
     PortfolioParameters,
     act_by_rule,
     is_possible,
@@ -36,7 +38,7 @@ from ..envs.workflow.kernels import (
 FORKS = 16_384
 """Futures that are played in one batch."""
 
-FIRST_FUTURES = 50
+FIRST_FUTURES = 100
 """Every candidate is tried with every rule in so many futures; then the race begins."""
 
 _FIRST = 3
@@ -76,7 +78,7 @@ class Mcpp(Policy):
 
     The futures are the same for all candidates and rules, so that luck does not choose. After the first of them, those pairs
     of candidate and rule drop out that are behind the best by more than `patience` standard errors of the difference; the
-    others meet twice as many, and so on up to `rollouts`. Of pairs that fare alike in every future one stays. A candidate that no rule proposes must be ahead of the best that
+    others meet twice as many, and so on up to `rollouts`. A candidate that no rule proposes must be ahead of the best that
     one does by `caution` standard errors: of a hundred equals one always seems better.
 
     With few combinations of launches, all of them are candidates. Otherwise what the rules themselves would do is tried
@@ -85,7 +87,7 @@ class Mcpp(Policy):
 
     Args:
         problem: the workflow.
-        rollouts: futures of the candidates that stay to the end, at least 50.
+        rollouts: futures of the candidates that stay to the end, at least 100.
         candidates: try all combinations of launches if there are no more than so many.
         patience, caution: see above, >= 0.
         portfolio: names of the rules to continue with, with `+` between them; by default all of `PORTFOLIO`.
@@ -97,7 +99,7 @@ class Mcpp(Policy):
     def __init__(
         self,
         problem: Problem,
-        rollouts: int = 1000,
+        rollouts: int = 2000,
         candidates: int = 128,
         patience: float = 2.0,
         caution: float = 1.0,
@@ -150,7 +152,7 @@ class Mcpp(Policy):
         if all(len(entries) == 1 for entries in options):
             return np.zeros(len(options), np.int64)
         entropy = [self._seed, *observation.view(np.uint32).tolist()]
-        futures = np.random.SeedSequence(entropy).generate_state(self.rollouts, np.uint64)
+        futures = np.random.SeedSequence(entropy).generate_state(self.rollouts, np.uint64).astype(np.uint64)
         proposed = self._distinct(self._proposals(observation), situation)
         if math.prod(map(len, options)) <= self.candidates:
             everything = np.array(list(itertools.product(*options)), np.int64)
@@ -189,7 +191,8 @@ class Mcpp(Policy):
 
         The first candidates were proposed; the best pair of these stays to the end.
         """
-        pair = np.stack(np.meshgrid(np.arange(len(candidates)), self.rules, indexing="ij"), axis=-1).reshape(-1, 2)
+        rules = self._different_rules(situation.done)
+        pair = np.stack(np.meshgrid(np.arange(len(candidates)), rules, indexing="ij"), axis=-1).reshape(-1, 2)
         completed = np.zeros((len(pair), 0))
         while completed.shape[1] < len(futures) and len(pair) > 1:
             seen = completed.shape[1]
@@ -199,10 +202,18 @@ class Mcpp(Policy):
             behind = completed[np.argmax(mean)] - completed
             stays = behind.mean(axis=1) <= self.patience * _standard_error(behind)
             incumbents = np.flatnonzero(pair[:, 0] < proposed)
-            stays &= _is_first_of_its_kind(completed)
             stays[incumbents[np.argmax(mean[incumbents])]] = True
             pair, completed = pair[stays], completed[stays]
         return pair, completed
+
+    def _different_rules(self, done: int) -> NDArray[np.int64]:
+        """The rules of the portfolio, without those that rank the remaining launches as an earlier one does."""
+        remaining = [v for v in range(self.parameters.reading.subtasks) if not done >> v & 1]
+        rankings = {}
+        for rule in self.rules.tolist():
+            key = (rule in (PACED, TIMED), self.parameters.order[rule, remaining].tobytes())
+            rankings.setdefault(key, rule)
+        return np.array(list(rankings.values()), np.int64)
 
     def _try(
         self, situation: Situation, candidates: NDArray[np.int64], pair: NDArray[np.int64], futures: NDArray[np.uint64]
@@ -274,13 +285,6 @@ class Mcpp(Policy):
         cut = cut[cut.any(axis=1)]
         first = np.unique(cut, axis=0, return_index=True)[1]
         return cut[np.sort(first)]
-
-
-def _is_first_of_its_kind(completed: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows (k, f) no earlier row equals; rows without any success say too little to be called equal."""
-    stays = ~completed.any(axis=1)
-    stays[np.unique(completed, axis=0, return_index=True)[1]] = True
-    return stays
 
 
 def _standard_error(differences: NDArray[np.float64]) -> Any:

@@ -48,6 +48,7 @@ AGENTS: dict[str, Entry] = {
     "per_second": Entry("..baselines.workflow.policies:PerSecond", _WORKFLOW, "the launch with the best success per second"),
     "hedged": Entry("..baselines.workflow.policies:Hedged", _WORKFLOW, "parallel samples, best success per dollar"),
     "paced": Entry("..baselines.workflow.policies:Paced", _WORKFLOW, "the fastest launch within the dollars' even pace"),
+    "timed": Entry("..baselines.workflow.policies:Timed", _WORKFLOW, "the cheapest launch within the time's even pace"),
     "mcpp": Entry(".mcpp:Mcpp", _WORKFLOW, "Monte-Carlo portfolio planning (Wang et al. 2026)"),
     "flow_optimal": Entry("..baselines.workflow.optimum:Optimal", _WORKFLOW, "the exact optimum of a small workflow"),
 }

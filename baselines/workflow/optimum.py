@@ -15,7 +15,7 @@ import itertools
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,7 +167,11 @@ def launch_law(params: Params, lattice: Lattice, v: int, m: int, n: int) -> _Law
         np.repeat([1 << v, 0], len(pmf)),
         np.concatenate([pmf * passes, pmf * (1.0 - passes)]),
     )
-    return _Law(*(column[both.probability > 0.0] for column in both))
+    return _rows(both, both.probability > 0.0)
+
+
+def _rows(law: _Law, chosen: NDArray[np.bool_]) -> _Law:
+    return _Law(law.dollars[chosen], law.seconds[chosen], law.passed[chosen], law.probability[chosen])
 
 
 def _together(laws: Iterable[_Law]) -> _Law:
@@ -190,7 +194,8 @@ def _merged(law: _Law) -> _Law:
     """Equal outcomes put together."""
     rows, inverse = np.unique(np.stack(law[:3], axis=1), axis=0, return_inverse=True)
     columns = np.ascontiguousarray(rows.T)
-    return _Law(columns[0], columns[1], columns[2], np.bincount(inverse.ravel(), weights=law.probability))
+    probability = np.bincount(inverse.ravel(), weights=law.probability).astype(np.float64)
+    return _Law(columns[0], columns[1], columns[2], probability)
 
 
 class Program(NamedTuple):
@@ -260,17 +265,22 @@ def _rounds(params: Params, laws: dict[tuple[int, int], _Law], done: int, number
         worst.append((cost, time))
         joint.append(_together(laws[key] for key in launched))
     limits = np.array(worst, np.int64).reshape(-1, 2)
-    whole = _Law(*(np.concatenate([getattr(law, name) for law in joint] or [np.zeros(0)]) for name in _Law._fields))
+    passed = _column(joint, "passed").astype(np.int64).tolist()
     return Rounds(
         np.array(actions, np.int64).reshape(-1, V),
         limits[:, 0].copy(),
         limits[:, 1].copy(),
         np.cumsum([0, *(len(law.dollars) for law in joint)]),
-        whole.dollars.astype(np.int64),
-        whole.seconds.astype(np.int64),
-        np.array([number[done | passed] for passed in whole.passed.astype(np.int64).tolist()], np.int64),
-        whole.probability,
+        _column(joint, "dollars").astype(np.int64),
+        _column(joint, "seconds").astype(np.int64),
+        np.array([number[done | bits] for bits in passed], np.int64),
+        _column(joint, "probability"),
     )
+
+
+def _column(laws: list[_Law], name: str) -> NDArray[Any]:
+    """One column of several laws, one after the other."""
+    return np.concatenate([getattr(law, name) for law in laws] or [np.zeros(0)])
 
 
 @jit

@@ -28,10 +28,11 @@ from ...envs.workflow.kernels import (
 from ...envs.workflow.problem import WorkflowRouting
 from ..policy import Information, KernelPolicy
 
-PORTFOLIO = ("cheapest", "strongest", "fastest", "per_dollar", "per_second", "hedged", "paced")
+PORTFOLIO = ("cheapest", "strongest", "fastest", "per_dollar", "per_second", "hedged", "paced", "timed")
 """The rules, by number."""
 
-PER_DOLLAR, PACED = PORTFOLIO.index("per_dollar"), PORTFOLIO.index("paced")
+PER_DOLLAR, PER_SECOND = PORTFOLIO.index("per_dollar"), PORTFOLIO.index("per_second")
+PACED, TIMED = PORTFOLIO.index("paced"), PORTFOLIO.index("timed")
 
 
 class PortfolioParameters(NamedTuple):
@@ -43,8 +44,12 @@ class PortfolioParameters(NamedTuple):
     """(P, V, A) entries, best first."""
     dollars: NDArray[np.float64]
     """(V, A + 1) expected dollars until the subtask is completed, repeating the launch; infinite for no hope."""
-    dollars_share: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    """(V, A + 1) expected seconds, likewise."""
+    dollars_needed: NDArray[np.float64]
     """(V,) the least dollars that the subtask is expected to take."""
+    seconds_part: NDArray[np.float64]
+    """(V,) its part of the least seconds that it and the longest path after it are expected to take."""
 
 
 @jit
@@ -64,12 +69,18 @@ def choose_launch(p, rule, v, done, money, dollars, seconds, initial):
         needed = 0.0
         for u in range(p.reading.subtasks):
             if (done >> u) & 1 == 0:
-                needed += p.dollars_share[u]
-        allowance = money * p.dollars_share[v] / needed
-        for entry in p.order[rule, v]:  # by expected time
+                needed += p.dollars_needed[u]
+        allowance = money * p.dollars_needed[v] / needed
+        for entry in p.order[rule, v]:  # by expected seconds
             if p.dollars[v, entry] <= allowance and is_possible(p.params, v, entry, dollars, seconds, initial):
                 return entry
         rule = PER_DOLLAR  # nothing is within the allowance
+    elif rule == TIMED:
+        allowance = seconds * p.seconds_part[v]
+        for entry in p.order[rule, v]:  # by expected dollars
+            if p.seconds[v, entry] <= allowance and is_possible(p.params, v, entry, dollars, seconds, initial):
+                return entry
+        rule = PER_SECOND
     for entry in p.order[rule, v]:
         if is_possible(p.params, v, entry, dollars, seconds, initial):
             return entry
@@ -145,7 +156,10 @@ def portfolio_parameters(problem: WorkflowRouting) -> PortfolioParameters:
     * per_second: success per second over all launches: samples side by side take little more time than one
     * hedged: as many samples at once as can be, by success per dollar
     * paced: the launch with the least expected seconds until success, of those that are expected to cost no more until
-      success than the subtask's part of the dollars left; the dollars are parted as `per_dollar` would spend them
+      success than the subtask's part of the dollars left, which are parted as `per_dollar` would spend them; else `per_dollar`
+    * timed: the launch with the least expected dollars until success, of those that are expected to take no longer until
+      success than the subtask's part of the seconds left, which are parted along the longest path as `per_second` would
+      spend them; else `per_second`
     """
     table = launch_table(problem)
     with np.errstate(divide="ignore"):
@@ -162,12 +176,20 @@ def portfolio_parameters(problem: WorkflowRouting) -> PortfolioParameters:
         "per_second": (table.dollars, seconds_until),
         "hedged": (np.broadcast_to(dollars_until[:, :, :1], table.dollars.shape), np.broadcast_to(many, table.dollars.shape)),
         "paced": (table.dollars, seconds_until),
+        "timed": (table.seconds, dollars_until),
     }
     order = np.stack([_ranking(keys[rule]) for rule in PORTFOLIO])
-    flat = dollars_until.reshape(len(dollars_until), -1)
-    before_first = np.full((len(flat), 1), np.inf)
+    dollars, seconds = (until.reshape(len(until), -1) for until in (dollars_until, seconds_until))
+    nothing = np.full((len(dollars), 1), np.inf)
+    least = seconds.min(axis=1)
     return PortfolioParameters(
-        problem.reading, problem.params, order, np.concatenate([before_first, flat], axis=1), flat.min(axis=1)
+        problem.reading,
+        problem.params,
+        order,
+        np.concatenate([nothing, dollars], axis=1),
+        np.concatenate([nothing, seconds], axis=1),
+        dollars.min(axis=1),
+        least / problem.workflow.longest_path(least),
     )
 
 
@@ -246,6 +268,13 @@ class Paced(PortfolioPolicy):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem, "paced")
+
+
+class Timed(PortfolioPolicy):
+    """The cheapest launch whose expected duration stays within the subtask's part of the seconds left."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem, "timed")
 
 
 class RandomParameters(NamedTuple):

@@ -202,7 +202,8 @@ class WorkflowRouting(Problem):
     @property
     def reading(self) -> k.Reading:
         """What agents need to read observations."""
-        return k.Reading(len(self.workflow.subtasks), *map(float, self.budget_scale), self.horizon)
+        dollars, seconds = (float(scale) for scale in self.budget_scale)
+        return k.Reading(len(self.workflow.subtasks), dollars, seconds, self.horizon)
 
     def entry(self, model: str, samples: int = 1) -> int:
         """The action's entry for so many samples of a model.

@@ -183,7 +183,7 @@ class Workflow:
 
     def mean_lengths(self) -> NDArray[np.float64]:
         """Expected tokens of a sample, (V, M)."""
-        return np.array([[np.mean(atoms) for atoms in row] for row in self.lengths()])
+        return np.array([[float(np.mean(atoms)) for atoms in row] for row in self.lengths()], np.float64)
 
     def typical_use(self) -> tuple[float, float]:
         """Dollars and seconds of a patient executor, in expectation.

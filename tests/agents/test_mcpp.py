@@ -103,7 +103,7 @@ def test_it_gives_up_where_nothing_can_be_done():
 
 def test_it_is_compared_like_any_agent(tmp_path):
     problem = WorkflowRouting(instance="chain", deadline=50.0)
-    table = compare(problem, ["mcpp:rollouts=50", "paced"], 20, budgets="0.008,0.02", out=tmp_path)
+    table = compare(problem, ["mcpp:rollouts=100", "paced"], 20, budgets="0.008,0.02", out=tmp_path)
     assert table["budget"].tolist() == ["0.008", "0.008", "0.02", "0.02"]
     assert (table["information"] == "model").all()
     assert table["share_of_optimum"].notna().all()
@@ -117,7 +117,7 @@ def test_it_is_compared_like_any_agent(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rollouts": 10}, "rollouts is 10; expected at least 50"),
+        ({"rollouts": 10}, "rollouts is 10; expected at least 100"),
         ({"rollouts": 0.5}, "rollouts is 0.5"),
         ({"candidates": 0}, "candidates is 0"),
         ({"caution": -1}, "caution is -1"),

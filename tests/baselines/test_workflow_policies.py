@@ -31,6 +31,7 @@ EXPECTED = {  # for a: per dollar 1000, 375, 200; per second with three samples 
     "per_second": ("quick", 3),
     "hedged": ("cheap", 3),
     "paced": ("quick", 3),
+    "timed": ("good", 1),
 }
 
 
@@ -69,7 +70,7 @@ def test_what_cannot_be_afforded_is_replaced_by_the_next_best(problem):
 
 def test_rules_pick_the_model_for_the_subtask(problem):
     order = portfolio_parameters(problem).order
-    assert order.shape == (7, 3, 9)
+    assert order.shape == (8, 3, 9)
     assert order[PORTFOLIO.index("strongest"), 2, 0] == problem.entry("cheap")
     assert (np.sort(order, axis=2) == np.arange(1, 10)).all()
 

@@ -100,7 +100,7 @@ def test_bad_files_are_named(tmp_path):
         WorkflowRouting(workflow=str(tmp_path / "nowhere.json"))
     path = tmp_path / "broken.json"
     for text, message in (
-        ("{", "broken.json: "),
+        ("{", r"broken\.json: "),
         ("[]", r"the workflow is \[\]; expected a mapping"),
         ('{"models": {}, "models": {}}', "'models'.*stand there twice"),
     ):
@@ -108,7 +108,7 @@ def test_bad_files_are_named(tmp_path):
         with pytest.raises(ValueError, match=message):
             Workflow.load(path)
     path.write_bytes(b"\xff\xfe{")
-    with pytest.raises(ValueError, match="broken.json: "):
+    with pytest.raises(ValueError, match=r"broken\.json: "):
         Workflow.load(path)
 
 
