@@ -176,33 +176,32 @@ class Mcpp(Policy):
         candidates = self._distinct(np.concatenate([proposed, others]), situation)
         if len(candidates) == 1:
             return candidates[0]
-        pair, completed = self._race(situation, candidates, len(proposed), futures)
+        pair, completed = self._race(situation, candidates, futures)
         mean = completed.mean(axis=1)
-        incumbents = np.flatnonzero(pair[:, 0] < len(proposed))
-        incumbent, winner = incumbents[np.argmax(mean[incumbents])], np.argmax(mean)
-        ahead = completed[winner] - completed[incumbent]
-        convincing = ahead.mean() > self.caution * _standard_error(ahead)
-        return candidates[pair[winner if convincing else incumbent, 0]]
+        winner, incumbents = np.argmax(mean), np.flatnonzero(pair[:, 0] < len(proposed))
+        if len(incumbents):
+            incumbent = incumbents[np.argmax(mean[incumbents])]
+            ahead = completed[winner] - completed[incumbent]
+            if ahead.mean() <= self.caution * _standard_error(ahead):
+                winner = incumbent
+        return candidates[pair[winner, 0]]
 
     def _race(
-        self, situation: Situation, candidates: NDArray[np.int64], proposed: int, futures: NDArray[np.uint64]
+        self, situation: Situation, candidates: NDArray[np.int64], futures: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The pairs (candidate, rule) that are not clearly worse than the best, (k, 2), and whether each completed, (k, f).
 
-        The first candidates were proposed; the best pair of these stays to the end.
+        Ends when one candidate is left, or with the futures.
         """
         rules = self._different_rules(situation.done)
         pair = np.stack(np.meshgrid(np.arange(len(candidates)), rules, indexing="ij"), axis=-1).reshape(-1, 2)
         completed = np.zeros((len(pair), 0))
-        while completed.shape[1] < len(futures) and len(pair) > 1:
+        while completed.shape[1] < len(futures) and (pair[:, 0] != pair[0, 0]).any():
             seen = completed.shape[1]
             more = futures[seen : max(2 * seen, FIRST_FUTURES)]
             completed = np.concatenate([completed, self._try(situation, candidates, pair, more)], axis=1)
-            mean = completed.mean(axis=1)
-            behind = completed[np.argmax(mean)] - completed
-            stays = behind.mean(axis=1) <= self.patience * _standard_error(behind)
-            incumbents = np.flatnonzero(pair[:, 0] < proposed)
-            stays[incumbents[np.argmax(mean[incumbents])]] = True
+            behind = completed[np.argmax(completed.mean(axis=1))] - completed
+            stays = behind.mean(axis=1) <= max(self.patience, self.caution) * _standard_error(behind)
             pair, completed = pair[stays], completed[stays]
         return pair, completed
 

@@ -31,7 +31,7 @@ EXPECTED = {  # for a: per dollar 1000, 375, 200; per second with three samples 
     "per_second": ("quick", 3),
     "hedged": ("cheap", 3),
     "paced": ("quick", 3),
-    "timed": ("good", 1),
+    "timed": ("quick", 1),
 }
 
 
@@ -66,6 +66,10 @@ def test_what_cannot_be_afforded_is_replaced_by_the_next_best(problem):
     assert first("paced", 0.0036, 100.0)[0] == problem.entry("cheap", 3)
     assert first("paced", 0.0060, 100.0)[0] == problem.entry("quick", 1)
     assert first("paced", 0.0080, 100.0)[0] == problem.entry("quick", 3)
+    # timed: a's part of the seconds is a half; until success one cheap sample takes 200, one quick 16.7, two quick 9.8
+    assert first("timed", 1.0, 900.0)[0] == problem.entry("cheap", 1)
+    assert first("timed", 1.0, 70.0)[0] == problem.entry("quick", 1)
+    assert first("timed", 1.0, 25.0)[0] == problem.entry("quick", 2)
 
 
 def test_rules_pick_the_model_for_the_subtask(problem):

@@ -13,6 +13,7 @@ from toys import Painter
 
 IDS = sorted(ENVIRONMENTS)
 BIDDING = "budgetgym/RealTimeBidding-v0"
+WORKFLOW = "budgetgym/WorkflowRouting-v0"
 VARIANTS = [
     (BIDDING, {"T": 25}),
     (BIDDING, {"T": 25, "discrete": True}),
@@ -20,6 +21,9 @@ VARIANTS = [
     (BIDDING, {"T": 25, "budget": (50.0, 500.0)}),
     (BIDDING, {"T": 25, "budget_aware": False}),
     (BIDDING, {"T": 25, "reward": "click"}),
+    (WORKFLOW, {}),
+    (WORKFLOW, {"instance": "chain", "samples": 1, "budget": (0.005, 0.02), "deadline": (30.0, 90.0)}),
+    (WORKFLOW, {"instance": "codeflow", "budget_aware": False}),
 ]
 
 
