@@ -16,6 +16,7 @@ from ..baselines.workflow.policies import (
     TIMED,
     PortfolioParameters,
     act_by_rule,
+    check_workflow,
     is_possible,
     portfolio_parameters,
     workflow_problem,
@@ -130,6 +131,11 @@ class Mcpp(Policy):
             raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
         self._seed = int(seed)
 
+    def check_problem(self, problem: Problem) -> None:
+        """Also: it must be the same workflow."""
+        super().check_problem(problem)
+        check_workflow(self.problem, problem)
+
     def predict(
         self,
         observation: Any,
@@ -210,8 +216,8 @@ class Mcpp(Policy):
         remaining = [v for v in range(self.parameters.reading.subtasks) if not done >> v & 1]
         rankings = {}
         for rule in self.rules.tolist():
-            key = (rule in (PACED, TIMED), self.parameters.order[rule, remaining].tobytes())
-            rankings.setdefault(key, rule)
+            adaptive = rule if rule in (PACED, TIMED) else None  # more than its ranking
+            rankings.setdefault((adaptive, self.parameters.order[rule, remaining].tobytes()), rule)
         return np.array(list(rankings.values()), np.int64)
 
     def _try(
@@ -252,9 +258,8 @@ class Mcpp(Policy):
         read_initial(reading, observation, initial)
         share = np.array([read_share(reading, observation, k) for k in range(2)])
         attempts = np.array([read_attempts(reading, observation, v) for v in range(reading.subtasks)], np.int64)
-        return Situation(
-            read_done(reading, observation), attempts, initial, initial * share, read_rounds(reading, observation)
-        )
+        rounds = int(read_rounds(reading, observation))
+        return Situation(read_done(reading, observation), attempts, initial, initial * share, rounds)
 
     def _options(self, situation: Situation) -> list[list[int]]:
         """For every subtask the entries that make sense: 0, and if it is ready, each launch that is affordable by itself."""

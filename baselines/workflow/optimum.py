@@ -41,7 +41,7 @@ from ...envs.workflow.problem import WorkflowRouting
 from ...envs.workflow.workflow import TOKENS_PER_PRICE
 from ..cache import cached_array
 from ..policy import Information, KernelPolicy
-from .policies import workflow_problem
+from .policies import check_workflow, workflow_problem
 
 MOST_STATES = 20_000_000
 """(sets of subtasks) x (seconds) x (dollars), at most: their values fill 160 MB."""
@@ -457,8 +457,9 @@ class Optimal(KernelPolicy):
         super().__init__(problem, act_optimally, parameters, np.zeros(2))
 
     def check_problem(self, problem: Problem) -> None:
-        """Also: the table must reach to the largest budget."""
+        """Also: it must be the same workflow, and the table must reach to the largest budget."""
         super().check_problem(problem)
+        check_workflow(self.problem, problem)
         if (problem.budget.arrays(problem.resources)[1] > self._largest).any():
             raise ValueError(
                 f"{type(self).__name__} was made for budgets up to {self._largest.tolist()}, not {problem.budget}; "

@@ -121,6 +121,18 @@ def workflow_problem(problem: Problem, agent: str) -> WorkflowRouting:
     return problem
 
 
+def check_workflow(mine: Problem, problem: Problem) -> None:
+    """Check that two problems have the same workflow: numbers of another would mean other things.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if getattr(mine, "workflow", None) != getattr(problem, "workflow", None):
+        raise ValueError(
+            f"the agent was made for {mine.instance}, not {problem.instance}; make the agent for this environment"
+        )
+
+
 class LaunchTable(NamedTuple):
     """Every launch of every subtask, (V, M, N) each: n = 1 .. N samples of model m."""
 
@@ -219,6 +231,11 @@ class PortfolioPolicy(KernelPolicy):
         problem = workflow_problem(problem, rule)
         memory = np.array([PORTFOLIO.index(rule), 0.0, 0.0])
         super().__init__(problem, act_by_rule, portfolio_parameters(problem), memory)
+
+    def check_problem(self, problem: Problem) -> None:
+        """Also: it must be the same workflow."""
+        super().check_problem(problem)
+        check_workflow(self.problem, problem)
 
 
 class Cheapest(PortfolioPolicy):

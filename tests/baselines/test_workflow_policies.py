@@ -1,5 +1,7 @@
 """The portfolio: what each rule launches."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from budgetgym import evaluate, list_agents, make_agent
@@ -119,3 +121,13 @@ def test_agents_of_another_family_are_refused(problem):
         make_agent("hedged", RealTimeBidding(T=5))
     with pytest.raises(ValueError, match="budget_aware=False"):
         make_agent("hedged", WorkflowRouting(budget_aware=False))
+
+
+@pytest.mark.parametrize("name", ["paced", "mcpp", "flow_optimal"])
+def test_agents_of_another_workflow_are_refused(name):
+    problem = WorkflowRouting(instance="chain", budget=0.008, deadline=40.0)
+    other = problem.workflow.subtasks[0]
+    changed = dataclasses.replace(other, success={**other.success, "small": 0.71})
+    workflow = dataclasses.replace(problem.workflow, name="other", subtasks=(changed, *problem.workflow.subtasks[1:]))
+    with pytest.raises(ValueError, match="made for workflow chain, not workflow other"):
+        make_agent(name, problem).check_problem(problem.replace(workflow=workflow))
