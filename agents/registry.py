@@ -60,6 +60,19 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "mf": Entry("..baselines.routing.logged:MatrixFactorisation", "predicts outcomes by matrix factorisation"),
         "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
     },
+    "WorkflowRouting": {
+        "random": Entry("..baselines.workflow.policies:RandomLaunch", "a uniform model and number of samples"),
+        "cheapest": Entry("..baselines.workflow.policies:Cheapest", "one sample of the cheapest model"),
+        "strongest": Entry("..baselines.workflow.policies:Strongest", "one sample of the model that passes most often"),
+        "fastest": Entry("..baselines.workflow.policies:Fastest", "one sample of the fastest model"),
+        "per_dollar": Entry("..baselines.workflow.policies:PerDollar", "one sample, best success per dollar"),
+        "per_second": Entry("..baselines.workflow.policies:PerSecond", "the launch with the best success per second"),
+        "hedged": Entry("..baselines.workflow.policies:Hedged", "parallel samples, best success per dollar"),
+        "paced": Entry("..baselines.workflow.policies:Paced", "the fastest launch within the dollars' even pace"),
+        "timed": Entry("..baselines.workflow.policies:Timed", "the cheapest launch within the time's even pace"),
+        "mcpp": Entry(".mcpp:Mcpp", "Monte-Carlo portfolio planning (Wang et al. 2026)"),
+        "optimal": Entry("..baselines.workflow.optimum:Optimal", "the exact optimum of a small workflow"),
+    },
 }
 """Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""
 

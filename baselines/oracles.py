@@ -14,10 +14,12 @@ from ..envs.core.batch import Batch
 from ..envs.core.problem import Problem
 from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
+from ..envs.workflow.problem import WorkflowRouting
 from .bidding.bounds import hindsight_bounds
 from .bidding.values import optimal_value
 from .routing import logged_bounds
 from .routing.values import optimal_value as optimal_routing
+from .workflow.optimum import optimal_value as optimal_workflow
 
 
 class Oracle(NamedTuple):
@@ -26,15 +28,16 @@ class Oracle(NamedTuple):
     bounds: Callable[[Any, Batch], NDArray[np.float64]] | None
     """bounds(problem, batch) -> (n,): for every lane of a batch that was just reset, a bound that no policy exceeds in
     that very episode. Leaves the batch unplayed."""
-    optimum: Callable[[Any, float], float] | None
-    """optimum(problem, budget): expected score of the best policy that does not know the future, or a proved upper bound on
-    it; ValueError if unknown."""
+    optimum: Callable[..., float] | None
+    """optimum(problem, *amounts), an amount of each resource: expected score of the best policy that does not know the
+    future, or a proved upper bound on it; ValueError if unknown."""
 
 
 ORACLES: dict[type[Problem], Oracle] = {
     RealTimeBidding: Oracle(hindsight_bounds, optimal_value),
     AgenticRouting: Oracle(None, optimal_routing),
     LoggedRouting: Oracle(logged_bounds.hindsight_bounds, None),
+    WorkflowRouting: Oracle(None, optimal_workflow),
 }
 """Add a family of your own here."""
 
@@ -57,6 +60,6 @@ def exact_optimum(problem: Problem) -> float:
     if oracle.optimum is None or (low != high).any():
         return math.nan
     try:
-        return oracle.optimum(problem, float(low[0]))
+        return oracle.optimum(problem, *low.tolist())
     except ValueError:
         return math.nan

@@ -9,6 +9,7 @@ import gymnasium as gym
 ENVIRONMENTS: dict[str, str] = {
     "budgetgym/RealTimeBidding-v0": "budgetgym.envs.bidding.problem:RealTimeBidding",
     "budgetgym/AgenticRouting-v0": "budgetgym.envs.routing.problem:AgenticRouting",
+    "budgetgym/WorkflowRouting-v0": "budgetgym.envs.workflow.problem:WorkflowRouting",
 }
 """id -> where its problem is defined. An id never changes its meaning; what may change learning results gets a new version."""
 

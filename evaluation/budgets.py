@@ -33,10 +33,11 @@ def budget_cases(problem: Problem, budgets: str | Mapping[str, Sequence[Any]] | 
     name, values = _read(budgets, problem.budget_settings[0])
     if not values:
         raise ValueError(f"budgets is {budgets!r}; expected at least one")
-    if name not in problem.budget_settings:
-        known = " or ".join(problem.budget_settings)
+    if name not in (*problem.budget_settings, *problem.limit_settings):
+        known = " or ".join((*problem.budget_settings, *problem.limit_settings))
         raise ValueError(f"budgets name the setting {name!r}; the budget of {type(problem).__name__} is set by {known}")
-    cleared = {key: None for key in problem.budget_settings if key in problem.settings and key != name}
+    excluded = problem.budget_settings if name in problem.budget_settings else ()
+    cleared = {key: None for key in excluded if key in problem.settings and key != name}
     cases = [BudgetCase(_label(name, v), number(v), problem.replace(**cleared, **{name: number(v)})) for v in values]
     labels = [case.label for case in cases]
     if len(set(labels)) < len(labels):

@@ -117,6 +117,8 @@ class Problem(ABC):
     """How many different episodes there are (a replayed log); None if they are drawn without end."""
     budget_settings: tuple[str, ...] = ("budget",)
     """Arguments that set the budget, the one that takes amounts first; at most one of them is given."""
+    limit_settings: tuple[str, ...] = ()
+    """Further arguments that limit an episode, each by itself; comparisons may vary them in place of the budget."""
     settings: dict[str, Any]
     """The arguments that the problem was made with."""
 

@@ -14,6 +14,7 @@ from toys import Painter
 IDS = sorted(ENVIRONMENTS)
 BIDDING = "budgetgym/RealTimeBidding-v0"
 ROUTING = "budgetgym/AgenticRouting-v0"
+WORKFLOW = "budgetgym/WorkflowRouting-v0"
 VARIANTS = [
     (BIDDING, {"T": 25}),
     (BIDDING, {"T": 25, "discrete": True}),
@@ -25,6 +26,9 @@ VARIANTS = [
     (ROUTING, {"unit": "dollars", "stop": True, "verify": True, "tasks": 2}),
     (ROUTING, {"instance": "swe", "reward": "windowed", "budget": (1.0, 20.0)}),
     (ROUTING, {"instance": "tau2-telecom", "budget_aware": False, "exhaustion": "bankrupt"}),
+    (WORKFLOW, {}),
+    (WORKFLOW, {"instance": "chain", "samples": 1, "budget": (0.005, 0.02), "deadline": (30.0, 90.0)}),
+    (WORKFLOW, {"instance": "codeflow", "budget_aware": False}),
 ]
 
 

@@ -1,0 +1,1 @@
+"""Workflows of verifiable subtasks, with a budget and a deadline."""

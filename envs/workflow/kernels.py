@@ -1,0 +1,267 @@
+"""The mathematics of a workflow with a budget and a deadline, in synchronised rounds.
+
+In a round every ready subtask may be given a model and a number of parallel samples. All samples of the round run side by
+side; the round lasts as long as its longest sample and costs what all of them cost. A subtask is completed when one of its
+samples passes the verifier. What stands still is not charged: a round costs nothing but its samples.
+
+The a-th sample of subtask v ever drawn in an episode has its own two random numbers, whatever was done before: all agents
+meet the same luck, and better models turn the same failures into successes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import jit, rng
+
+ROUNDING = 1e-9
+"""Share of the initial amount by which a sum of costs may miss a whole: five calls of 0.1 fit into 0.5."""
+
+
+class Params(NamedTuple):
+    """What the kernels read. V subtasks, M models, up to K equally likely lengths of a sample."""
+
+    samples: int
+    """N, the most parallel samples of a launch."""
+    everything: int
+    """The set of all subtasks, as bits."""
+    before: NDArray[np.int64]
+    """(V,) the set of the subtasks that must be completed before."""
+    success: NDArray[np.float64]
+    """(V, M) probability that a sample passes."""
+    atoms: NDArray[np.int64]
+    """(V, M) how many of the K lengths there are."""
+    dollars: NDArray[np.float64]
+    """(V, M, K) price of a sample of every length, ascending; filled up with the longest."""
+    seconds: NDArray[np.float64]
+    """(V, M, K) its duration, likewise."""
+
+
+class State(NamedTuple):
+    """One entry per episode: the fields of the core, then the workflow's."""
+
+    rng: NDArray[np.uint64]
+    t: NDArray[np.int64]
+    episode: NDArray[np.int64]
+    finished: NDArray[np.bool_]
+    initial: NDArray[np.float64]
+    remaining: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    blocked: NDArray[np.int64]
+    next_budget: NDArray[np.float64]
+    next_episode: NDArray[np.int64]
+    luck: NDArray[np.uint64]  # key of the random numbers of all samples of the episode
+    done: NDArray[np.int64]  # the set of completed subtasks, as bits
+    attempts: NDArray[np.int64]  # (n, V) samples drawn of every subtask
+    samples: NDArray[np.int64]  # samples drawn in all
+    solved: NDArray[np.int64]  # completed subtasks
+    elapsed: NDArray[np.float64]  # seconds
+    completed: NDArray[np.int64]  # whether all are: 0 or 1
+
+
+# --- the law: the kernel samples from it, the dynamic programme sums over it -----------------------------------------------
+
+
+@jit
+def success_probability(params, v, m):
+    """The probability that one sample of subtask v by model m passes."""
+    return params.success[v, m]
+
+
+@jit
+def length_probability(params, v, m):
+    """The probability of each of the `params.atoms[v, m]` lengths."""
+    return 1.0 / params.atoms[v, m]
+
+
+@jit
+def is_ready(params, done, v):
+    """Whether subtask v may be worked on: not completed, and all before it are."""
+    return (done >> v) & 1 == 0 and done & params.before[v] == params.before[v]
+
+
+@jit
+def launched_model(params, entry):
+    """The model that an action's entry names, 1 + model * N + (samples - 1)."""
+    return (entry - 1) // params.samples
+
+
+@jit
+def launched_samples(params, entry):
+    """The number of samples that an action's entry names."""
+    return (entry - 1) % params.samples + 1
+
+
+@jit
+def fits(amount, available, initial):
+    """Whether an amount is there, but for rounding."""
+    return amount <= available + ROUNDING * initial
+
+
+@jit
+def affordable_samples(params, v, m, asked, dollars, seconds, initial):
+    """How many of the asked samples can be paid for and finished, should all be as long as they can; 0 for none.
+
+    dollars, seconds: what is there. initial: (2,) dollars and seconds at the start of the episode.
+    """
+    last = params.atoms[v, m] - 1
+    if not fits(params.seconds[v, m, last], seconds, initial[1]):
+        return 0
+    n = asked
+    while n > 0 and not fits(n * params.dollars[v, m, last], dollars, initial[0]):
+        n -= 1
+    return n
+
+
+@jit
+def hopeless(params, done, dollars, seconds, initial):
+    """Whether some subtask that is not completed can't be tried even once any more."""
+    for v in range(params.before.shape[0]):
+        if (done >> v) & 1 == 0:
+            tried = False
+            for m in range(params.success.shape[1]):
+                if params.success[v, m] > 0.0 and affordable_samples(params, v, m, 1, dollars, seconds, initial) == 1:
+                    tried = True
+            if not tried:
+                return True
+    return False
+
+
+@jit
+def cut_to_budget(params, done, remaining, initial, actions):
+    """Replace actions (n, V) by what the environment launches: ready subtasks only, as many samples as are affordable."""
+    for i in range(actions.shape[0]):
+        reserved = 0.0
+        for v in range(params.before.shape[0]):
+            entry = actions[i, v]
+            actions[i, v] = 0
+            if entry > 0 and is_ready(params, done, v):
+                m, asked = launched_model(params, entry), launched_samples(params, entry)
+                n = affordable_samples(params, v, m, asked, remaining[i, 0] - reserved, remaining[i, 1], initial)
+                reserved += n * params.dollars[v, m, params.atoms[v, m] - 1]
+                if n > 0:
+                    actions[i, v] = entry - asked + n
+
+
+# --- the kernels ------------------------------------------------------------------------------------------------------------
+
+
+@jit
+def draw(luck, v, attempt, which):
+    """The random number in [0, 1) of a sample: `which` is 0 for its length, 1 for its success."""
+    position = (np.uint64(v) << np.uint64(40)) + np.uint64(2 * attempt + which + 1)
+    return rng.unit(rng.mix(luck + rng.GOLDEN_GAMMA * position))
+
+
+@jit
+def reset(params, state, i):
+    """Nothing is done yet, and the luck of the episode is drawn."""
+    state.luck[i] = rng.next_uint64(state.rng, i)
+    state.done[i] = 0
+    state.attempts[i, :] = 0
+    state.samples[i] = 0
+    state.solved[i] = 0
+    state.elapsed[i] = 0.0
+    state.completed[i] = 0
+
+
+@jit
+def step(params, state, i, action):
+    """A round. Launches reserve what they cost at worst, in the order of the subtasks; then samples are cut, down to none."""
+    done = state.done[i]
+    initial = state.initial[i]
+    dollars_left, seconds_left = state.remaining[i, 0], state.remaining[i, 1]
+    reserved, dollars, seconds = 0.0, 0.0, 0.0
+    drawn = 0
+    for v in range(params.before.shape[0]):
+        if action[v] == 0 or not is_ready(params, done, v):
+            continue
+        m, asked = launched_model(params, action[v]), launched_samples(params, action[v])
+        n = affordable_samples(params, v, m, asked, dollars_left - reserved, seconds_left, initial)
+        reserved += n * params.dollars[v, m, params.atoms[v, m] - 1]
+        state.blocked[i] += n < asked
+        passed = False
+        for attempt in range(state.attempts[i, v], state.attempts[i, v] + n):
+            length = np.int64(draw(state.luck[i], v, attempt, 0) * params.atoms[v, m])
+            dollars += params.dollars[v, m, length]
+            seconds = max(seconds, params.seconds[v, m, length])
+            passed |= draw(state.luck[i], v, attempt, 1) < success_probability(params, v, m)
+        state.attempts[i, v] += n
+        drawn += n
+        if passed:
+            state.done[i] |= 1 << v
+            state.solved[i] += 1
+    dollars, seconds = min(dollars, dollars_left), min(seconds, seconds_left)  # what `fits` let through by rounding
+    state.samples[i] += drawn
+    state.elapsed[i] += seconds
+    state.completed[i] = state.done[i] == params.everything
+    over = drawn == 0 or hopeless(params, state.done[i], dollars_left - dollars, seconds_left - seconds, initial)
+    return np.float64(state.completed[i]), (dollars, seconds), state.completed[i] == 1 or over
+
+
+@jit
+def observe(params, state, i, out):
+    """For every subtask: is it completed, is it ready, how often it was tried; see the table in `WorkflowRouting`."""
+    V = params.before.shape[0]
+    for v in range(V):
+        out[v] = (state.done[i] >> v) & 1
+        out[V + v] = is_ready(params, state.done[i], v)
+        out[2 * V + v] = state.attempts[i, v] / (state.attempts[i, v] + 1.0)
+
+
+@jit
+def resample(params, state, i):
+    """A planner does not know the luck of the samples to come."""
+    state.luck[i] = rng.next_uint64(state.rng, i)
+
+
+# --- reading observations ---------------------------------------------------------------------------------------------------
+
+
+class Reading(NamedTuple):
+    """What an agent must know to read observations: their scales, which are public."""
+
+    subtasks: int
+    dollars_scale: float
+    seconds_scale: float
+    rounds: int
+
+
+@jit
+def read_done(reading, observation):
+    """The set of completed subtasks, as bits."""
+    done = 0
+    for v in range(reading.subtasks):
+        if observation[v] > 0.5:
+            done |= 1 << v
+    return done
+
+
+@jit
+def read_attempts(reading, observation, v):
+    """Samples drawn of subtask v."""
+    share = observation[2 * reading.subtasks + v]
+    return np.int64(share / (1.0 - share) + 0.5)
+
+
+@jit
+def read_initial(reading, observation, initial):
+    """Write dollars and seconds at the start of the episode into `initial` (2,)."""
+    tail = 3 * reading.subtasks
+    initial[0] = reading.dollars_scale * observation[tail] / (1.0 - observation[tail])
+    initial[1] = reading.seconds_scale * observation[tail + 1] / (1.0 - observation[tail + 1])
+
+
+@jit
+def read_share(reading, observation, k):
+    """The share of resource k that is left: 0 for dollars, 1 for seconds."""
+    return observation[3 * reading.subtasks + 2 + k]
+
+
+@jit
+def read_rounds(reading, observation):
+    """Rounds played."""
+    return np.int64((1.0 - observation[3 * reading.subtasks + 4]) * reading.rounds + 0.5)
