@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from typing import Any, ClassVar, NamedTuple
@@ -38,6 +39,9 @@ from ..envs.workflow.kernels import (
 
 FORKS = 16_384
 """Futures that are played in one batch."""
+
+MOST_PLANS = 100_000
+"""Decisions that are kept."""
 
 FIRST_FUTURES = 100
 """Every candidate is tried with every rule in so many futures; then the race begins."""
@@ -92,7 +96,7 @@ class Mcpp(Policy):
         candidates: try all combinations of launches if there are no more than so many.
         patience, caution: see above, >= 0.
         portfolio: names of the rules to continue with, with `+` between them; by default all of `PORTFOLIO`.
-        seed: of the futures. The same observation gets the same decision.
+        seed: of the futures. The same situation gets the same decision, which is kept for the next time.
     """
 
     information: ClassVar[Information] = "model"
@@ -130,6 +134,7 @@ class Mcpp(Policy):
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
         self._seed = int(seed)
+        self._plans: dict[tuple[Any, ...], NDArray[np.int64]] = {}
 
     def check_problem(self, problem: Problem) -> None:
         """Also: it must be the same workflow."""
@@ -154,11 +159,21 @@ class Mcpp(Policy):
     def plan(self, observation: NDArray[np.float64]) -> NDArray[np.int64]:
         """The best candidate for one observation (d,), as an action (V,)."""
         situation = self._read(observation)
+        # How often a subtask was tried says nothing of what is to come.
+        key = (situation.done, *(f"{amount:.12g}" for amount in (*situation.initial, *situation.remaining)))
+        if key not in self._plans:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            digest = hashlib.sha256(repr((self._seed, *key)).encode()).digest()
+            futures = np.random.SeedSequence(list(digest)).generate_state(self.rollouts, np.uint64).astype(np.uint64)
+            self._plans[key] = self._plan(situation, observation, futures)
+        return self._plans[key]
+
+    def _plan(self, situation: Situation, observation: NDArray[np.float64], futures: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The best candidate in a situation."""
         options = self._options(situation)
         if all(len(entries) == 1 for entries in options):
             return np.zeros(len(options), np.int64)
-        entropy = [self._seed, *observation.view(np.uint32).tolist()]
-        futures = np.random.SeedSequence(entropy).generate_state(self.rollouts, np.uint64).astype(np.uint64)
         proposed = self._distinct(self._proposals(observation), situation)
         if math.prod(map(len, options)) <= self.candidates:
             everything = np.array(list(itertools.product(*options)), np.int64)

@@ -29,7 +29,7 @@ Z = 1.959964
 GRID = {  # instance -> dollars, seconds, share of the episodes
     "chain": ((0.006, 0.012, 0.024), (40.0, 60.0, 100.0), 1.0),
     "diamond": ((0.006, 0.012, 0.024), (40.0, 60.0, 100.0), 1.0),
-    "codeflow": ((0.01, 0.02, 0.04), (90.0, 120.0, 160.0), 0.75),
+    "codeflow": ((0.01, 0.02, 0.04), (90.0, 120.0, 160.0), 0.1),
 }
 SMALL = ("chain", "diamond")
 
@@ -92,7 +92,7 @@ def cell(instance: str, dollars: float, seconds: float, episodes: int, rollouts:
 
 def main() -> None:
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--episodes", type=int, default=200)
+    arguments.add_argument("--episodes", type=int, default=4000)
     arguments.add_argument("--rollouts", type=int, default=2000)
     arguments.add_argument("--instances", nargs="+", choices=GRID, default=list(GRID))
     arguments.add_argument("--out", type=Path, default=RESULTS / "workflow_grid.csv")
