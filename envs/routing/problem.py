@@ -177,6 +177,7 @@ class AgenticRouting(Problem):
         self,
         *,
         instance: str | Profile = "appworld",
+        log: None = None,
         unit: Literal["calls", "dollars"] = "calls",
         budget: Any = None,
         tasks: int = 1,
@@ -195,6 +196,10 @@ class AgenticRouting(Problem):
         difficulty_noise: float = 1.0,
         budget_aware: bool = True,
     ) -> None:
+        if log is not None:
+            raise ValueError(
+                f"log is {log!r}; AgenticRouting simulates, logs are played by LoggedRouting (or gym.make(id, log=...))"
+            )
         self.profile = instance if isinstance(instance, Profile) else make_profile(str(instance))
         self._instance = "own profile" if isinstance(instance, Profile) else str(instance)
         self.tasks = positive_integer("tasks", tasks)

@@ -336,6 +336,7 @@ def test_models_of_a_planner_fork():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"log": "x.csv"}, "logs are played by LoggedRouting"),
         ({"unit": "euro"}, "unit is 'euro'; expected one of"),
         ({"reward": "dense"}, "reward is 'dense'"),
         ({"exhaustion": "die"}, "exhaustion is 'die'"),
