@@ -59,8 +59,8 @@ class Policy(ABC):
             ValueError: observations, actions or horizon differ, by which it would misread what it sees.
         """
         mine = self.problem
-        for what in ("observation_space", "action_space", "horizon"):
-            if getattr(mine, what) != getattr(problem, what):
+        for what in ("observation_names", "observation_space", "action_space", "horizon", "budget_scale"):
+            if not np.array_equal(getattr(mine, what), getattr(problem, what)):
                 raise ValueError(
                     f"{type(self).__name__} was made for {what} {getattr(mine, what)}, not {getattr(problem, what)}; "
                     "make the agent for this environment"

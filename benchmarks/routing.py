@@ -175,7 +175,7 @@ def blind(seeds: int, first: int) -> None:
     for seed in range(first, first + seeds):
         for name, (aware, highest) in trainings.items():
             known = pd.read_csv(path) if path.exists() else pd.DataFrame({"seed": [], "router": []})
-            if ((known["seed"] == seed) & (known["router"] == name)).any():
+            if (seed, name) in set(zip(known["seed"], known["router"], strict=True)):
                 continue  # from an earlier run
             problem = AgenticRouting(budget=(1.0, highest), budget_aware=aware)
             agent = Ppo(problem, seed=seed)

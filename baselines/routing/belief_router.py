@@ -16,7 +16,18 @@ from ...envs.routing.profile import DIFFICULTIES, ERROR_LEVELS
 from ..cache import cached_array
 from ..policy import Information, KernelPolicy
 from .routers import ERRORS, ESTIMATE, PROGRESS, ROLLED_BACK, SIGNAL, STEPS_LEFT, SUBGOALS, Places, places, routing_problem
-from .values import arrive_told, check_solvable, end_payoffs, judge_told, move_told, task_key, task_table
+from .values import (
+    PRICED_BY_START,
+    arrive_told,
+    check_grid,
+    check_solvable,
+    end_payoffs,
+    judge_told,
+    move_told,
+    task_key,
+    task_table,
+    worth_of_unspent,
+)
 
 GRID = (5, 5)
 """Coarser than for values: tables for all difficulties must be at hand at once."""
@@ -55,9 +66,9 @@ def observe_step(p, observation, memory, s, g, e):
     belief = memory[BELIEF:].reshape((p.difficulty.shape[0], TIERS + 2))
     subgoals = p.laws.subgoals[s]
     signal = np.int64(observation[SIGNAL] + 0.5)
-    if observation[STEPS_LEFT] == 1.0:
-        estimate = observation[ESTIMATE] * p.estimate_spread
-        begin_belief(p.laws, p.difficulty, estimate, p.estimate_noise, p.accuracy, subgoals, signal, belief)
+    if observation[STEPS_LEFT] == 1.0 or memory[BELIEF:].sum() == 0.0:  # a new task, or one whose past was not seen
+        estimate, third = observation[ESTIMATE] * p.estimate_spread, law.zone(g, subgoals)
+        begin_belief(p.laws, p.difficulty, estimate, p.estimate_noise, p.accuracy, third, signal, belief)
         return
     verdict = memory[ASKED_VERDICT] > 0.5
     m = 0
@@ -110,7 +121,7 @@ def act_belief(p, observation, memory, action):
 
     left = np.int64(observation[STEPS_LEFT] * p.T + 0.5)
     size, share = observation[p.at.budget], observation[p.at.budget + 1]
-    k = min(np.int64(p.budget_scale * size / (1.0 - size) * share + 0.5), p.payoff.shape[3] - 1)
+    k = min(np.int64(p.budget_scale * size / (1.0 - size) * share + 1e-6), p.payoff.shape[3] - 1)  # whole calls
     models = p.at.models
     best = -np.inf
     if p.stop:
@@ -146,12 +157,19 @@ class Belief(KernelPolicy):
 
     def __init__(self, problem: Problem, grid: tuple[int, int] = GRID) -> None:
         problem = routing_problem(problem, "belief", needs_budget=True)
-        check_solvable(problem, "told")
+        try:
+            check_solvable(problem, "told")
+        except ValueError as error:
+            raise ValueError(f"belief needs the exact values of the problem: {error}") from None
         if problem.tasks > 1:
             raise ValueError(f"belief plans for one task per episode; the environment has tasks={problem.tasks}")
-        start = int(min(problem.budget.arrays(problem.resources)[1][0], problem.horizon))
-        payoff = end_payoffs(problem, start, np.zeros(start + 1))
-        value = cached_array(lambda: stacked_tables(problem, payoff, grid), *task_key(problem, start), "tables", grid)
+        low, high = problem.budget.arrays(problem.resources)
+        if problem.reward in PRICED_BY_START and low[0] != high[0]:
+            raise ValueError(f"belief plans for one budget where reward={problem.reward!r}; expected no range of budgets")
+        start = int(min(high[0], problem.horizon))
+        check_grid(grid)
+        payoff = end_payoffs(problem, start, worth_of_unspent(problem, start))
+        value = cached_array(lambda: stacked_tables(problem, payoff, grid), *task_key(problem), "tables", start, grid)
         params = problem.params
         laws = params.laws
         parameters = BeliefParameters(
@@ -175,12 +193,15 @@ class Belief(KernelPolicy):
         super().__init__(problem, act_belief, parameters, memory)
 
     def check_problem(self, problem: Problem) -> None:
-        """Also: the tables must reach to the largest budget."""
+        """Also: the laws, and what is rewarded, must be the same, and the tables reach to the largest budget."""
         super().check_problem(problem)
+        assert isinstance(self.problem, AgenticRouting)
+        if not isinstance(problem, AgenticRouting) or task_key(problem) != task_key(self.problem):
+            raise ValueError(f"belief was made for other laws or rewards than {problem.instance}; make it for this one")
         reach = self.parameters.payoff.shape[-1] - 1
-        largest = min(problem.budget.arrays(problem.resources)[1][0], problem.horizon)
-        if largest > reach:
-            raise ValueError(f"belief was made for budgets up to {reach}, not {largest:g}; make it for this environment")
+        low, high = (int(min(amounts[0], problem.horizon)) for amounts in problem.budget.arrays(problem.resources))
+        if high > reach or (problem.reward in PRICED_BY_START and low != reach):
+            raise ValueError(f"belief was made for budgets up to {reach}, not {high}; make it for this environment")
 
 
 def stacked_tables(problem: AgenticRouting, payoff: NDArray[np.float64], grid: tuple[int, int]) -> NDArray[Any]:

@@ -116,14 +116,18 @@ class Random(KernelPolicy):
         if p is None:
             low, high = problem.budget.arrays(problem.resources)
             p = min(1.0, float(low[0] + high[0]) / 2 / float(problem.budget_scale[0]))
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
         large = len(problem.profile.models) - 1
-        super().__init__(problem, act_random, RandomParameters(np.uint64(seed), probability("p", p), large), np.zeros(1))
+        super().__init__(problem, act_random, RandomParameters(_key(seed), probability("p", p), large), np.zeros(1))
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of choices."""
-        self.parameters = self.parameters._replace(key=np.uint64(0 if seed is None else seed))
+        self.parameters = self.parameters._replace(key=_key(0 if seed is None else seed))
+
+
+def _key(seed: Any) -> np.uint64:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
+    return np.uint64(seed)
 
 
 class Places(NamedTuple):
@@ -252,7 +256,8 @@ class CriticalityGated(KernelPolicy):
     def __init__(self, problem: Problem) -> None:
         problem = routing_problem(problem, "criticality_gated", needs_budget=True)
         tier = np.array([model.tier for model in problem.profile.models])
-        sufficient = np.array([int(np.argmax(tier >= r)) if (tier >= r).any() else len(tier) - 1 for r in range(len(tier))])
+        tiers = range(problem.profile.tiers)
+        sufficient = np.array([int(np.argmax(tier >= r)) if (tier >= r).any() else len(tier) - 1 for r in tiers])
         parameters = SignalGateParameters(places(problem), problem.profile.tiers, sufficient)
         super().__init__(problem, act_criticality_gated, parameters)
 
@@ -290,8 +295,9 @@ def act_greedy(p, observation, memory, action):
             weight = p.laws.required[third, r] * law.signalled(p.accuracy, r, signal, tiers)
             success += weight * law.success(p.laws, d, m, r, e)
             total += weight
-        if can_pay(p.at, observation, m) and p.price[m] * total / success < least:
-            best, least = m, p.price[m] * total / success
+        cost = p.price[m] * total / max(success, 1e-300)
+        if can_pay(p.at, observation, m) and cost < least:
+            best, least = m, cost
     action[0] = best
 
 

@@ -31,6 +31,12 @@ Knowledge = Literal["informed", "told"]
 GRID = (9, 9)
 """Points of a belief: probabilities of corruption (denser near 0), and of the upper tier."""
 
+PRICED_BY_START = ("gated", "boundary")
+"""Rewards for which it matters with how many calls a task began. For the others a call costs the same at any time."""
+
+MOST_LAYERS = {"told": 100, "informed": 10_000}
+"""Amounts of budget that a task is solved for, over all tasks, at most: about half a minute."""
+
 
 @jit
 def fill_informed(laws, d, subgoals, calls, stop, verify, payoff, arrival, value):
@@ -273,12 +279,57 @@ def optimum_curve(problem: AgenticRouting, cap: int, knowledge: Knowledge = "tol
     """The best expected score of an episode, for every budget from 0 to `cap` large calls, (cap + 1,).
 
     Raises:
-        ValueError: the budget is in dollars; the reward looks at dollars or at other episodes; or "told" with other than
-            two tiers.
+        ValueError: the budget is in dollars; the reward looks at dollars or at other episodes; "told" with other than two
+            tiers; or no model that a budget of calls does not limit.
     """
-    check_solvable(problem, knowledge)
-    cap = int(min(cap, problem.horizon))
+    cap, start = _checked(problem, cap, knowledge, grid)
+    key = (*task_key(problem), cap, knowledge, grid)
+    curve = cached_array(lambda: _stream(problem, start, _solver(problem, knowledge, grid)), *key)
+    return np.pad(curve, (0, cap - start), mode="edge")  # a call more than there are steps is worth nothing
 
+
+def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge | None = None) -> float:
+    """The best expected score of an episode at one budget; see `optimum_curve`.
+
+    By default of the told router; of the informed one where there are other than two tiers, or where that would take more
+    than about a minute. For a budget in dollars it is an upper bound: what as many large calls would be worth as the budget
+    can pay at best, with small calls for nothing.
+
+    Raises:
+        ValueError: see `optimum_curve`; in dollars, a reward that looks at costs; or a stream of so many tasks that it
+            would take minutes.
+    """
+    if problem.unit == "dollars" and problem.score == "success":
+        budget = most_large_calls(problem, budget)
+        problem = problem.replace(unit="calls", budget=budget)
+    if knowledge is None:
+        two_tiers = problem.profile.tiers == 2
+        knowledge = "told" if two_tiers and _layers(problem, budget) <= MOST_LAYERS["told"] else "informed"
+    if (layers := _layers(problem, budget)) > MOST_LAYERS[knowledge]:
+        raise ValueError(f"{problem.instance} with tasks={problem.tasks} and {budget:g} calls needs {layers} tables, too many")
+    _, start = _checked(problem, int(budget), knowledge, GRID)
+    key = (*task_key(problem), "value", start, knowledge, GRID)
+    solve = _solver(problem, knowledge, GRID)
+    return float(cached_array(lambda: _stream(problem, start, solve, last_alone=True)[-1], *key))
+
+
+def _checked(problem: AgenticRouting, cap: int, knowledge: Knowledge, grid: tuple[int, int]) -> tuple[int, int]:
+    """The cap, and how many of its calls an episode has steps for."""
+    if isinstance(cap, bool) or not isinstance(cap, int | np.integer) or cap < 0:
+        raise ValueError(f"cap is {cap!r}; expected an integer >= 0")
+    check_solvable(problem, knowledge)
+    check_grid(grid)
+    return int(cap), int(min(cap, problem.horizon))
+
+
+def _layers(problem: AgenticRouting, budget: float) -> int:
+    """For how many amounts of budget a task is solved, over all tasks; what the optimum takes is proportional to it."""
+    cap = int(min(budget, problem.horizon))
+    before = (cap + 1) if problem.reward not in PRICED_BY_START else (cap + 1) * (cap + 2) // 2
+    return (problem.tasks - 1) * before + cap + 1
+
+
+def _solver(problem: AgenticRouting, knowledge: Knowledge, grid: tuple[int, int]) -> Callable[[Floats], Floats]:
     def solve(payoff: Floats) -> Floats:
         """Worth of a task for every budget, from payoffs (D, S, 2, K)."""
         total = np.zeros(payoff.shape[-1])
@@ -288,31 +339,15 @@ def optimum_curve(problem: AgenticRouting, cap: int, knowledge: Knowledge = "tol
                 total += weight / DIFFICULTIES * start_values(problem, table, knowledge)
         return total
 
-    return cached_array(lambda: _stream(problem, cap, solve), *task_key(problem, cap), knowledge, grid)
+    return solve
 
 
-def task_key(problem: AgenticRouting, cap: int) -> tuple[Any, ...]:
-    """What tables of a problem are kept under: all that they depend on."""
-    settings = {name: value for name, value in problem.settings.items() if name not in ("budget", "budget_aware", "instance")}
+def task_key(problem: AgenticRouting) -> tuple[Any, ...]:
+    """What tables of a problem are kept under: all that they depend on but the budget."""
+    without = ("budget", "budget_aware", "instance")
+    settings = {name: value for name, value in problem.settings.items() if name not in without}
     sources = [fingerprint(fill.py_func) for fill in (fill_informed, fill_told)]  # type: ignore[attr-defined]
-    return ("routing", *sources, repr(problem.profile), sorted(settings.items()), cap)
-
-
-def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge | None = None) -> float:
-    """The best expected score of an episode at one budget; see `optimum_curve`.
-
-    By default of the told router, or of the informed one where there are other than two tiers. For a budget in dollars it is
-    an upper bound: what as many large calls would be worth as the budget can pay at best, with small calls for nothing.
-
-    Raises:
-        ValueError: see `optimum_curve`; in dollars, a reward that looks at costs.
-    """
-    if knowledge is None:
-        knowledge = "told" if problem.profile.tiers == 2 else "informed"
-    if problem.unit == "dollars" and problem.score == "success":
-        budget = most_large_calls(problem, budget)
-        problem = problem.replace(unit="calls", budget=budget)
-    return float(optimum_curve(problem, int(budget), knowledge)[-1])
+    return ("routing", *sources, repr(problem.profile), sorted(settings.items()))
 
 
 def most_large_calls(problem: AgenticRouting, dollars: float) -> int:
@@ -322,6 +357,8 @@ def most_large_calls(problem: AgenticRouting, dollars: float) -> int:
     where verdicts can be asked for), and all but its latest part is in the cache; only the very first call is cold.
     """
     profile = problem.profile
+    if problem.params.calls[0] > 0:
+        raise ValueError(f"the first model of {problem.instance} is of the highest tier; the bound needs one that is not")
     shortest = problem.params.tokens[:, 0]
     growth = 0.0 if problem.verify else shortest.min() + profile.observation_tokens
     if problem.verify:
@@ -336,29 +373,37 @@ def most_large_calls(problem: AgenticRouting, dollars: float) -> int:
     return int(np.searchsorted(np.cumsum(cheapest), dollars, side="right"))
 
 
-def _stream(problem: AgenticRouting, cap: int, solve: Callable[[Floats], Floats]) -> Floats:
-    """The value of `tasks` tasks that share a budget, for budgets 0 .. cap."""
+def _stream(problem: AgenticRouting, cap: int, solve: Callable[[Floats], Floats], last_alone: bool = False) -> Floats:
+    """The value of `tasks` tasks that share a budget, for budgets 0 .. cap, or for the last of them alone."""
     future = np.zeros(cap + 1)
-    for _ in range(problem.tasks):
-        if problem.reward == "sparse":  # what was spent does not matter: one table serves all budgets
-            future = solve(end_payoffs(problem, cap, future))
+    for task in range(problem.tasks):
+        first_of_all = task == problem.tasks - 1  # the tables are filled from the last task to the first
+        if problem.reward not in PRICED_BY_START:
+            # What calls cost is charged beforehand, as if all were made, and given back for those that are left.
+            unspent = worth_of_unspent(problem, cap)
+            future = solve(end_payoffs(problem, 0, future + unspent)) - unspent
         else:
-            future = np.array([solve(end_payoffs(problem, start, future[: start + 1]))[-1] for start in range(cap + 1)])
+            starts = [cap] if first_of_all and last_alone else range(cap + 1)
+            future = np.array([solve(end_payoffs(problem, start, future[: start + 1]))[-1] for start in starts])
     return future
 
 
-def end_payoffs(problem: AgenticRouting, start: int, future: Floats) -> Floats:
-    """What the end of a task is worth that began with `start` calls, (D, S, 2, start + 1): by calls left, row 1 if solved.
+def worth_of_unspent(problem: AgenticRouting, cap: int) -> Floats:
+    """What calls left at the end of the episode save, (cap + 1,): their price in the soft reward, else nothing."""
+    return (problem.params.cost_weight if problem.reward == "soft" else 0.0) * np.arange(cap + 1.0)
 
-    future: (start + 1,), the worth of calls left for the tasks that follow.
+
+def end_payoffs(problem: AgenticRouting, start: int, future: Floats) -> Floats:
+    """What the end of a task is worth, (D, S, 2, K): by calls left, row 1 if solved.
+
+    start: calls at the task's beginning; matters only for rewards that are priced by it (`PRICED_BY_START`).
+    future: (K,), what calls left are worth besides.
     """
     params = problem.params
-    spent = start - np.arange(start + 1.0)
+    spent = np.maximum(start - np.arange(len(future)), 0.0)
     shape = (*params.labels.shape[:2], len(spent))
     failed, solved = np.zeros(shape), np.ones(shape)
-    if problem.reward == "soft":
-        failed, solved = failed - params.cost_weight * spent, solved - params.cost_weight * spent
-    elif problem.reward == "gated":
+    if problem.reward == "gated":
         solved = solved * (params.success_value - params.cost_weight * spent)
     elif problem.reward == "boundary":
         low, high = (cost[..., None] for cost in params.boundary_cost)
@@ -369,9 +414,19 @@ def end_payoffs(problem: AgenticRouting, start: int, future: Floats) -> Floats:
 
 def check_solvable(problem: AgenticRouting, knowledge: Knowledge) -> None:
     """Refuse problems whose optimum is not known; see `optimum_curve`."""
+    if knowledge not in MOST_LAYERS:
+        raise ValueError(f"knowledge is {knowledge!r}; expected 'told' or 'informed'")
     if problem.unit != "calls":
         raise ValueError("unit is 'dollars'; the exact optimum is known for budgets in calls only")
     if problem.reward in ("windowed", "bill"):
         raise ValueError(f"reward is {problem.reward!r}, which looks beyond the calls of a task: its optimum is not known")
     if knowledge == "told" and problem.profile.tiers != 2:
         raise ValueError(f"knowledge='told' needs two tiers; {problem.instance} has {problem.profile.tiers}")
+    if (problem.params.calls > 0).all():
+        raise ValueError(f"all models of {problem.instance} are of the highest tier: a budget of calls would limit them all")
+
+
+def check_grid(grid: Any) -> None:
+    """Refuse a grid that is not two numbers of points, each at least 2."""
+    if not isinstance(grid, tuple) or len(grid) != 2 or not all(isinstance(n, int) and n >= 2 for n in grid):
+        raise ValueError(f"grid is {grid!r}; expected two numbers of points >= 2, for corruption and for the upper tier")

@@ -57,11 +57,18 @@ class Batch:
         if self._mask_shape is not None:
             self._mask = bind(self.loops.mask, self.params, self.state, np.empty(self._mask_shape, np.int8))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled with its state; the compiled loops are bound anew."""
+        return _batch_again, (self.problem, self.n, self.rules.max_steps or None, self.stride, self.state, self.seeded)
+
     # --- episodes -------------------------------------------------------------------------------------------------------
 
     def seed(self, keys: NDArray[np.uint64], lanes: NDArray[np.bool_] | None = None) -> None:
         """Set the generators of the chosen lanes to `keys`, one per lane (n,), and their next episode to the lane's number."""
         chosen = self._all_lanes if lanes is None else lanes
+        # A seeded lane is as new: what a problem carries over from episode to episode is forgotten.
+        for here, blank in zip(self.state, self.problem.allocate(self.n), strict=True):
+            here[chosen] = blank[chosen]
         self.state.rng[chosen] = keys[chosen]
         self.state.next_episode[chosen] = np.flatnonzero(chosen)
         self.seeded |= chosen
@@ -255,6 +262,17 @@ class Batch:
         if (available := self.problem.num_episodes) is not None and (episodes >= available).any():
             raise ValueError(f"option episode is {value!r}; {self.problem.instance} has the episodes 0..{available - 1}")
         return np.broadcast_to(episodes.astype(np.int64), (self.n,))
+
+
+def _batch_again(
+    problem: Problem, n: int, max_steps: int | None, stride: int, state: State, seeded: NDArray[np.bool_]
+) -> Batch:
+    batch = Batch(problem, n, max_steps, stride)
+    for here, there in zip(batch.state, state, strict=True):
+        here[...] = there
+    batch.seeded[:] = seeded
+    batch._ready = bool(seeded.all())
+    return batch
 
 
 def action_dtype(space: spaces.Space[Any]) -> np.dtype[Any]:

@@ -77,6 +77,8 @@ def as_budget(value: BudgetLike, resources: Sequence[str]) -> Budget:
 
 def _number(resource: str, value: object) -> float:
     try:
+        if isinstance(value, bool):
+            raise TypeError
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ValueError(f"budget of {resource!r} is {value!r}; expected a number or a range (low, high)") from None

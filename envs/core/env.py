@@ -46,6 +46,14 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         self._read_action = _reader(self.action_space, self._action)
         self._single = len(self.problem.resources) == 1
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the reader of actions, which is made anew: a copy must not read into the original."""
+        return {name: value for name, value in self.__dict__.items() if name != "_read_action"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._read_action = _reader(self.action_space, self._action)
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float64], dict[str, Any]]:

@@ -129,6 +129,14 @@ class Problem(ABC):
         problem.settings = dict(given)
         return problem
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as the settings that it was made with."""
+        return _made_again, (type(self), self.settings)
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        """A problem never changes, so that copies of environments share it."""
+        return self
+
     @classmethod
     def variant(cls, settings: Mapping[str, Any]) -> type[Problem]:
         """The class that serves these settings, for an id behind which several stand; by default this one."""
@@ -209,6 +217,10 @@ class Problem(ABC):
             action_low=action_low,
             action_high=action_high,
         )
+
+
+def _made_again(cls: type[Problem], settings: dict[str, Any]) -> Problem:
+    return cls(**settings)
 
 
 def action_bounds(space: spaces.Space[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -17,8 +17,8 @@ WEIGHT, CORRUPTED, TIERS = 0, 1, 2
 
 
 @jit
-def begin_belief(laws, difficulty, estimate, noise, accuracy, subgoals, signal, belief):
-    """The belief at the start of a task. difficulty: (D,) logits; estimate: of it, in logits."""
+def begin_belief(laws, difficulty, estimate, noise, accuracy, third, signal, belief):
+    """The belief at the start of a task. difficulty: (D,) logits; estimate: of it, in logits; third: the subgoal's zone."""
     nearest = 0
     for d in range(belief.shape[0]):
         if abs(difficulty[d] - estimate) < abs(difficulty[nearest] - estimate):
@@ -31,7 +31,7 @@ def begin_belief(laws, difficulty, estimate, noise, accuracy, subgoals, signal, 
         else:
             belief[d, WEIGHT] = d == nearest
         belief[d, CORRUPTED] = 0.0
-        expect_tier(laws, accuracy, law.zone(0, subgoals), signal, belief[d])
+        expect_tier(laws, accuracy, third, signal, belief[d])
     normalise(belief)
 
 
@@ -125,7 +125,7 @@ def replay_history(params, state, i):
     estimate = state.estimate[i] * params.estimate_spread
     accuracy = params.criticality_accuracy
     first = state.first_signal[i]
-    begin_belief(laws, params.difficulty, estimate, params.estimate_noise, accuracy, subgoals, first, belief)
+    begin_belief(laws, params.difficulty, estimate, params.estimate_noise, accuracy, law.zone(0, subgoals), first, belief)
     g, e = 0, 0
     for t in range(state.step[i]):
         seen, caller = state.history[i, t] // (2 * models), state.history[i, t] % (2 * models)

@@ -81,7 +81,7 @@ class Params(NamedTuple):
     labels: NDArray[np.float64]
     """(D, S, 3) probabilities of a task's label."""
     boundary_cost: NDArray[np.float64]
-    """(2, D, S) expected cost of always-small and always-large on such a task, in the budget's unit."""
+    """(2, D, S) expected cost of the cheaper and the dearer boundary policy on such a task, in the budget's unit."""
     prices: NDArray[np.float64]
     """(N, 3) dollars per token: read, write, output."""
     tokens: NDArray[np.float64]
@@ -140,19 +140,20 @@ class State(NamedTuple):
     # the window of the windowed reward: it runs on from episode to episode
     costs: NDArray[np.float64]  # (n, window) root costs in order of arrival
     ranked: NDArray[np.float64]  # (n, window) the same, sorted
-    seen: NDArray[np.int64]  # costs so far
+    seen: NDArray[np.int64]  # costs since the lane was seeded
     # counted over the episode
     success: NDArray[np.int64]  # tasks solved
     large_calls: NDArray[np.float64]
     dollars: NDArray[np.float64]
     wasted: NDArray[np.float64]  # dollars spent on intractable tasks
     bankrupt: NDArray[np.bool_]
-    # of the latest task
-    first_error_step: NDArray[np.int64]  # first move that failed, seen or not, from 1; 0: none so far
-    trap_at_1: NDArray[np.bool_]  # the first move failed
-    recovered: NDArray[np.bool_]  # solved although a move had failed
-    cost_small: NDArray[np.float64]  # C_min: expected cost of always-small on this task
-    cost_large: NDArray[np.float64]  # C_max
+    trap_at_1: NDArray[np.int64]  # tasks whose first move failed
+    recovered: NDArray[np.int64]  # tasks solved although a move had failed
+    # of the present task, at the end the last one
+    moves: NDArray[np.int64]  # calls that were not verdicts
+    first_error_step: NDArray[np.int64]  # number of the first move that failed, seen or not, from 1; 0: none so far
+    cost_min: NDArray[np.float64]  # C_min: expected cost of the cheaper boundary policy on this task
+    cost_max: NDArray[np.float64]  # C_max: of the dearer one
 
 
 # --- a task -------------------------------------------------------------------------------------------------------------
@@ -202,11 +203,10 @@ def begin_task(params, state, i):
     state.rolled_back[i] = False
     state.task_cost[i] = 0.0
     state.task_dollars[i] = 0.0
+    state.moves[i] = 0
     state.first_error_step[i] = 0
-    state.trap_at_1[i] = False
-    state.recovered[i] = False
-    state.cost_small[i] = params.boundary_cost[0, d, s]
-    state.cost_large[i] = params.boundary_cost[1, d, s]
+    state.cost_min[i] = params.boundary_cost[0, d, s]
+    state.cost_max[i] = params.boundary_cost[1, d, s]
     state.prompt[i] = params.first_prompt
     state.last_model[i] = -1
     for m in range(params.seconds.shape[0]):
@@ -256,18 +256,6 @@ def affordable(params, state, i, m, verdict):
 
 
 @jit
-def cheapest_model(params, state, i):
-    """The model whose next call has the smallest worst case; the first of them in the pool."""
-    best = 0
-    lowest = worst_cost(params, state, i, 0, False)
-    for m in range(1, params.seconds.shape[0]):
-        cost = worst_cost(params, state, i, m, False)
-        if cost < lowest:
-            best, lowest = m, cost
-    return best
-
-
-@jit
 def bill_call(params, state, i, m, output, grows):
     """Make a call of model m and return its dollars; the output joins the prompt if the prompt `grows`."""
     dollars = prompt_dollars(params, state, i, m) + output * params.prices[m, 2]
@@ -294,10 +282,10 @@ def reset(params, state, i):
     state.dollars[i] = 0.0
     state.wasted[i] = 0.0
     state.bankrupt[i] = False
+    state.trap_at_1[i] = 0
+    state.recovered[i] = 0
     for m in range(params.seconds.shape[0]):
         state.used_at[i, m] = 0.0
-    if state.episode[i] <= i:  # the first episode since the lane was seeded
-        state.seen[i] = 0
     begin_task(params, state, i)
 
 
@@ -340,12 +328,11 @@ def choose_call(params, state, i, asked):
     if affordable(params, state, i, m, verdict):
         return m, verdict, PAID
     state.blocked[i] += 1
-    m = cheapest_model(params, state, i)
     if params.exhaustion == BANKRUPT:
-        return m, False, REFUSED
-    if affordable(params, state, i, m, False):
-        return m, False, PAID
-    return m, False, UNPAID if params.exhaustion == FREE else REFUSED
+        return 0, False, REFUSED
+    if affordable(params, state, i, 0, False):
+        return 0, False, PAID
+    return 0, False, UNPAID if params.exhaustion == FREE else REFUSED
 
 
 @jit
@@ -369,14 +356,15 @@ def move(params, state, i, m, draws):
     """The outcome of a move by model m; returns its event."""
     laws = params.laws
     e = state.errors[i]
+    state.moves[i] += 1
     if state.corrupted[i] and rng.reserved(draws, 2) < law.found(laws, m, 1):
         return roll_back(state, i)
     u_move = rng.reserved(draws, 3)
     p = law.success(laws, state.difficulty[i], m, state.required[i], e)
     quiet = (1.0 - p) * law.silent(laws, m, state.required[i])
     if u_move >= p and state.first_error_step[i] == 0:
-        state.first_error_step[i] = state.step[i]
-        state.trap_at_1[i] = state.step[i] == 1
+        state.first_error_step[i] = state.moves[i]
+        state.trap_at_1[i] += state.moves[i] == 1
     if u_move >= p + quiet:
         state.errors[i] = law.errors_after(law.ERROR, e)
         return law.ERROR
@@ -439,7 +427,7 @@ def ruin(params, state, i):
 def end_task(params, state, i, solved):
     """Count the task, and give its reward."""
     state.success[i] += solved
-    state.recovered[i] = solved and state.first_error_step[i] > 0
+    state.recovered[i] += solved and state.first_error_step[i] > 0
     return task_reward(params, state, i, solved)
 
 
@@ -450,7 +438,7 @@ def task_reward(params, state, i, solved):
     if params.reward == SOFT:
         return solved - params.cost_weight * cost
     if params.reward == BOUNDARY:
-        low, high = state.cost_small[i], state.cost_large[i]
+        low, high = state.cost_min[i], state.cost_max[i]
         norm = min(max((cost - low) / (high - low + 1e-12), 0.0), 1.0)
         bonus = params.hard_bonus if solved and state.difficulty_class[i] == HARD else 0.0
         return solved + bonus - params.cost_weight * norm
@@ -560,7 +548,7 @@ def mask(params, state, i, out):
         out[m] = affordable(params, state, i, m, False)
         some = some or out[m] == 1
     if not some:
-        out[cheapest_model(params, state, i)] = 1
+        out[0] = 1
     if params.stop:
         out[models] = 1
     if params.verify:
@@ -583,5 +571,5 @@ def resample(params, state, i):
     state.corrupted[i] = z
     state.required[i] = r
     state.difficulty_class[i] = draw_from(params.labels[d, s], u_label)
-    state.cost_small[i] = params.boundary_cost[0, d, s]
-    state.cost_large[i] = params.boundary_cost[1, d, s]
+    state.cost_min[i] = params.boundary_cost[0, d, s]
+    state.cost_max[i] = params.boundary_cost[1, d, s]

@@ -192,6 +192,8 @@ class LoggedRouting(Problem):
         rows = np.concatenate([state.shown[~state.finished], state.source[~state.finished]])
         if ((rows < 0) | (rows >= len(self.played))).any():
             raise ValueError(f"the snapshot is of another problem: {self.instance} has no row {rows.max()}")
+        if (state.done[~state.finished] >= self.params.tasks).any():
+            raise ValueError(f"the snapshot is of another problem: here an episode ends after {self.params.tasks} tasks")
 
     @property
     def score(self) -> str:

@@ -86,15 +86,16 @@ class AgenticRouting(Problem):
     | `"bill"` | -(dollars + failure_price (1 - s)) | TwinRouterBench |
 
     C_norm = clip((C - C_min) / (C_max - C_min)), between the expected costs of always-small and always-large on the same
-    task. q05 and q95 are quantiles of the costs of the last `window` tasks, which runs on over episodes. `shaping` adds
+    task, whichever is less. q05 and q95 are quantiles of the costs of the last `window` tasks; the window runs on over
+    episodes until a seed empties it, and before it holds 20 they are the boundary policies' mean costs. `shaping` adds
     that multiple of the potential progress / subgoals, which sums to 0 over a task.
 
     ## Budget
     One resource. `unit="calls"`: `large_calls`, calls of the highest tier; `unit="dollars"`: the bill of a meter with four
     buckets of tokens and a prefix cache per model that lives five minutes (`meter.py`), so that switching models has its
     price. A call is made only if its worst case is affordable, so a budget is never overspent. What happens instead
-    (counted in `info["blocked"]`) is `exhaustion`: `"cheapest"` calls the cheapest model, and ends the episode if even
-    that can't be paid; `"free"` then calls it for nothing; `"bankrupt"` ends the episode with `bankruptcy_penalty`.
+    (counted in `info["blocked"]`) is `exhaustion`: `"cheapest"` calls the first model of the pool, and ends the episode if
+    even that can't be paid; `"free"` then calls it for nothing; `"bankrupt"` ends the episode with `bankruptcy_penalty`.
     `budget=` is an amount, a range to draw it from, or `inf`. Without it: 10 large calls per task, or half of what
     always-large costs. `tasks` > 1 makes an episode a stream of tasks that share the budget.
 
@@ -106,10 +107,11 @@ class AgenticRouting(Problem):
     (`give_up`, at three errors) or by STOP. The episode terminates after `tasks` tasks, or at the end of the money.
 
     ## Information
-    The ledger, `success` (tasks solved), `large_calls`, `dollars`, `wasted` (dollars on intractable tasks), `bankrupt`, and
-    of the latest task, for analysis, also what is hidden: `difficulty_class` (0 easy, 1 hard, 2 intractable, by five trials
-    of each boundary policy), `first_error_step`, `trap_at_1`, `recovered`, `cost_small` and `cost_large` (C_min and C_max).
-    And `action_mask`.
+    The ledger; `success` (tasks solved), `large_calls`, `dollars`, `wasted` (dollars on intractable tasks), `bankrupt`,
+    `trap_at_1` (tasks whose first move failed), `recovered` (tasks solved although a move had failed). For analysis also what
+    is hidden, of the present task, or at the end of the last one: `difficulty_class` (0 easy, 1 hard, 2 intractable, by five
+    trials of each boundary policy), `first_error_step` (number of the first move that failed; 0 none), `cost_min` and
+    `cost_max` (C_min, C_max). And `action_mask`.
 
     ## Arguments
     | Name | Meaning | Default |
@@ -160,8 +162,8 @@ class AgenticRouting(Problem):
         Metric("first_error_step", "first error step", "untold"),
         Metric("trap_at_1", "trap at 1", "untold"),
         Metric("recovered", "recovered", "untold"),
-        Metric("cost_small", "cost of always-small", "untold"),
-        Metric("cost_large", "cost of always-large", "untold"),
+        Metric("cost_min", "C_min", "untold"),
+        Metric("cost_max", "C_max", "untold"),
     )
 
     @classmethod
@@ -208,12 +210,13 @@ class AgenticRouting(Problem):
         self.resources = ("large_calls",) if unit == "calls" else ("dollars",)
         self.boundary = boundary(self.profile)
         models, tiers = len(self.profile.models), self.profile.tiers
-        if not 1 / tiers - 1e-12 <= probability("criticality_accuracy", criticality_accuracy):
+        if probability("criticality_accuracy", criticality_accuracy) < 1 / tiers - 1e-12 and tiers > 1:
             raise ValueError(f"criticality_accuracy is {criticality_accuracy!r}; expected a probability in [1/{tiers}, 1]")
 
         calls, cost, dearest, least = self._costs()
         mean_cost = self.boundary.mean(cost, self.profile)
-        in_all = {"small": mean_cost[0] * tasks, "large": mean_cost[-1] * tasks}
+        always_large = mean_cost[-1] * tasks
+        default = DEFAULT_CALLS * tasks if unit == "calls" else max(always_large / 2, least)
         self.kernels = Kernels(k.reset, k.step, k.observe, k.mask, k.resample)
         by_model = ("last_model", "warm", "price", *(("affordable",) if boolean("budget_aware", budget_aware) else ()))
         super().__init__(
@@ -233,11 +236,11 @@ class AgenticRouting(Problem):
                 bankruptcy_penalty=non_negative("bankruptcy_penalty", bankruptcy_penalty),
                 shaping=non_negative("shaping", shaping),
                 window=positive_integer("window", window),
-                boundary_roots=_read_only(np.sqrt(mean_cost[[0, -1]])),
+                boundary_roots=_read_only(np.sqrt(np.sort(mean_cost[[0, -1]]))),
                 budget_aware=bool(budget_aware),
                 **_profile_params(self.profile),
                 labels=_read_only(label_probabilities(self.boundary)),
-                boundary_cost=_read_only(cost[[0, -1]]),
+                boundary_cost=_read_only(np.sort(cost[[0, -1]], axis=0)),
                 estimate_spread=math.hypot(self.profile.spread, non_negative("difficulty_noise", difficulty_noise)) or 1.0,
                 estimate_noise=float(difficulty_noise),
                 criticality_accuracy=float(criticality_accuracy),
@@ -251,10 +254,8 @@ class AgenticRouting(Problem):
             },
             action_space=spaces.Discrete(models * (1 + self.verify) + self.stop),
             horizon=self.profile.T * self.tasks,
-            budget=_read_budget(
-                budget, DEFAULT_CALLS * tasks if unit == "calls" else in_all["large"] / 2, dearest * self.profile.T * tasks
-            ),
-            budget_scale=in_all["large"],
+            budget=_read_budget(budget, default, dearest * self.profile.T * tasks),
+            budget_scale=always_large,
             budget_aware=budget_aware,
             least_budget=0.0 if exhaustion == "free" else least,
         )
@@ -304,11 +305,31 @@ class AgenticRouting(Problem):
             wasted=numbers(),
             bankrupt=np.zeros(n, np.bool_),
             first_error_step=integers(),
-            trap_at_1=np.zeros(n, np.bool_),
-            recovered=np.zeros(n, np.bool_),
-            cost_small=numbers(),
-            cost_large=numbers(),
+            trap_at_1=integers(),
+            recovered=integers(),
+            moves=integers(),
+            cost_min=numbers(),
+            cost_max=numbers(),
         )
+
+    def check_state(self, state: k.State) -> None:
+        """Running tasks must be some that this problem could have."""
+        laws: Any = self.params.laws
+        highest = {
+            "task": self.tasks - 1,
+            "step": self.profile.T - 1,
+            "kind": len(laws.subgoals) - 1,
+            "required": self.profile.tiers - 1,
+            "signal": self.profile.tiers - 1,
+            "first_signal": self.profile.tiers - 1,
+            "last_model": len(self.profile.models) - 1,
+        }
+        running = ~state.finished
+        for name, limit in highest.items():
+            if (getattr(state, name)[running] > limit).any():
+                raise ValueError(f"the snapshot is of another problem: {self.instance} has no {name} above {limit}")
+        if (state.progress[running] >= laws.subgoals[state.kind[running]]).any():
+            raise ValueError(f"the snapshot is of another problem: {self.instance} has tasks with fewer subgoals")
 
     @property
     def score(self) -> str:
@@ -336,9 +357,12 @@ class AgenticRouting(Problem):
         if self.unit == "calls":
             return calls, calls[:, None, None] * self.boundary.calls, 1.0, 0.0
         read, write, output = self.profile.prices().T
-        longest = self.profile.tokens()[:, -1]
+        longest = np.maximum(self.profile.tokens()[:, -1], self.profile.verdict_tokens)
         dearest = np.max(np.maximum(read, write) * self.profile.largest_prompt + output * longest)
-        least = np.min(write * self.profile.first_prompt + output * longest)
+        least = np.min(write * self.profile.first_prompt + output * self.profile.tokens()[:, -1])
+        if not least > 0:
+            names = [model.name for model in models if sum(model.prices) == 0]
+            raise ValueError(f"unit is 'dollars'; models {names} cost nothing, so that no budget could limit their calls")
         return calls, self.boundary.dollars, float(dearest), float(least)
 
 
@@ -356,11 +380,15 @@ def _cost_weight(value: float | None, reward: str, large_cost: float) -> float:
 
 
 def _read_budget(budget: Any, default: float, unlimited: float) -> Any:
+    """The budget asked for; `inf` is as much as an episode can use."""
     if budget is None:
         return default
-    if isinstance(budget, float | str) and str(budget) == "inf":
-        return unlimited
-    return budget
+    if isinstance(budget, Mapping):
+        return {resource: _read_budget(amount, default, unlimited) for resource, amount in budget.items()}
+    try:
+        return unlimited if float(budget) == math.inf else budget  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return budget
 
 
 def _profile_params(profile: Profile) -> dict[str, Any]:

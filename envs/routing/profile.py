@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from scipy.stats import norm
 
 from .meter import CACHE_SECONDS, PER_TOKEN, Prices, check_prices
@@ -52,12 +53,14 @@ class Model:
 
     def __post_init__(self) -> None:
         where = f"model {self.name!r}"
+        if not isinstance(self.prices, Prices):
+            raise ValueError(f"{where}: prices is {self.prices!r}; expected Prices, as cached(...) or uncached(...) make them")
         check_prices(f"{where}: prices", self.prices)
         probability(f"{where}: recovery", self.recovery)
         probability(f"{where}: verify_accuracy", self.verify_accuracy)
-        if not math.isfinite(self.skill):
+        if not math.isfinite(number(f"{where}: skill", self.skill, "a finite number")):
             raise ValueError(f"{where}: skill is {self.skill!r}; expected a finite number")
-        if isinstance(self.tier, bool) or not isinstance(self.tier, int) or self.tier < 0:
+        if isinstance(self.tier, bool) or not isinstance(self.tier, int | np.integer) or self.tier < 0:
             raise ValueError(f"{where}: tier is {self.tier!r}; expected an integer >= 0")
         for name in ("output_tokens", "max_tokens", "seconds"):
             positive(f"{where}: {name}", getattr(self, name))
@@ -117,32 +120,41 @@ class Profile:
     source: str = "own numbers"
 
     def __post_init__(self) -> None:
-        if len(self.models) < 2 or not all(isinstance(model, Model) for model in self.models):
-            raise ValueError(f"models is {self.models!r}; expected at least two Models, from the cheapest to the dearest")
-        if len({model.name for model in self.models}) < len(self.models):
-            raise ValueError(f"models are named {[model.name for model in self.models]}; expected names that differ")
-        whole_numbers("T", (self.T,))
-        whole_numbers("subgoals", self.subgoals)
-        if len(self.weights) != len(self.subgoals) or min(self.weights) < 0 or not 0 < sum(self.weights) < math.inf:
-            raise ValueError(f"weights is {self.weights!r}; expected one weight >= 0 for each of the subgoals {self.subgoals}")
-        for row in self.required:
-            if min(row) < 0 or abs(sum(row) - 1) > 1e-9 or len(row) != len(self.required[0]):
-                raise ValueError(f"required is {self.required!r}; expected two rows of probabilities that sum to 1")
-        if len(self.required) != 2:
-            raise ValueError(f"required is {self.required!r}; expected two rows: outer thirds, middle third")
+        for name in ("models", "subgoals", "weights", "required"):
+            object.__setattr__(self, name, as_tuple(name, getattr(self, name)))
+        object.__setattr__(self, "required", tuple(as_tuple("required", row) for row in self.required))
+        self._check_models()
+        self._check_tasks()
         for name in ("silent", "silent_gap", "give_up"):
             probability(name, getattr(self, name))
         probability("silent + silent_gap", self.silent + self.silent_gap)
-        for name in (
-            "gap_weight",
-            "error_weight",
-            "spread",
-            "first_prompt",
-            "observation_tokens",
-            "verdict_tokens",
-            "cache_seconds",
-        ):
+        for name in ("gap_weight", "error_weight", "spread", "observation_tokens", "verdict_tokens", "cache_seconds"):
             non_negative(name, getattr(self, name))
+        positive("first_prompt", self.first_prompt)
+
+    def _check_models(self) -> None:
+        if len(self.models) < 2 or not all(isinstance(model, Model) for model in self.models):
+            raise ValueError(f"models is {self.models!r}; expected at least two Models, from the cheapest to the dearest")
+        names = [model.name for model in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError(f"models are named {names}; expected names that differ")
+        if self.models[-1].tier < max(model.tier for model in self.models):
+            raise ValueError(f"model {names[-1]!r} is the last of the pool; expected it to be of the highest tier")
+
+    def _check_tasks(self) -> None:
+        whole_numbers("T", (self.T,))
+        whole_numbers("subgoals", self.subgoals)
+        if list(self.subgoals) != sorted(set(self.subgoals)):
+            raise ValueError(f"subgoals is {self.subgoals!r}; expected rising numbers")
+        for weight in self.weights:
+            non_negative("weights", weight)
+        if len(self.weights) != len(self.subgoals) or not sum(self.weights) > 0:
+            raise ValueError(f"weights is {self.weights!r}; expected one weight >= 0 for each of the subgoals {self.subgoals}")
+        if len(self.required) != 2 or len(self.required[0]) != len(self.required[1]):
+            raise ValueError(f"required is {self.required!r}; expected two rows: outer thirds, middle third")
+        for row in self.required:
+            if abs(sum(probability("required", p) for p in row) - 1) > 1e-9:
+                raise ValueError(f"required is {self.required!r}; expected rows of probabilities that sum to 1")
 
     @property
     def tiers(self) -> int:
@@ -174,7 +186,7 @@ class Profile:
         )
         weights = np.asarray(self.weights, float) / sum(self.weights)
         return Laws(
-            success=1.0 / (1.0 + np.exp(-logit)),
+            success=expit(logit),
             silent=np.asarray(self.silent + self.silent_gap * (missing > 0), float),
             recovery=np.array([model.recovery for model in models]),
             accuracy=np.array([model.verify_accuracy for model in models]),
@@ -227,23 +239,30 @@ def criticality(q: float) -> tuple[tuple[float, float], tuple[float, float]]:
     return (1 - 0.75 * q, 0.75 * q), (1 - 1.5 * q, 1.5 * q)
 
 
+def number(name: str, value: Any, expected: str) -> float:
+    """`value` as a float; otherwise a ValueError that names it."""
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(f"{name} is {value!r}; expected {expected}")
+
+
 def probability(name: str, value: Any) -> float:
     """`value` if it lies in [0, 1]; otherwise a ValueError that names it."""
-    if isinstance(value, bool | str) or not 0.0 <= value <= 1.0:
+    if not 0.0 <= number(name, value, "a probability in [0, 1]") <= 1.0:
         raise ValueError(f"{name} is {value!r}; expected a probability in [0, 1]")
     return float(value)
 
 
 def positive(name: str, value: Any) -> float:
     """`value` if it is finite and above 0; otherwise a ValueError that names it."""
-    if isinstance(value, bool | str) or not (math.isfinite(value) and value > 0):
+    if not 0 < number(name, value, "a finite number > 0") < math.inf:
         raise ValueError(f"{name} is {value!r}; expected a finite number > 0")
     return float(value)
 
 
 def non_negative(name: str, value: Any) -> float:
     """`value` if it is finite and at least 0; otherwise a ValueError that names it."""
-    if isinstance(value, bool | str) or not (math.isfinite(value) and value >= 0):
+    if not 0 <= number(name, value, "a finite number >= 0") < math.inf:
         raise ValueError(f"{name} is {value!r}; expected a finite number >= 0")
     return float(value)
 
@@ -253,3 +272,10 @@ def whole_numbers(name: str, values: tuple[Any, ...]) -> None:
     wrong = [v for v in values if isinstance(v, bool) or not isinstance(v, int | np.integer) or v < 1]
     if wrong or not values:
         raise ValueError(f"{name} is {values if len(values) != 1 else values[0]!r}; expected integers >= 1")
+
+
+def as_tuple(name: str, value: Any) -> tuple[Any, ...]:
+    """A list or tuple as a tuple; otherwise a ValueError that names it."""
+    if not isinstance(value, list | tuple | np.ndarray):
+        raise ValueError(f"{name} is {value!r}; expected a tuple")
+    return tuple(value.tolist() if isinstance(value, np.ndarray) else value)

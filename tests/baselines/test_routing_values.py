@@ -17,6 +17,7 @@ from budgetgym.baselines.routing.values import (
     optimum_curve,
     start_values,
     task_table,
+    worth_of_unspent,
 )
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.routing.instances import make_profile
@@ -126,9 +127,10 @@ def by_hand(cap, *, told, reward="sparse", stop=False, verify=False, accuracy=0.
 def ours(cap, knowledge, **settings):
     """The suite's answer on the same few difficulties."""
     problem = AgenticRouting(instance=TINY, budget=cap, **settings)
-    payoff = end_payoffs(problem, cap, np.zeros(cap + 1))
+    unspent = worth_of_unspent(problem, cap)
+    payoff = end_payoffs(problem, cap, unspent)
     grid = (65, 65)
-    return np.mean(
+    return -unspent[-1] + np.mean(
         [
             weight * start_values(problem, task_table(problem, payoff[d, s], knowledge, d, s, grid), knowledge)[-1] * 1.0
             for d in range(0, 16, 5)

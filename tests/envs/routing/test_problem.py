@@ -144,7 +144,7 @@ def test_strict_affordability_is_the_worst_case():
             {"reward": "boundary", "cost_weight": 0.4, "hard_bonus": 0.7},
             lambda s, c, st: (
                 s * (1 + 0.7 * (st.difficulty_class == 1))
-                - 0.4 * np.clip((c - st.cost_small) / (st.cost_large - st.cost_small), 0, 1)
+                - 0.4 * np.clip((c - st.cost_min) / (st.cost_max - st.cost_min), 0, 1)
             ),
         ),
     ],
@@ -163,7 +163,7 @@ def test_normalised_cost_is_zero_and_one_at_the_boundary_means():
     small, _ = play(problem, lambda batch, t: np.zeros(batch.n, int))
     assert set(np.round(small, 6)) <= {0.0, 1.0, 1.5}
     _, batch = play(problem, lambda batch, t: np.ones(batch.n, int), 4000)
-    ratio = batch.state.large_calls / batch.state.cost_large
+    ratio = batch.state.large_calls / batch.state.cost_max
     assert ratio.mean() == pytest.approx(1.0, abs=0.02)
 
 
