@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ def budget_cases(problem: Problem, budgets: str | Mapping[str, Sequence[Any]] | 
         raise ValueError(f"budgets name the setting {name!r}; the budget of {type(problem).__name__} is set by {known}")
     excluded = problem.budget_settings if name in problem.budget_settings else ()
     cleared = {key: None for key in excluded if key in problem.settings and key != name}
-    cases = [BudgetCase(_label(name, v), number(v), problem.replace(**cleared, **{name: number(v)})) for v in values]
+    cases = [_case(name, number(value), problem.replace(**cleared, **{name: number(value)})) for value in values]
     labels = [case.label for case in cases]
     if len(set(labels)) < len(labels):
         raise ValueError(f"budgets is {budgets!r}; expected every budget once")
@@ -48,9 +49,15 @@ def budget_cases(problem: Problem, budgets: str | Mapping[str, Sequence[Any]] | 
 def number(value: Any) -> float:
     """A number, or a fraction in text such as "1/32"."""
     try:
-        return float(Fraction(value)) if isinstance(value, str) else float(value)
+        return float(Fraction(value)) if isinstance(value, str) and value != "inf" else float(value)
     except (TypeError, ValueError, ZeroDivisionError):
         raise ValueError(f"budget {value!r} is not a number or a fraction") from None
+
+
+def _case(name: str, value: float, problem: Problem) -> BudgetCase:
+    """The problem with this budget; one without limit has its place on axes by the amount that is never used up."""
+    place = value if math.isfinite(value) else float(problem.budget.arrays(problem.resources)[0][0])
+    return BudgetCase(_label(name, value), place, problem)
 
 
 def _read(budgets: str | Mapping[str, Sequence[Any]] | Sequence[Any], own: str) -> tuple[str, list[Any]]:

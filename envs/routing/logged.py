@@ -240,7 +240,7 @@ def _read_budget(budget: Any, share: Any, money: float) -> Any:
 
 def _share(value: Any) -> float:
     try:
-        share = float(Fraction(value)) if isinstance(value, str) else float(value)
+        share = math.nan if isinstance(value, bool) else float(Fraction(value) if isinstance(value, str) else value)
     except (TypeError, ValueError, ZeroDivisionError):
         share = math.nan
     if not (math.isfinite(share) and share >= 0):

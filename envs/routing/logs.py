@@ -550,6 +550,8 @@ def _price(model: str, price: Any) -> tuple[float, float, float]:
 
 def _only(log: RoutingLog, models: Sequence[str]) -> RoutingLog:
     """The log of some of its models, in the order of `models`."""
+    if not isinstance(models, str | Sequence):
+        raise ValueError(f"models is {models!r}; expected names of models")
     names = list(models) if not isinstance(models, str) else [name.strip() for name in models.split(",")]
     for name in names:
         if name not in log.models:

@@ -25,7 +25,7 @@ class Prices(NamedTuple):
     """US dollars per million tokens."""
 
     input: float
-    """Of a prompt that is not cached at all."""
+    """Of the part of a prompt that is not offered to the cache."""
     output: float
     read: float
     """Of the part of a prompt that the cache remembers."""
@@ -72,13 +72,18 @@ class CostMeter:
     cache_seconds: float = CACHE_SECONDS
     total: float = 0.0
     """Dollars so far."""
+    _now: float = -math.inf
     _caches: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.cache_seconds >= 0:
+            raise ValueError(f"cache_seconds is {self.cache_seconds!r}; expected seconds >= 0")
         for model, prices in self.prices.items():
             check_prices(f"prices of {model!r}", prices)
 
-    def call(self, model: str, prompt_tokens: float, output_tokens: float, now: float = 0.0) -> float:
+    def call(
+        self, model: str, prompt_tokens: float, output_tokens: float, now: float = 0.0, uncached_tokens: float = 0.0
+    ) -> float:
         """Bill one call and return its cost in dollars.
 
         Args:
@@ -87,19 +92,27 @@ class CostMeter:
                 reaches).
             output_tokens: what the model writes.
             now: time of the call in seconds, not before the previous one.
+            uncached_tokens: how many of the prompt's tokens, at its end, are not offered to the cache.
         """
         if model not in self.prices:
             raise ValueError(f"model is {model!r}; expected one of {', '.join(self.prices)}")
-        for name, tokens in (("prompt_tokens", prompt_tokens), ("output_tokens", output_tokens)):
+        counts = {"prompt_tokens": prompt_tokens, "output_tokens": output_tokens, "uncached_tokens": uncached_tokens}
+        for name, tokens in counts.items():
             if not (math.isfinite(tokens) and tokens >= 0):
                 raise ValueError(f"{name} is {tokens!r}; expected a number of tokens >= 0")
+        if uncached_tokens > prompt_tokens:
+            raise ValueError(f"uncached_tokens is {uncached_tokens!r}; expected at most the prompt's {prompt_tokens!r}")
+        if not now >= self._now:
+            raise ValueError(f"now is {now!r}; expected a time not before {self._now!r}, that of the call before")
         prices = self.prices[model]
         remembered, used_at = self._caches.get(model, (0.0, now))
         if not is_warm(now, used_at, self.cache_seconds):
             remembered = 0.0
-        cost = prompt_price(prices.read, prices.write, prompt_tokens, remembered) + output_tokens * prices.output
-        cost *= PER_TOKEN
-        self._caches[model] = (prompt_tokens, now)
+        offered = prompt_tokens - uncached_tokens
+        cost = prompt_price(prices.read, prices.write, offered, remembered) + uncached_tokens * prices.input
+        cost = (cost + output_tokens * prices.output) * PER_TOKEN
+        self._caches[model] = (offered, now)
+        self._now = now
         self.total += cost
         return cost
 

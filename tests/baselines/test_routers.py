@@ -127,6 +127,29 @@ def test_four_tiers_have_their_models():
     assert success["criticality_gated"] == pytest.approx(success["always_large"], abs=0.05)
 
 
+def test_more_tiers_than_models():
+    required = ((0.2, 0.2, 0.6),) * 2
+    problem = AgenticRouting(instance=replace(make_profile("webshop"), required=required), criticality_accuracy=1.0)
+    assert play(make_agent("criticality_gated", problem), problem, range(200), 0).episodes["large_calls"].max() <= 10
+
+
+def test_the_belief_router_counts_whole_calls():
+    """Budgets from a range are fractional: what is left over is no call."""
+    problem = AgenticRouting(instance="webshop", budget=(2.0, 3.0), exhaustion="bankrupt", verify=True)
+    episodes = play(make_agent("belief", problem), problem, range(500), 0).episodes
+    assert episodes["blocked"].sum() == 0
+    assert not episodes["bankrupt"].any()
+    fractional = AgenticRouting(instance="webshop", budget=10.6)
+    make_agent("belief", fractional).check_problem(fractional)
+
+
+def test_the_belief_router_can_be_asked_in_the_middle_of_a_task(problem):
+    env = BudgetedEnv(problem)
+    env.reset(seed=0)
+    observation = env.step(0)[0]
+    assert make_agent("belief", problem).predict(observation)[0] in (0, 1)
+
+
 def test_the_greedy_router_pays_for_the_large_model_where_it_is_worth_it():
     """At equal prices it takes what succeeds more often."""
     profile = make_profile("webshop")
@@ -160,5 +183,21 @@ def test_an_agent_made_for_a_smaller_budget_is_refused(problem):
     agent = make_agent("belief", problem)
     with pytest.raises(ValueError, match="budgets up to 4, not 9"):
         agent.check_problem(problem.replace(budget=9))
+    with pytest.raises(ValueError, match="made for other laws or rewards"):
+        agent.check_problem(problem.replace(criticality_accuracy=0.9))
+    with pytest.raises(ValueError, match="made for observation_names"):
+        agent.check_problem(problem.replace(unit="dollars", budget=1.0))
+    with pytest.raises(ValueError, match="made for budget_scale"):
+        make_agent("first_large", AgenticRouting(instance="tau2-retail")).check_problem(
+            AgenticRouting(instance="tau2-airline")
+        )
+    with pytest.raises(ValueError, match="one budget where reward='gated'"):
+        make_agent("belief", problem.replace(reward="gated", budget=(1.0, 4.0)))
+    with pytest.raises(ValueError, match=r"grid is \(1, 1\)"):
+        make_agent("belief", problem, grid=(1, 1))
+    with pytest.raises(ValueError, match="belief needs the exact values of the problem: unit is 'dollars'"):
+        make_agent("belief", AgenticRouting(unit="dollars"))
+    with pytest.raises(ValueError, match="seed is -1"):
+        make_agent("random", problem).set_random_seed(-1)
     with pytest.raises(TypeError, match="routes in AgenticRouting"):
         Random(RealTimeBidding())

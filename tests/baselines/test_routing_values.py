@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from budgetgym.baselines.oracles import exact_optimum
 from budgetgym.baselines.routing.belief_router import Belief
-from budgetgym.baselines.routing.routers import CriticalityGated, FirstLarge
+from budgetgym.baselines.routing.routers import AlwaysLarge, CriticalityGated, FirstLarge
 from budgetgym.baselines.routing.values import (
     arrive_informed,
     end_payoffs,
@@ -21,8 +21,9 @@ from budgetgym.baselines.routing.values import (
 )
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.routing.instances import make_profile
+from budgetgym.envs.routing.meter import cached, uncached
 from budgetgym.envs.routing.problem import AgenticRouting
-from budgetgym.envs.routing.profile import criticality
+from budgetgym.envs.routing.profile import Model, Profile, criticality
 from budgetgym.evaluation.play import play
 from scipy.stats import norm
 
@@ -268,6 +269,37 @@ def test_dollars_have_a_bound():
     router = play(CriticalityGated(problem), problem, range(4000), 0).episodes["success"]
     assert 0.7 * exact_optimum(problem) < router.mean() < exact_optimum(problem)
     assert np.isnan(exact_optimum(problem.replace(reward="soft")))
+
+
+def test_free_calls_do_not_beat_the_bound():
+    """What is called for nothing is the first model, even where another one's next call would be cheaper."""
+    models = (Model("a", 0.3, 0, uncached(1, 1), recovery=0.02), Model("b", 0.3, 1, cached(1.5, 1.5, read=0.0), recovery=0.08))
+    profile = Profile(models, 20, (6,), (1.0,), criticality(0.35), 3.0, first_prompt=20000.0)
+    problem = AgenticRouting(instance=profile, unit="dollars", budget=0.035, exhaustion="free")
+    success = play(AlwaysLarge(problem), problem, range(4000), 0).episodes["success"].mean()
+    assert success < exact_optimum(problem) + 0.02
+
+
+def test_long_streams_fall_back_to_the_informed_optimum(webshop):
+    """Only what takes seconds is computed: told, else informed, else nothing."""
+    session = webshop.replace(tasks=4, budget=40)
+    assert exact_optimum(session) == optimum_curve(session, 40, "informed")[-1]
+    assert np.isnan(exact_optimum(webshop.replace(tasks=400, budget=4000)))
+    gated = webshop.replace(reward="gated", cost_weight=0.05)
+    assert optimal_value(gated, 5) == pytest.approx(optimum_curve(gated, 5)[-1])
+
+
+def test_bad_questions_are_refused(webshop):
+    with pytest.raises(ValueError, match="cap is -1"):
+        optimum_curve(webshop, -1)
+    with pytest.raises(ValueError, match="knowledge is 'foo'"):
+        optimum_curve(webshop, 1, "foo")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="grid is 5"):
+        optimum_curve(webshop, 1, "told", 5)  # type: ignore[arg-type]
+    both = tuple(replace(model, tier=1) for model in webshop.profile.models)
+    limited = AgenticRouting(instance=replace(webshop.profile, models=both), budget=2)
+    with pytest.raises(ValueError, match="a budget of calls would limit them all"):
+        optimum_curve(limited, 2)
 
 
 def test_what_has_no_exact_answer_says_so():

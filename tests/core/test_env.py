@@ -1,3 +1,4 @@
+import copy
 import pickle
 
 import budgetgym
@@ -109,6 +110,33 @@ def test_a_snapshot_is_a_complete_fork():
     assert all(np.array_equal(a[0], b[0]) and a[1] == b[1] for a, b in zip(first, again, strict=True))
     with pytest.raises(ValueError, match="same batch size"):
         BudgetedVectorEnv(Painter, 2).restore(here)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize("id", IDS)
+def test_a_copy_goes_on_by_itself(id, again):
+    env = gym.make(id).unwrapped
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    other = again(env)
+    actions = [env.action_space.sample() for _ in range(6)]
+    alone = [other.step(action)[:2] for action in actions[:1]]
+    before = env.snapshot()  # type: ignore[attr-defined]
+    assert before.t[0] == 0
+    together = [env.step(action)[:2] for action in actions[:1]]
+    assert np.array_equal(alone[0][0], together[0][0])
+    assert alone[0][1] == together[0][1]
+
+
+def test_copies_of_vector_environments_go_on_alike():
+    env = gym.make_vec(ROUTING, num_envs=3, tasks=2)
+    env.reset(seed=0)
+    env.step(np.zeros(3, int))
+    other = copy.deepcopy(env)
+    for action in (1, 0, 1):
+        first, second = env.step(np.full(3, action)), other.step(np.full(3, action))
+        assert np.array_equal(first[0], second[0])
+        assert np.array_equal(first[1], second[1])
 
 
 def test_a_model_forks_the_present_and_resamples_what_is_hidden():

@@ -57,6 +57,13 @@ def test_a_cache_forgets_after_five_minutes_and_belongs_to_one_model():
     assert meter.call("a", 1e6, 0, now=602) == pytest.approx(0.1)  # shorter than what is remembered
 
 
+def test_the_four_buckets():
+    meter = CostMeter({"a": Prices(input=1.0, output=10.0, read=0.1, write=2.0)})
+    meter.call("a", 1e6, 0)
+    # A million read, half a million written, another half million kept from the cache, a million of output.
+    assert meter.call("a", 2e6, 1e6, uncached_tokens=5e5) == pytest.approx(0.1 + 1.0 + 0.5 + 10.0)
+
+
 def test_without_a_cache_every_token_has_its_price():
     meter = CostMeter({"a": uncached(2.0, 8.0)})
     assert [meter.call("a", 1e6, 1e6) for _ in range(2)] == pytest.approx([10.0, 10.0])
@@ -70,5 +77,12 @@ def test_bad_calls_and_prices_are_refused():
         meter.call("a", -1, 1)
     with pytest.raises(ValueError, match="output_tokens is nan"):
         meter.call("a", 1, float("nan"))
+    with pytest.raises(ValueError, match="uncached_tokens is 2; expected at most the prompt's 1"):
+        meter.call("a", 1, 1, uncached_tokens=2)
+    meter.call("a", 1, 1, now=5)
+    with pytest.raises(ValueError, match="now is 4; expected a time not before 5"):
+        meter.call("a", 1, 1, now=4)
+    with pytest.raises(ValueError, match="cache_seconds is nan"):
+        CostMeter({"a": OPUS}, cache_seconds=float("nan"))
     with pytest.raises(ValueError, match="prices of 'a': output is -1"):
         CostMeter({"a": Prices(1, -1, 1, 1)})

@@ -5,7 +5,9 @@ from budgetgym.envs.core import BudgetedEnv, BudgetedVectorEnv
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.core.jit import jit
 from budgetgym.envs.routing.kernels import forget, insert, quantile
+from budgetgym.envs.routing.meter import uncached
 from budgetgym.envs.routing.problem import EXHAUSTION, REWARDS, AgenticRouting
+from budgetgym.envs.routing.profile import Model, Profile, criticality
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -186,6 +188,23 @@ def test_the_windowed_reward_against_numpy():
     assert compared > 30
 
 
+def test_a_seed_empties_the_window():
+    env = BudgetedEnv(AgenticRouting, instance="webshop", reward="windowed", window=30)
+    totals = []
+    for _ in range(2):
+        env.reset(seed=7, options={"episode": 3})
+        total, over = 0.0, False
+        while not over:
+            _, reward, over, _, _ = env.step(1)
+            total += reward
+        totals.append(total)
+        for _ in range(40):
+            env.reset()
+            while not env.step(0)[2]:
+                pass
+    assert totals[0] == totals[1]
+
+
 @jit
 def sorted_window(values, ranked, held, q):
     for value in values:
@@ -264,6 +283,43 @@ def test_a_session_shares_one_budget_and_repeats_its_tasks_for_every_router():
     assert len(facts[0]) == 4
     assert facts[0] == facts[1]
     assert len(set(facts[0])) == 4
+
+
+def test_sessions_count_traps_and_recoveries():
+    problem = AgenticRouting(tasks=30, budget=INFINITE)
+    _, batch = play(problem, lambda batch, t: np.ones(batch.n, int), 40)
+    one = play(problem.replace(tasks=1), lambda batch, t: np.ones(batch.n, int), 4000)[1].state
+    assert batch.state.recovered.sum() / 1200 == pytest.approx(one.recovered.mean(), abs=0.06)
+    assert batch.state.trap_at_1.sum() / 1200 == pytest.approx(one.trap_at_1.mean(), abs=0.06)
+    assert (one.trap_at_1 == (one.first_error_step == 1)).all()
+    assert ((one.recovered == 1) == ((one.first_error_step > 0) & (one.success == 1))).all()
+
+
+def test_boundary_costs_are_in_order_even_if_the_small_model_costs_more():
+    models = tuple(
+        Model(name, skill, tier, uncached(price, price))
+        for tier, (name, skill, price) in enumerate((("small", -1.0, 1.0), ("large", 2.0, 1.3)))
+    )
+    profile = Profile(models, 20, (5,), (1.0,), criticality(0.35), 1.0)
+    problem = AgenticRouting(instance=profile, unit="dollars", reward="boundary", cost_weight=1.0, budget=INFINITE)
+    returns = [play(problem, lambda batch, t, m=m: np.full(batch.n, m), 2000)[0].mean() for m in (0, 1)]
+    assert (problem.params.boundary_cost[1] >= problem.params.boundary_cost[0]).all()
+    assert returns[1] > returns[0]
+
+
+def test_snapshots_of_other_problems_are_refused():
+    env = BudgetedEnv(AgenticRouting, instance="webshop", tasks=5)
+    env.reset(seed=0)
+    while env.snapshot().task[0] < 3:
+        env.step(0)
+    for settings, message in (
+        ({"instance": "webshop", "tasks": 2}, "has no task above 1"),
+        ({"instance": "tau2-telecom", "tasks": 5}, None),
+    ):
+        other = BudgetedEnv(AgenticRouting, **settings)
+        other.reset(seed=0)
+        with pytest.raises(ValueError, match=message):
+            other.restore(env.snapshot())
 
 
 def test_the_signal_is_as_accurate_as_asked():
@@ -350,6 +406,8 @@ def test_models_of_a_planner_fork():
         ({"unit": "dollars", "budget": 1e-5}, "budget is 1e-05 dollars; instance appworld needs at least"),
         ({"unit": "dollars", "budget": (1e-5, 1.0)}, "budget is 1e-05 dollars"),
         ({"budget": -1}, "budget of 'large_calls' is -1"),
+        ({"criticality_accuracy": [0.8]}, r"criticality_accuracy is \[0.8\]; expected a probability"),
+        ({"budget": True}, "budget of 'large_calls' is True"),
         ({"budget": "many"}, "budget of 'large_calls' is 'many'"),
     ],
     ids=str,
@@ -357,6 +415,11 @@ def test_models_of_a_planner_fork():
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         AgenticRouting(**settings)
+
+
+@pytest.mark.parametrize("budget", ["inf", "Infinity", np.float32("inf"), {"large_calls": INFINITE}], ids=str)
+def test_no_limit_in_any_spelling(budget):
+    assert AgenticRouting(budget=budget).budget.range_of("large_calls") == (40.0, 40.0)
 
 
 def test_a_reset_with_too_little_money_is_refused():

@@ -120,6 +120,12 @@ def test_one_certain_subgoal_is_a_geometric_law():
         ({"silent": 1.2}, r"silent is 1.2; expected a probability in \[0, 1\]"),
         ({"silent": 0.5, "silent_gap": 0.6}, r"silent \+ silent_gap is 1.1"),
         ({"give_up": float("nan")}, "give_up is nan"),
+        ({"silent": None}, "silent is None; expected a probability"),
+        ({"spread": [1]}, r"spread is \[1\]; expected a finite number"),
+        ({"first_prompt": 0.0}, "first_prompt is 0.0; expected a finite number > 0"),
+        ({"subgoals": (5, 2), "weights": (1, 1)}, "expected rising numbers"),
+        ({"subgoals": 3}, "subgoals is 3; expected a tuple"),
+        ({"required": ((float("nan"), 0.5), (0.5, 0.5))}, "required is nan"),
         ({"T": 0}, "T is 0; expected integers >= 1"),
         ({"subgoals": (2, 0)}, r"subgoals is \(2, 0\)"),
         ({"weights": (1.0,)}, "weights is"),
@@ -133,6 +139,16 @@ def test_what_cannot_be_meant_is_named(change, message):
         replace(make_profile("webshop"), **change)
 
 
+def test_lists_are_taken_and_one_tier_needs_no_signal():
+    models = [Model(f"m{k}", 0.0, 0, uncached(1, 1)) for k in range(3)]
+    profile = Profile(models, 5, [1, 2], [1, 1], ((1.0,), (1.0,)), 0.0)  # type: ignore[arg-type]
+    assert hash(profile)
+    assert AgenticRouting(instance=profile).observation_space.shape == (9 + 4 * 3 + 3,)
+    free = replace(profile, models=tuple(replace(model, prices=uncached(0, 0)) for model in profile.models))
+    with pytest.raises(ValueError, match="cost nothing, so that no budget could limit"):
+        AgenticRouting(instance=free, unit="dollars")
+
+
 def test_models_are_checked():
     with pytest.raises(ValueError, match="model 'm': recovery is 2"):
         Model("m", 0.0, 0, uncached(1, 1), recovery=2)
@@ -140,6 +156,11 @@ def test_models_are_checked():
         Model("m", 0.0, -1, uncached(1, 1))
     with pytest.raises(ValueError, match="model 'm': max_tokens is 0"):
         Model("m", 0.0, 0, uncached(1, 1), max_tokens=0)
+    with pytest.raises(ValueError, match=r"prices is \(1, 2\); expected Prices"):
+        Model("m", 0.0, 0, (1, 2))
+    small, large = make_profile("webshop").models
+    with pytest.raises(ValueError, match="the last of the pool; expected it to be of the highest tier"):
+        replace(make_profile("webshop"), models=(large, small))
     with pytest.raises(ValueError, match="names that differ"):
         replace(make_profile("webshop"), models=(make_profile("webshop").models[0],) * 2)
     with pytest.raises(ValueError, match=r"instance is 'appword'; did you mean 'appworld'"):
