@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from budgetgym import list_agents, make_agent
-from budgetgym.baselines.routing.routers import LAST_MODEL, Random, places
+from budgetgym.baselines.routing.routers import LAST_MODEL, FirstLarge, Random, places
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core import BudgetedEnv
 from budgetgym.envs.routing.instances import make_profile
@@ -188,9 +188,7 @@ def test_an_agent_made_for_a_smaller_budget_is_refused(problem):
     with pytest.raises(ValueError, match="made for observation_names"):
         agent.check_problem(problem.replace(unit="dollars", budget=1.0))
     with pytest.raises(ValueError, match="made for budget_scale"):
-        make_agent("first_large", AgenticRouting(instance="tau2-retail")).check_problem(
-            AgenticRouting(instance="tau2-airline")
-        )
+        FirstLarge(AgenticRouting(instance="tau2-retail")).check_problem(AgenticRouting(instance="tau2-airline"))
     with pytest.raises(ValueError, match="one budget where reward='gated'"):
         make_agent("belief", problem.replace(reward="gated", budget=(1.0, 4.0)))
     with pytest.raises(ValueError, match=r"grid is \(1, 1\)"):

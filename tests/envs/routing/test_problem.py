@@ -312,11 +312,11 @@ def test_snapshots_of_other_problems_are_refused():
     env.reset(seed=0)
     while env.snapshot().task[0] < 3:
         env.step(0)
-    for settings, message in (
+    for another, message in (
         ({"instance": "webshop", "tasks": 2}, "has no task above 1"),
         ({"instance": "tau2-telecom", "tasks": 5}, None),
     ):
-        other = BudgetedEnv(AgenticRouting, **settings)
+        other = BudgetedEnv(AgenticRouting, **another)
         other.reset(seed=0)
         with pytest.raises(ValueError, match=message):
             other.restore(env.snapshot())
