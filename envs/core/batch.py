@@ -50,6 +50,7 @@ class Batch:
         self.seeded = np.zeros(n, np.bool_)
         self._ready = False
         self._world = (self.params, self.rules, self.state)
+        self._metric_columns = [(metric.name, getattr(self.state, metric.name)) for metric in problem.metrics]
         # The loops on the path of every step are bound: numba's dispatch would take longer than their work.
         self._step = bind(self.loops.step, *self._world, True, self.stride, self._blank_actions(), *self._blank_transition())
         self._observe = bind(self.loops.observe, *self._world, self._all_lanes, self._blank_transition().observation)
@@ -169,9 +170,10 @@ class Batch:
 
     # --- the ledger, as info ----------------------------------------------------------------------------------------------
 
-    def info(self, lanes: Any = slice(None)) -> dict[str, NDArray[Any]]:
+    def info(self, lanes: NDArray[np.int64] | slice = slice(None)) -> dict[str, NDArray[Any]]:
         """Fresh arrays with a row per lane: cost, spent, remaining, blocked, the problem's metrics, and its action mask.
 
+        For all lanes (any slice is taken for that), or for those with these numbers.
         With a single resource the first three have shape (n,), otherwise (n, resources).
         """
         state = self.state
@@ -183,8 +185,9 @@ class Batch:
             "remaining": remaining,
             "blocked": state.blocked[lanes].copy(),
         }
-        for metric in self.problem.metrics:
-            info[metric.name] = getattr(state, metric.name)[lanes].copy()
+        everything = isinstance(lanes, slice)
+        for name, column in self._metric_columns:
+            info[name] = column.copy() if everything else column[lanes]
         if self._mask_shape is not None:
             info["action_mask"] = self.action_mask()[lanes]
         return info

@@ -18,7 +18,7 @@ from ..core import jit, rng
 from . import law
 from .beliefs import draw_belief, replay_history
 from .meter import is_warm, prompt_price
-from .profile import DIFFICULTIES, ERROR_LEVELS, TOKEN_LEVELS, Laws
+from .profile import DIFFICULTIES, TOKEN_LEVELS, Laws
 
 SPARSE, SOFT, BOUNDARY, GATED, WINDOWED, BILL = range(6)
 """Rewards, in the order of `REWARDS` in `problem.py`."""
@@ -39,6 +39,21 @@ DRAWS = 6
 
 FEWEST_COSTS = 20
 """The windowed reward scales by the boundary policies until so many costs were seen."""
+
+
+class Scales(NamedTuple):
+    """Reciprocals of what observations are measured in: dividing takes the processor longer."""
+
+    subgoal: float
+    """1 / the largest number of subgoals."""
+    error: float
+    tier: float
+    token: float
+    """1 / the largest prompt."""
+    step: float
+    task: float
+    price: float
+    """1 / the dearest call."""
 
 
 class Params(NamedTuple):
@@ -76,6 +91,8 @@ class Params(NamedTuple):
     estimate_noise: float
     """Standard deviation of the estimate's error, in logits."""
     criticality_accuracy: float
+    wrong_signals: float
+    """Number of other tiers per probability of a wrong signal."""
     difficulty: NDArray[np.float64]
     """(D,) in logits."""
     labels: NDArray[np.float64]
@@ -94,9 +111,7 @@ class Params(NamedTuple):
     cache_seconds: float
     first_prompt: float
     observation_tokens: float
-    largest_prompt: float
-    largest_price: float
-    """Scale of the prices in observations."""
+    per: Scales
 
 
 class State(NamedTuple):
@@ -219,14 +234,15 @@ def begin_task(params, state, i):
 def arrive(params, state, i, u_required, u_signal):
     """The agent comes to a subgoal: the tier that it requires, and a signal of that."""
     third = law.zone(state.progress[i], params.laws.subgoals[state.kind[i]])
-    r = draw_from(params.laws.required[third], u_required)
-    state.required[i] = r
-    state.signal[i] = r
     tiers = params.laws.required.shape[1]
-    if u_signal >= params.criticality_accuracy and tiers > 1:  # one of the other tiers
-        share = (u_signal - params.criticality_accuracy) / (1.0 - params.criticality_accuracy)
-        other = min(np.int64(share * (tiers - 1)), tiers - 2)
-        state.signal[i] = other + (other >= r)
+    # Sums of comparisons instead of branches, which would be coin tosses for the processor's branch prediction.
+    r, below = 0, 0.0
+    for tier in range(tiers - 1):
+        below += params.laws.required[third, tier]
+        r += u_required >= below
+    other = min(np.int64((u_signal - params.criticality_accuracy) * params.wrong_signals), tiers - 2)
+    state.required[i] = r
+    state.signal[i] = r if u_signal < params.criticality_accuracy else other + (other >= r)
 
 
 # --- what a call costs --------------------------------------------------------------------------------------------------
@@ -510,23 +526,24 @@ def forget(ranked, held, value):
 @jit
 def observe(params, state, i, out):
     """See the table in `AgenticRouting`."""
-    models, tiers = params.seconds.shape[0], params.laws.required.shape[1]
-    s = state.kind[i]
-    subgoals = params.laws.subgoals[s]
+    models = params.seconds.shape[0]
+    per = params.per
+    subgoals = params.laws.subgoals[state.kind[i]]
+    per_token = 1.0 / state.prompt[i]
     out[0] = state.progress[i] / subgoals
-    out[1] = subgoals / params.laws.subgoals[params.laws.subgoals.shape[0] - 1]
-    out[2] = state.errors[i] / (ERROR_LEVELS - 1)
+    out[1] = subgoals * per.subgoal
+    out[2] = state.errors[i] * per.error
     out[3] = state.rolled_back[i]
     out[4] = state.estimate[i]
-    out[5] = state.signal[i] / max(tiers - 1, 1)
-    out[6] = min(state.prompt[i] / params.largest_prompt, 1.0)
-    out[7] = 1.0 - state.step[i] / params.T
-    out[8] = (params.tasks - state.task[i]) / params.tasks
+    out[5] = state.signal[i] * per.tier
+    out[6] = min(state.prompt[i] * per.token, 1.0)
+    out[7] = 1.0 - state.step[i] * per.step
+    out[8] = 1.0 - state.task[i] * per.task
     for m in range(models):
         warm = is_warm(state.clock[i], state.used_at[i, m], params.cache_seconds)
         out[9 + m] = state.last_model[i] == m
-        out[9 + models + m] = warm * min(state.remembered[i, m] / state.prompt[i], 1.0)
-        out[9 + 2 * models + m] = expected_price(params, state, i, m) / params.largest_price
+        out[9 + models + m] = warm * min(state.remembered[i, m] * per_token, 1.0)
+        out[9 + 2 * models + m] = expected_price(params, state, i, m) * per.price
         if params.budget_aware:
             out[9 + 3 * models + m] = affordable(params, state, i, m, False)
 

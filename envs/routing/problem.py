@@ -15,7 +15,7 @@ from ..core.problem import Kernels, Problem, boolean, core_fields, positive_inte
 from . import kernels as k
 from .boundary import LABELS, boundary, label_probabilities
 from .instances import make_profile
-from .profile import DIFFICULTIES, Profile, non_negative, probability
+from .profile import DIFFICULTIES, ERROR_LEVELS, Profile, non_negative, probability
 
 REWARDS = ("sparse", "soft", "boundary", "gated", "windowed", "bill")
 EXHAUSTION = ("cheapest", "bankrupt", "free")
@@ -243,8 +243,17 @@ class AgenticRouting(Problem):
                 boundary_cost=_read_only(np.sort(cost[[0, -1]], axis=0)),
                 estimate_spread=math.hypot(self.profile.spread, non_negative("difficulty_noise", difficulty_noise)) or 1.0,
                 estimate_noise=float(difficulty_noise),
-                criticality_accuracy=float(criticality_accuracy),
-                largest_price=dearest,
+                criticality_accuracy=float(criticality_accuracy) if tiers > 1 else 1.0,
+                wrong_signals=(tiers - 1) / (1.0 - criticality_accuracy) if criticality_accuracy < 1 and tiers > 1 else 0.0,
+                per=k.Scales(
+                    subgoal=1.0 / max(self.profile.subgoals),
+                    error=1.0 / (ERROR_LEVELS - 1),
+                    tier=1.0 / max(tiers - 1, 1),
+                    token=1.0 / self.profile.largest_prompt,
+                    step=1.0 / self.profile.T,
+                    task=1.0 / self.tasks,
+                    price=1.0 / dearest,
+                ),
             ),
             features={
                 **dict.fromkeys(("progress", "subgoals", "errors", "rolled_back"), (0.0, 1.0)),
@@ -407,7 +416,6 @@ def _profile_params(profile: Profile) -> dict[str, Any]:
         "cache_seconds": float(profile.cache_seconds),
         "first_prompt": float(profile.first_prompt),
         "observation_tokens": float(profile.observation_tokens),
-        "largest_prompt": float(profile.largest_prompt),
     }
 
 
