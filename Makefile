@@ -12,7 +12,7 @@ demo: $(READY)  ## compare bidders and routers on embedded instances, and write 
 		--agents first_large,random,error_gated,criticality_gated,belief --episodes 20000 --out runs/demo/routing
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
