@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core import rng
 from ..core.budget import Budget
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer
+from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer, read_only
 from . import kernels as k
 from .instances import make_market
 from .logs import BidLog, load_log
@@ -165,8 +165,8 @@ class RealTimeBidding(Problem):
                 click_value=self.click_value,
                 replay=self.log is not None,
                 shuffled=shuffled,
-                **_read_only(_log_arrays(self.log)),
-                **_read_only(_market_arrays(self.market, T)),
+                **{name: read_only(array) for name, array in _log_arrays(self.log).items()},
+                **{name: read_only(array) for name, array in _market_arrays(self.market, T).items()},
             ),
             features={
                 "theta": (0.0, 1.0 / self.statistics.theta_avg),
@@ -304,14 +304,6 @@ def _market_arrays(market: Market | None, T: int) -> dict[str, NDArray[Any]]:
         "group": market.group,
         "price_table": _alias_tables(market.price_pmf),
     }
-
-
-def _read_only(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Views that can't be written. For numba that is a type of its own: all problems then share one compilation."""
-    views = {name: array.view() for name, array in arrays.items()}
-    for view in views.values():
-        view.setflags(write=False)
-    return views
 
 
 def _alias_tables(pmf: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -242,6 +242,16 @@ def action_bounds(space: spaces.Space[Any]) -> tuple[NDArray[np.float64], NDArra
     raise ValueError(f"action_space is {space}; expected Discrete, MultiDiscrete, MultiBinary or a bounded Box")
 
 
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """A contiguous view that can't be written, for parameters.
+
+    For numba that is a type of its own; if all problems of a family keep to it, they share one compilation.
+    """
+    view = np.ascontiguousarray(array).view()
+    view.setflags(write=False)
+    return view
+
+
 def boolean(name: str, value: Any) -> bool:
     """`value` if it is true or false; otherwise an error that names the argument. "no" would count as true."""
     if not isinstance(value, bool | np.bool_):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core.budget import Budget
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer
+from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer, read_only
 from . import logged_kernels as k
 from .logs import Part, Price, RoutingLog, load_routing_log
 
@@ -160,7 +160,7 @@ class LoggedRouting(Problem):
                 steps=known.steps,
                 cost_scale=known.dearest_cost,
                 dearest=known.dearest,
-                **_read_only(_arrays(self.played)),
+                **{name: read_only(array) for name, array in _arrays(self.played).items()},
             ),
             features=features,
             action_space=spaces.Discrete(len(self.log.models)),
@@ -266,11 +266,3 @@ def _arrays(log: RoutingLog) -> dict[str, NDArray[Any]]:
         "rank": rank,
         "domain_start": np.searchsorted(log.domain[order], np.arange(len(log.domains) + 1)).astype(np.int64),
     }
-
-
-def _read_only(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Views that can't be written. For numba that is a type of its own: all problems then share one compilation."""
-    views = {name: array.view() for name, array in arrays.items()}
-    for view in views.values():
-        view.setflags(write=False)
-    return views

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer
+from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer, read_only
 from . import kernels as k
 from .boundary import LABELS, boundary, label_probabilities
 from .instances import make_profile
@@ -224,7 +224,7 @@ class AgenticRouting(Problem):
                 tasks=self.tasks,
                 T=self.profile.T,
                 in_dollars=unit == "dollars",
-                calls=_read_only(calls),
+                calls=read_only(calls),
                 stop=self.stop,
                 verify=self.verify,
                 exhaustion=EXHAUSTION.index(one_of("exhaustion", exhaustion, EXHAUSTION)),
@@ -236,11 +236,11 @@ class AgenticRouting(Problem):
                 bankruptcy_penalty=non_negative("bankruptcy_penalty", bankruptcy_penalty),
                 shaping=non_negative("shaping", shaping),
                 window=positive_integer("window", window),
-                boundary_roots=_read_only(np.sqrt(np.sort(mean_cost[[0, -1]]))),
+                boundary_roots=read_only(np.sqrt(np.sort(mean_cost[[0, -1]]))),
                 budget_aware=bool(budget_aware),
                 **_profile_params(self.profile),
-                labels=_read_only(label_probabilities(self.boundary)),
-                boundary_cost=_read_only(np.sort(cost[[0, -1]], axis=0)),
+                labels=read_only(label_probabilities(self.boundary)),
+                boundary_cost=read_only(np.sort(cost[[0, -1]], axis=0)),
                 estimate_spread=math.hypot(self.profile.spread, non_negative("difficulty_noise", difficulty_noise)) or 1.0,
                 estimate_noise=float(difficulty_noise),
                 criticality_accuracy=float(criticality_accuracy) if tiers > 1 else 1.0,
@@ -403,24 +403,17 @@ def _read_budget(budget: Any, default: float, unlimited: float) -> Any:
 def _profile_params(profile: Profile) -> dict[str, Any]:
     """What the kernels read of a profile."""
     laws, tokens = profile.laws(), profile.tokens()
-    arrays = {name: _read_only(part) for name, part in laws._asdict().items() if isinstance(part, np.ndarray)}
+    arrays = {name: read_only(part) for name, part in laws._asdict().items() if isinstance(part, np.ndarray)}
     return {
         "laws": laws._replace(**arrays),
-        "subgoals_cdf": _read_only(laws.subgoals_pmf.cumsum()),
-        "difficulty": _read_only(profile.difficulty()),
-        "prices": _read_only(profile.prices()),
-        "tokens": _read_only(tokens),
-        "mean_tokens": _read_only(tokens.mean(axis=1)),
+        "subgoals_cdf": read_only(laws.subgoals_pmf.cumsum()),
+        "difficulty": read_only(profile.difficulty()),
+        "prices": read_only(profile.prices()),
+        "tokens": read_only(tokens),
+        "mean_tokens": read_only(tokens.mean(axis=1)),
         "verdict_tokens": float(profile.verdict_tokens),
-        "seconds": _read_only(np.array([model.seconds for model in profile.models], float)),
+        "seconds": read_only(np.array([model.seconds for model in profile.models], float)),
         "cache_seconds": float(profile.cache_seconds),
         "first_prompt": float(profile.first_prompt),
         "observation_tokens": float(profile.observation_tokens),
     }
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """A contiguous view that can't be written. For numba that is a type of its own: all problems share one compilation."""
-    view = np.ascontiguousarray(array).view()
-    view.setflags(write=False)
-    return view

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.budget import Budget, as_budget
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, core_fields, positive_integer
+from ..core.problem import Kernels, Problem, core_fields, positive_integer, read_only
 from . import kernels as k
 from .instances import make_workflow
 from .workflow import TOKENS_PER_PRICE, Workflow
@@ -156,11 +156,11 @@ class WorkflowRouting(Problem):
             params=k.Params(
                 samples=samples,
                 everything=(1 << V) - 1,
-                before=_read_only(self.workflow.predecessors()),
-                success=_read_only(self.workflow.success()),
-                atoms=_read_only(atoms),
-                dollars=_read_only(dollars),
-                seconds=_read_only(seconds),
+                before=read_only(self.workflow.predecessors()),
+                success=read_only(self.workflow.success()),
+                atoms=read_only(atoms),
+                dollars=read_only(dollars),
+                seconds=read_only(seconds),
             ),
             features={name: (np.zeros(V), np.ones(V)) for name in ("done", "ready", "attempts")},
             action_space=spaces.MultiDiscrete([1 + M * samples] * V),
@@ -250,10 +250,3 @@ def _sample_tables(workflow: Workflow) -> tuple[NDArray[np.float64], NDArray[np.
     price = np.array([model.price for model in workflow.models])[:, None]
     speed = np.array([model.speed for model in workflow.models])[:, None]
     return price * tokens / TOKENS_PER_PRICE, tokens / speed, atoms
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """A view that can't be written. For numba that is a type of its own: all problems then share one compilation."""
-    view = np.ascontiguousarray(array).view()
-    view.setflags(write=False)
-    return view
