@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..baselines.policy import Information, Policy, PolicyState
+from ..baselines.policy import Information, Policy, PolicyState, observation_rows
 from ..baselines.workflow.policies import (
     PACED,
     PORTFOLIO,
@@ -24,8 +24,9 @@ from ..baselines.workflow.policies import (
 )
 from ..envs.core import jit
 from ..envs.core.batch import Batch
+from ..envs.core.checks import natural, non_negative, positive_integer
 from ..envs.core.loops import OK, compile_rollout
-from ..envs.core.problem import Problem, positive_integer
+from ..envs.core.problem import Problem
 from ..envs.workflow.kernels import (
     cut_to_budget,
     hopeless,
@@ -116,7 +117,7 @@ class Mcpp(Policy):
         if self.rollouts < FIRST_FUTURES:
             raise ValueError(f"rollouts is {rollouts}; expected at least {FIRST_FUTURES}")
         self.candidates = positive_integer("candidates", candidates)
-        self.patience, self.caution = _not_negative("patience", patience), _not_negative("caution", caution)
+        self.patience, self.caution = non_negative("patience", patience), non_negative("caution", caution)
         self.rules = _rules(portfolio)
         self.set_random_seed(seed)
         self.parameters: PortfolioParameters = portfolio_parameters(problem)
@@ -130,10 +131,7 @@ class Mcpp(Policy):
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose other futures."""
-        seed = 0 if seed is None else seed
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
-        self._seed = int(seed)
+        self._seed = natural("seed", 0 if seed is None else seed)
         self._plans: dict[tuple[Any, ...], NDArray[np.int64]] = {}
 
     def check_problem(self, problem: Problem) -> None:
@@ -149,10 +147,7 @@ class Mcpp(Policy):
         deterministic: bool = True,
     ) -> tuple[NDArray[Any], PolicyState | None]:
         """Decide; see `Policy.predict`. `deterministic` makes no difference."""
-        rows = np.ascontiguousarray(np.atleast_2d(np.asarray(observation, float)))
-        expected = len(self.problem.observation_names)
-        if rows.ndim != 2 or rows.shape[1] != expected:
-            raise ValueError(f"observation has shape {np.shape(observation)}; expected ({expected},) or (n, {expected})")
+        rows = observation_rows(self.problem, observation)
         actions = np.stack([self.plan(row) for row in rows])
         return (actions[0] if np.ndim(observation) == 1 else actions), state
 
@@ -309,12 +304,6 @@ class Mcpp(Policy):
 def _standard_error(differences: NDArray[np.float64]) -> Any:
     """Of their mean over the last axis."""
     return differences.std(axis=-1) / differences.shape[-1] ** 0.5
-
-
-def _not_negative(name: str, value: Any) -> float:
-    if isinstance(value, bool | str) or not 0 <= value < math.inf:
-        raise ValueError(f"{name} is {value!r}; expected a number >= 0")
-    return float(value)
 
 
 def _rules(portfolio: str) -> NDArray[np.int64]:

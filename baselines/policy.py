@@ -103,12 +103,8 @@ class KernelPolicy(Policy):
     ) -> tuple[NDArray[Any], PolicyState | None]:
         """Decide; see `Policy.predict`. `deterministic` makes no difference."""
         space = self.problem.action_space
-        rows = np.asarray(observation, float)
-        single = rows.ndim == 1
-        rows = np.ascontiguousarray(np.atleast_2d(rows))
-        expected = len(self.problem.observation_names)
-        if rows.ndim != 2 or rows.shape[1] != expected:
-            raise ValueError(f"observation has shape {np.shape(observation)}; expected ({expected},) or (n, {expected})")
+        rows = observation_rows(self.problem, observation)
+        single = np.ndim(observation) == 1
         memory = self._memory_of(len(rows), state, episode_start)
         actions = np.empty((len(rows), _components(space)), action_dtype(space))
         _act_on_all(self.act)(self.parameters, rows, memory, actions)
@@ -123,6 +119,15 @@ class KernelPolicy(Policy):
             started = np.broadcast_to(np.asarray(episode_start, bool), (n,))
             memory[started] = self._memory
         return memory
+
+
+def observation_rows(problem: Problem, observation: Any) -> NDArray[np.float64]:
+    """One observation (d,) or a batch (n, d) as a batch; otherwise a ValueError that names the shape."""
+    rows = np.ascontiguousarray(np.atleast_2d(np.asarray(observation, float)))
+    expected = len(problem.observation_names)
+    if rows.ndim != 2 or rows.shape[1] != expected:
+        raise ValueError(f"observation has shape {np.shape(observation)}; expected ({expected},) or (n, {expected})")
+    return rows
 
 
 def _components(space: spaces.Space[Any]) -> int:

@@ -20,6 +20,7 @@ from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core import jit, rng
 from ...envs.core.batch import Batch, episode_keys
+from ...envs.core.checks import natural, positive
 from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
@@ -40,12 +41,6 @@ def bidding_problem(problem: Problem, agent: str, needs_budget: bool = False) ->
     if needs_budget and not problem.budget_aware:
         raise ValueError(f"{agent} reads the budget from the observation; make the environment without budget_aware=False")
     return problem
-
-
-def mean_budget(problem: Problem) -> float:
-    """The expected budget of an episode; for a range on a log scale, its geometric middle."""
-    low, high = problem.budget.arrays(problem.resources)
-    return float(np.sqrt(low[0] * high[0]) if problem.budget.log else (low[0] + high[0]) / 2)
 
 
 class ConstantParameters(NamedTuple):
@@ -73,7 +68,9 @@ class Constant(KernelPolicy):
     def __init__(self, problem: Problem, bid: float | None = None) -> None:
         problem = bidding_problem(problem, "constant")
         if bid is None:
-            bid = float(affordable_bid(problem.statistics.price_pmf, mean_budget(problem) / problem.horizon))
+            bid = float(
+                affordable_bid(problem.statistics.price_pmf, problem.budget.middle(problem.resources) / problem.horizon)
+            )
         super().__init__(problem, act_constant, ConstantParameters(_money("bid", bid)))
 
 
@@ -109,16 +106,14 @@ class Random(KernelPolicy):
     def __init__(self, problem: Problem, highest: int | None = None, seed: int = 0) -> None:
         problem = bidding_problem(problem, "random")
         if highest is None:
-            constant = affordable_bid(problem.statistics.price_pmf, mean_budget(problem) / problem.horizon)
+            constant = affordable_bid(problem.statistics.price_pmf, problem.budget.middle(problem.resources) / problem.horizon)
             highest = min(HIGHEST_PRICE, 2 * constant)
         self._highest = int(_money("highest", highest))
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
-        super().__init__(problem, act_random, RandomParameters(np.uint64(seed), self._highest), np.zeros(1))
+        super().__init__(problem, act_random, RandomParameters(np.uint64(natural("seed", seed)), self._highest), np.zeros(1))
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of bids."""
-        self.parameters = RandomParameters(np.uint64(0 if seed is None else seed), self._highest)
+        self.parameters = RandomParameters(np.uint64(natural("seed", 0 if seed is None else seed)), self._highest)
 
 
 class McpcParameters(NamedTuple):
@@ -146,7 +141,7 @@ class Mcpc(KernelPolicy):
 
     def __init__(self, problem: Problem, cost_per_click: float | None = None) -> None:
         problem = bidding_problem(problem, "mcpc")
-        value = problem.statistics.cost_per_click if cost_per_click is None else _positive("cost_per_click", cost_per_click)
+        value = problem.statistics.cost_per_click if cost_per_click is None else positive("cost_per_click", cost_per_click)
         super().__init__(problem, act_mcpc, McpcParameters(problem.reading, value))
 
 
@@ -341,7 +336,7 @@ class DualMirrorDescent(KernelPolicy):
         problem = bidding_problem(problem, "dmd", needs_budget=True)
         if mirror not in ("entropy", "euclidean"):
             raise ValueError(f"mirror is {mirror!r}; expected 'entropy' or 'euclidean'")
-        size = problem.horizon**-0.5 if step is None else _positive("step", step)
+        size = problem.horizon**-0.5 if step is None else positive("step", step)
         unit, price_weight = worth_and_price_weight(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
         parameters = DmdParameters(problem.reading, unit, price_weight, start, size, mirror == "entropy")
@@ -351,10 +346,4 @@ class DualMirrorDescent(KernelPolicy):
 def _money(name: str, value: Any) -> float:
     if isinstance(value, str) or not 0 <= value <= HIGHEST_PRICE:
         raise ValueError(f"{name} is {value!r}; expected money in 0..{HIGHEST_PRICE}")
-    return float(value)
-
-
-def _positive(name: str, value: Any) -> float:
-    if isinstance(value, str) or not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} is {value!r}; expected a number > 0")
     return float(value)

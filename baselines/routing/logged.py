@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core import jit, rng
+from ...envs.core.checks import natural, probability
 from ...envs.core.problem import Problem
 from ...envs.routing.logged import LoggedRouting
 from ...envs.routing.logged_kernels import (
@@ -158,9 +159,7 @@ def logged_problem(problem: Problem, agent: str) -> LoggedRouting:
 
 def even_spend(problem: LoggedRouting) -> float:
     """The expected budget of an episode per call, dollars; for a range on a log scale, its geometric middle."""
-    low, high = problem.budget.arrays(problem.resources)
-    middle = np.sqrt(low[0] * high[0]) if problem.budget.log else (low[0] + high[0]) / 2
-    return float(middle) / (problem.params.tasks * problem.reading.calls)
+    return problem.budget.middle(problem.resources) / (problem.params.tasks * problem.reading.calls)
 
 
 def weak_and_strong(log: RoutingLog) -> tuple[int, int]:
@@ -259,16 +258,12 @@ class Random(KernelPolicy):
         weak, strong = weak_and_strong(problem.statistics)
         if p is None:
             p = _affordable_share(problem, weak, strong)
-        if isinstance(p, str | bool) or not 0 <= p <= 1:
-            raise ValueError(f"p is {p!r}; expected a probability in [0, 1]")
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
-        parameters = RandomParameters(np.uint64(seed), weak, strong, float(p))
+        parameters = RandomParameters(np.uint64(natural("seed", seed)), weak, strong, probability("p", p))
         super().__init__(problem, act_random, parameters, np.zeros(1))
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of models."""
-        self.parameters = self.parameters._replace(key=np.uint64(0 if seed is None else seed))
+        self.parameters = self.parameters._replace(key=np.uint64(natural("seed", 0 if seed is None else seed)))
 
 
 def _affordable_share(problem: LoggedRouting, weak: int, strong: int) -> float:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core import jit, rng
+from ...envs.core.checks import natural, probability
 from ...envs.core.problem import Problem
 from ...envs.routing import law
 from ...envs.routing.fit import mean_calls, mean_dollars
 from ...envs.routing.problem import AgenticRouting
-from ...envs.routing.profile import ERROR_LEVELS, probability
+from ...envs.routing.profile import ERROR_LEVELS
 from ..policy import Information, KernelPolicy
 
 PROGRESS, SUBGOALS, ERRORS, ROLLED_BACK, ESTIMATE, SIGNAL, STEPS_LEFT, LAST_MODEL = 0, 1, 2, 3, 4, 5, 7, 9
@@ -117,17 +118,13 @@ class Random(KernelPolicy):
             low, high = problem.budget.arrays(problem.resources)
             p = min(1.0, float(low[0] + high[0]) / 2 / float(problem.budget_scale[0]))
         large = len(problem.profile.models) - 1
-        super().__init__(problem, act_random, RandomParameters(_key(seed), probability("p", p), large), np.zeros(1))
+        super().__init__(
+            problem, act_random, RandomParameters(np.uint64(natural("seed", seed)), probability("p", p), large), np.zeros(1)
+        )
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of choices."""
-        self.parameters = self.parameters._replace(key=_key(0 if seed is None else seed))
-
-
-def _key(seed: Any) -> np.uint64:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
-    return np.uint64(seed)
+        self.parameters = self.parameters._replace(key=np.uint64(natural("seed", 0 if seed is None else seed)))
 
 
 class Places(NamedTuple):

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.core.checks import natural
 from ...envs.core.jit import fingerprint, jit
 from ...envs.routing import law
 from ...envs.routing.beliefs import TIERS, expect_tier
@@ -315,11 +316,10 @@ def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge |
 
 def _checked(problem: AgenticRouting, cap: int, knowledge: Knowledge, grid: tuple[int, int]) -> tuple[int, int]:
     """The cap, and how many of its calls an episode has steps for."""
-    if isinstance(cap, bool) or not isinstance(cap, int | np.integer) or cap < 0:
-        raise ValueError(f"cap is {cap!r}; expected an integer >= 0")
+    cap = natural("cap", cap)
     check_solvable(problem, knowledge)
     check_grid(grid)
-    return int(cap), int(min(cap, problem.horizon))
+    return cap, int(min(cap, problem.horizon))
 
 
 def _layers(problem: AgenticRouting, budget: float) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core import jit, rng
+from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
 from ...envs.workflow.kernels import (
     Params,
@@ -322,13 +323,16 @@ class RandomLaunch(KernelPolicy):
 
     def __init__(self, problem: Problem, seed: int = 0) -> None:
         problem = workflow_problem(problem, "random")
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"seed is {seed!r}; expected an integer >= 0")
         self._launches = problem.params.success.shape[1] * problem.params.samples
         super().__init__(
-            problem, act_at_random, RandomParameters(problem.reading, np.uint64(seed), self._launches), np.zeros(1)
+            problem,
+            act_at_random,
+            RandomParameters(problem.reading, np.uint64(natural("seed", seed)), self._launches),
+            np.zeros(1),
         )
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of launches."""
-        self.parameters = RandomParameters(self.parameters.reading, np.uint64(0 if seed is None else seed), self._launches)
+        self.parameters = RandomParameters(
+            self.parameters.reading, np.uint64(natural("seed", 0 if seed is None else seed)), self._launches
+        )

@@ -9,7 +9,6 @@ theta is a mixture of log-normals on a grid; a copula ties the two together. The
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -17,6 +16,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from ..core.resolve import unknown_instance
 from .market import PRICE_LEVELS, Market
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,9 +36,7 @@ def make_market(name: str) -> Market:
     """
     if name in INSTANCES:
         return INSTANCES[name]()
-    near = difflib.get_close_matches(str(name), INSTANCES, n=2)
-    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    raise ValueError(f"unknown instance {name!r}; {hint}the instances are {', '.join(map(repr, INSTANCES))}")
+    raise unknown_instance(name, INSTANCES)
 
 
 def market_2997() -> Market:

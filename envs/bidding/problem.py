@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ..core import rng
 from ..core.budget import Budget
+from ..core.checks import boolean, one_of, positive_integer
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer, read_only
+from ..core.problem import Kernels, Problem, core_fields, read_only
 from . import kernels as k
 from .instances import make_market
 from .logs import BidLog, load_log
@@ -133,8 +134,8 @@ class RealTimeBidding(Problem):
         budget_aware: bool = True,
     ) -> None:
         T = positive_integer("T", T)
-        _one_of("reward", reward, ("expected", "click"))
-        _one_of("objective", objective, ("clicks", "profit"))
+        one_of("reward", reward, ("expected", "click"))
+        one_of("objective", objective, ("clicks", "profit"))
         for name, value in (("discrete", discrete), ("pacing", pacing), ("shuffled", shuffled)):
             boolean(name, value)
         if discrete and pacing:
@@ -227,11 +228,6 @@ class RealTimeBidding(Problem):
             return TrainingStatistics.from_log(self.log)
         assert self.market is not None
         return TrainingStatistics.from_market(self.market, self._instance)
-
-
-def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}; expected one of {known}")
 
 
 def _positive_means(statistics: TrainingStatistics) -> None:

@@ -11,9 +11,10 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
+from .checks import positive_integer
 from .jit import bind
 from .loops import INVALID, OK, compile_loops
-from .problem import CORE_FIELDS, Problem, State, positive_integer
+from .problem import CORE_FIELDS, Problem, State
 
 
 class Transition(NamedTuple):

@@ -59,6 +59,11 @@ class Budget:
         ranges = np.array([self.range_of(resource) for resource in resources], dtype=np.float64)
         return ranges[:, 0].copy(), ranges[:, 1].copy()
 
+    def middle(self, resources: Sequence[str]) -> float:
+        """The expected initial amount of the first resource; for a range on a log scale, its geometric middle."""
+        low, high = self.arrays(resources)
+        return float(np.sqrt(low[0] * high[0]) if self.log else (low[0] + high[0]) / 2)
+
 
 def as_budget(value: BudgetLike, resources: Sequence[str]) -> Budget:
     """Read a budget from a number, a range, a mapping by resource, or a `Budget`; check that it names the `resources`."""

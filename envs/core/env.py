@@ -11,7 +11,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .batch import Batch, generator_keys
-from .problem import Problem, State, positive_integer
+from .checks import positive_integer
+from .problem import Problem, State
 from .resolve import make_problem
 from .vector import BudgetedVectorEnv
 

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from .budget import BudgetLike, as_budget
+from .checks import boolean, positive_integer
 from .metrics import Metric
 
 State: TypeAlias = Any
@@ -250,20 +251,6 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view
-
-
-def boolean(name: str, value: Any) -> bool:
-    """`value` if it is true or false; otherwise an error that names the argument. "no" would count as true."""
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} is {value!r}; expected True or False")
-    return bool(value)
-
-
-def positive_integer(name: str, value: Any) -> int:
-    """`value` as an int, at least 1; otherwise an error that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value!r}; expected an integer >= 1")
-    return int(value)
 
 
 def _observation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 from .problem import Problem
@@ -42,6 +43,14 @@ def problem_of(env: Any) -> Problem:
     if not isinstance(problem, Problem):
         raise TypeError(f"{env!r} is not an environment of this suite")
     return problem
+
+
+def unknown_instance(name: Any, known: Iterable[str]) -> ValueError:
+    """The error for an instance that there is not: near matches first, then all there are."""
+    names = list(known)
+    close = difflib.get_close_matches(str(name), names, n=2)
+    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
+    return ValueError(f"unknown instance {name!r}; {hint}the instances are {', '.join(map(repr, names))}")
 
 
 def near(word: str, known: list[str]) -> str:

@@ -13,7 +13,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .batch import Batch, seeded_keys
-from .problem import Problem, State, positive_integer
+from .checks import positive_integer
+from .problem import Problem, State
 from .resolve import make_problem
 
 

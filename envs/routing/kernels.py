@@ -84,8 +84,6 @@ class Params(NamedTuple):
     """(2,) square roots of the boundary policies' mean costs, in the budget's unit."""
     budget_aware: bool
     laws: Laws
-    subgoals_cdf: NDArray[np.float64]
-    """(S,)"""
     estimate_spread: float
     """Standard deviation of a difficulty estimate over all tasks; a task's estimate is shown in units of it."""
     estimate_noise: float
@@ -181,15 +179,6 @@ def task_uniform(state, i, k):
 
 
 @jit
-def draw_index(cdf, u):
-    """The index that u in [0, 1) falls on."""
-    k = 0
-    while k < cdf.shape[0] - 1 and u >= cdf[k]:
-        k += 1
-    return k
-
-
-@jit
 def draw_from(pmf, u):
     """The index that u in [0, 1) falls on, from probabilities."""
     k = 0
@@ -203,7 +192,7 @@ def draw_from(pmf, u):
 def begin_task(params, state, i):
     """The next task of the stream: its facts from its own key, an empty desk, cold caches."""
     d = np.int64(task_uniform(state, i, 1) * DIFFICULTIES)
-    s = draw_index(params.subgoals_cdf, task_uniform(state, i, 2))
+    s = draw_from(params.laws.subgoals_pmf, task_uniform(state, i, 2))
     state.difficulty[i] = d
     state.kind[i] = s
     state.difficulty_class[i] = draw_from(params.labels[d, s], task_uniform(state, i, 3))

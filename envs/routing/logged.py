@@ -12,8 +12,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.budget import Budget
+from ..core.checks import boolean, positive_integer
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer, read_only
+from ..core.problem import Kernels, Problem, core_fields, read_only
 from . import logged_kernels as k
 from .logs import Part, Price, RoutingLog, load_routing_log
 

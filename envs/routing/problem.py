@@ -10,12 +10,13 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from ..core.checks import boolean, non_negative, one_of, positive_integer, probability
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, boolean, core_fields, positive_integer, read_only
+from ..core.problem import Kernels, Problem, core_fields, read_only
 from . import kernels as k
 from .boundary import LABELS, boundary, label_probabilities
 from .instances import make_profile
-from .profile import DIFFICULTIES, ERROR_LEVELS, Profile, non_negative, probability
+from .profile import DIFFICULTIES, ERROR_LEVELS, Profile
 
 REWARDS = ("sparse", "soft", "boundary", "gated", "windowed", "bill")
 EXHAUSTION = ("cheapest", "bankrupt", "free")
@@ -375,13 +376,6 @@ class AgenticRouting(Problem):
         return calls, self.boundary.dollars, float(dearest), float(least)
 
 
-def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
-    """`value` if it is known; otherwise a ValueError that names it."""
-    if value not in known:
-        raise ValueError(f"{name} is {value!r}; expected one of {known}")
-    return value
-
-
 def _cost_weight(value: float | None, reward: str, large_cost: float) -> float:
     if value is not None:
         return non_negative("cost_weight", value)
@@ -406,7 +400,6 @@ def _profile_params(profile: Profile) -> dict[str, Any]:
     arrays = {name: read_only(part) for name, part in laws._asdict().items() if isinstance(part, np.ndarray)}
     return {
         "laws": laws._replace(**arrays),
-        "subgoals_cdf": read_only(laws.subgoals_pmf.cumsum()),
         "difficulty": read_only(profile.difficulty()),
         "prices": read_only(profile.prices()),
         "tokens": read_only(tokens),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import norm
 
+from ..core.checks import natural, non_negative, number, positive, probability
 from .meter import CACHE_SECONDS, PER_TOKEN, Prices, check_prices
 
 ERROR_LEVELS = 4
@@ -60,8 +61,7 @@ class Model:
         probability(f"{where}: verify_accuracy", self.verify_accuracy)
         if not math.isfinite(number(f"{where}: skill", self.skill, "a finite number")):
             raise ValueError(f"{where}: skill is {self.skill!r}; expected a finite number")
-        if isinstance(self.tier, bool) or not isinstance(self.tier, int | np.integer) or self.tier < 0:
-            raise ValueError(f"{where}: tier is {self.tier!r}; expected an integer >= 0")
+        natural(f"{where}: tier", self.tier)
         for name in ("output_tokens", "max_tokens", "seconds"):
             positive(f"{where}: {name}", getattr(self, name))
         non_negative(f"{where}: output_spread", self.output_spread)
@@ -237,34 +237,6 @@ def criticality(q: float) -> tuple[tuple[float, float], tuple[float, float]]:
     probability("q", q)
     probability("1.5 q", 1.5 * q)
     return (1 - 0.75 * q, 0.75 * q), (1 - 1.5 * q, 1.5 * q)
-
-
-def number(name: str, value: Any, expected: str) -> float:
-    """`value` as a float; otherwise a ValueError that names it."""
-    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
-        return float(value)
-    raise ValueError(f"{name} is {value!r}; expected {expected}")
-
-
-def probability(name: str, value: Any) -> float:
-    """`value` if it lies in [0, 1]; otherwise a ValueError that names it."""
-    if not 0.0 <= number(name, value, "a probability in [0, 1]") <= 1.0:
-        raise ValueError(f"{name} is {value!r}; expected a probability in [0, 1]")
-    return float(value)
-
-
-def positive(name: str, value: Any) -> float:
-    """`value` if it is finite and above 0; otherwise a ValueError that names it."""
-    if not 0 < number(name, value, "a finite number > 0") < math.inf:
-        raise ValueError(f"{name} is {value!r}; expected a finite number > 0")
-    return float(value)
-
-
-def non_negative(name: str, value: Any) -> float:
-    """`value` if it is finite and at least 0; otherwise a ValueError that names it."""
-    if not 0 <= number(name, value, "a finite number >= 0") < math.inf:
-        raise ValueError(f"{name} is {value!r}; expected a finite number >= 0")
-    return float(value)
 
 
 def whole_numbers(name: str, values: tuple[Any, ...]) -> None:

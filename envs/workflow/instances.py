@@ -11,11 +11,11 @@ optimum takes a second.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 import numpy as np
 
+from ..core.resolve import unknown_instance
 from .workflow import Model, Subtask, Workflow, log_normal
 
 SMALL = Model("small", price=0.4, speed=100.0)
@@ -38,10 +38,7 @@ def make_workflow(name: str, seed: int = 0) -> Workflow:
         return random_workflow(seed=seed)
     if name in INSTANCES:
         return INSTANCES[name]()
-    known = [*INSTANCES, "random"]
-    near = difflib.get_close_matches(str(name), known, n=2)
-    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    raise ValueError(f"unknown instance {name!r}; {hint}the instances are {', '.join(map(repr, known))}")
+    raise unknown_instance(name, [*INSTANCES, "random"])
 
 
 def chain() -> Workflow:

@@ -11,8 +11,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.budget import Budget, as_budget
+from ..core.checks import positive_integer
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, core_fields, positive_integer, read_only
+from ..core.problem import Kernels, Problem, core_fields, read_only
 from . import kernels as k
 from .instances import make_workflow
 from .workflow import TOKENS_PER_PRICE, Workflow

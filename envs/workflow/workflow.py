@@ -36,6 +36,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.checks import is_number, positive, probability
+
 TOKENS_PER_PRICE = 1e6
 """Prices are for so many tokens."""
 
@@ -59,8 +61,8 @@ class Model:
 
     def __post_init__(self) -> None:
         _named("model", self.name)
-        object.__setattr__(self, "price", _positive(f"price of model {self.name!r}", self.price))
-        object.__setattr__(self, "speed", _positive(f"speed of model {self.name!r}", self.speed))
+        object.__setattr__(self, "price", positive(f"price of model {self.name!r}", self.price))
+        object.__setattr__(self, "speed", positive(f"speed of model {self.name!r}", self.speed))
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Subtask:
         _named("subtask", self.name)
         if isinstance(self.after, str):
             raise ValueError(f"after of subtask {self.name!r} is {self.after!r}; expected a list of names")
-        success = {model: _probability(f"success of {model!r} on {self.name!r}", p) for model, p in self.success.items()}
+        success = {model: probability(f"success of {model!r} on {self.name!r}", p) for model, p in self.success.items()}
         length = {model: _lengths(f"length of {model!r} on {self.name!r}", given) for model, given in self.length.items()}
         object.__setattr__(self, "after", tuple(self.after))
         object.__setattr__(self, "success", success)
@@ -122,7 +124,7 @@ class Workflow:
             raise ValueError(f"the workflow has {len(self.subtasks)} subtasks; expected at most {MOST_SUBTASKS}")
         for amount in ("dollars", "seconds"):
             if getattr(self, amount) is not None:
-                object.__setattr__(self, amount, _positive(f"{amount} of workflow {self.name!r}", getattr(self, amount)))
+                object.__setattr__(self, amount, positive(f"{amount} of workflow {self.name!r}", getattr(self, amount)))
         self._check_names()
         self.order()
 
@@ -261,12 +263,12 @@ def log_normal(median: float, sigma: float, atoms: int = 8, longest: float = mat
         atoms: how many lengths, >= 1.
         longest: what the caller allows a sample to generate ("max_tokens"); longer ones are cut there.
     """
-    median = _positive("median", median)
-    if not (_is_number(sigma) and 0 <= sigma < math.inf):
+    median = positive("median", median)
+    if not (is_number(sigma) and 0 <= sigma < math.inf):
         raise ValueError(f"sigma is {sigma!r}; expected a number >= 0")
     if isinstance(atoms, bool) or not isinstance(atoms, int | np.integer) or atoms < 1:
         raise ValueError(f"atoms is {atoms!r}; expected an integer >= 1")
-    if not (_is_number(longest) and longest >= 1):
+    if not (is_number(longest) and longest >= 1):
         raise ValueError(f"longest is {longest!r}; expected tokens >= 1")
     normal = NormalDist()
     quantiles = (median * math.exp(sigma * normal.inv_cdf((k + 0.5) / atoms)) for k in range(atoms))
@@ -321,24 +323,8 @@ def _distinct(what: str, names: list[str]) -> None:
         raise ValueError(f"the workflow has {what}s of the same name: {repeated}; expected every name once")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
-def _positive(what: str, value: Any) -> float:
-    if not (_is_number(value) and 0 < value < math.inf):
-        raise ValueError(f"{what} is {value!r}; expected a finite number > 0")
-    return float(value)
-
-
-def _probability(what: str, value: Any) -> float:
-    if not (_is_number(value) and 0 <= value <= 1):
-        raise ValueError(f"{what} is {value!r}; expected a probability in [0, 1]")
-    return float(value)
-
-
 def _lengths(what: str, given: Any) -> tuple[float, ...]:
-    atoms = [given] if _is_number(given) else given
+    atoms = [given] if is_number(given) else given
     if isinstance(atoms, str) or not isinstance(atoms, Sequence | np.ndarray) or len(atoms) == 0:
         raise ValueError(f"{what} is {given!r}; expected tokens > 0, or equally likely ones")
-    return tuple(sorted(_positive(what, tokens) for tokens in atoms))
+    return tuple(sorted(positive(what, tokens) for tokens in atoms))

@@ -1,0 +1,69 @@
+"""Checks of arguments: each returns the value, or raises a ValueError with the argument, the value and what was expected."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
+    """`value` if it is known; otherwise a ValueError that names it."""
+    if value not in known:
+        raise ValueError(f"{name} is {value!r}; expected one of {known}")
+    return value
+
+
+def boolean(name: str, value: Any) -> bool:
+    """`value` if it is true or false; otherwise an error that names the argument. "no" would count as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} is {value!r}; expected True or False")
+    return bool(value)
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """`value` as an int, at least 1; otherwise an error that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} is {value!r}; expected an integer >= 1")
+    return int(value)
+
+
+def natural(name: str, value: Any) -> int:
+    """`value` as an int, at least 0; otherwise an error that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise ValueError(f"{name} is {value!r}; expected an integer >= 0")
+    return int(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a real number, and no bool."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def number(name: str, value: Any, expected: str) -> float:
+    """`value` as a float; otherwise a ValueError that names it."""
+    if is_number(value):
+        return float(value)
+    raise ValueError(f"{name} is {value!r}; expected {expected}")
+
+
+def probability(name: str, value: Any) -> float:
+    """`value` if it lies in [0, 1]; otherwise a ValueError that names it."""
+    if not 0.0 <= number(name, value, "a probability in [0, 1]") <= 1.0:
+        raise ValueError(f"{name} is {value!r}; expected a probability in [0, 1]")
+    return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """`value` if it is finite and above 0; otherwise a ValueError that names it."""
+    if not 0 < number(name, value, "a finite number > 0") < math.inf:
+        raise ValueError(f"{name} is {value!r}; expected a finite number > 0")
+    return float(value)
+
+
+def non_negative(name: str, value: Any) -> float:
+    """`value` if it is finite and at least 0; otherwise a ValueError that names it."""
+    if not 0 <= number(name, value, "a finite number >= 0") < math.inf:
+        raise ValueError(f"{name} is {value!r}; expected a finite number >= 0")
+    return float(value)
