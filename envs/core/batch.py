@@ -118,7 +118,7 @@ class Batch:
 
         Raises:
             gymnasium.error.ResetNeeded: a lane was never reset.
-            ValueError: an action is NaN or out of range; nothing has happened then.
+            ValueError: an action is NaN, out of range or not feasible; nothing has happened then.
             RuntimeError: the problem's kernel charged less than 0 or more than what remains, which is a defect of it.
         """
         if not self._ready:
@@ -133,8 +133,8 @@ class Batch:
         """Raise the error of a `fault` that a loop returned for `actions` (n, m)."""
         if fault <= INVALID:
             lane = INVALID - fault
-            action = actions[lane].tolist()
-            raise ValueError(f"action {action} of lane {lane} is invalid; expected an element of {self.problem.action_space}")
+            expected = self.problem.explain_action(actions[lane])
+            raise ValueError(f"action {actions[lane].tolist()} of lane {lane} is invalid; {expected}")
         raise RuntimeError(
             f"{type(self.problem).__name__}: step {self.state.t[fault]} of lane {fault} charged {self.state.cost[fault]} "
             f"with {self.state.remaining[fault]} remaining; a kernel's cost must lie between 0 and what remains"

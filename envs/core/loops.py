@@ -20,7 +20,7 @@ from .problem import Kernels
 
 OK = -1
 """No fault. Otherwise a fault names its lane: the lane's number itself if its kernel charged what it may not, and
-`INVALID - lane` if its action is NaN or out of range."""
+`INVALID - lane` if its action is NaN, out of range or not feasible."""
 
 INVALID = -2
 
@@ -135,11 +135,18 @@ def mask_nothing(params, state, i, out):
     out[:] = 1
 
 
+@jit
+def anything_goes(params, state, i, action):
+    """The feasible kernel of a problem whose actions are bounded by their range alone."""
+    return True
+
+
 @lru_cache
 def compile_loops(kernels: Kernels) -> Loops:
     """The batch loops of a family, compiled (or found in the on-disk cache) at their first call."""
     kernel_reset, kernel_step, kernel_observe = kernels.reset, kernels.step, kernels.observe
     kernel_mask = kernels.mask or mask_nothing
+    kernel_feasible = kernels.feasible or anything_goes
     kernel_resample = kernels.resample or hide_nothing
 
     @jit
@@ -186,6 +193,9 @@ def compile_loops(kernels: Kernels) -> Loops:
         if fault != OK:
             return fault
         for i in range(actions.shape[0]):
+            if not kernel_feasible(params, state, i, actions[i]):
+                return INVALID - i
+        for i in range(actions.shape[0]):
             if state.finished[i]:
                 reward[i], terminated[i], truncated[i] = 0.0, not restart, False
                 state.cost[i, :] = 0.0
@@ -223,6 +233,7 @@ def compile_rollout(kernels: Kernels, act: Callable[..., Any]) -> Callable[..., 
     state stays in the processor's nearest cache; lanes do not interact, so the order changes nothing.
     """
     kernel_step, kernel_observe = kernels.step, kernels.observe
+    kernel_feasible = kernels.feasible or anything_goes
 
     @jit
     def rollout(params, rules, state, policy, memory, observation, action, steps, returns):
@@ -231,7 +242,7 @@ def compile_rollout(kernels: Kernels, act: Callable[..., Any]) -> Callable[..., 
                 if state.finished[i]:
                     break
                 act(policy, observation[i], memory[i], action[i])
-                if not is_valid(rules, action[i]):
+                if not (is_valid(rules, action[i]) and kernel_feasible(params, state, i, action[i])):
                     return INVALID - i
                 reward, cost, terminated = kernel_step(params, state, i, action[i])
                 _record(state.cost, i, cost)

@@ -68,6 +68,9 @@ class Kernels:
             `out` (number of actions,), int8.
         resample: `resample(params, state, i)` redraws what the agent cannot see from its posterior. Without it nothing but
             the generator is redrawn, which is right where the state hides nothing.
+        feasible: `feasible(params, state, i, action) -> bool` says whether an action that is within its range belongs to the
+            set of what can be done at all; if not, it is refused like one out of range, before anything happens. What can
+            merely not be afforded is the affair of `step`.
     """
 
     reset: Callable[..., Any]
@@ -75,6 +78,7 @@ class Kernels:
     observe: Callable[..., Any]
     mask: Callable[..., Any] | None = None
     resample: Callable[..., Any] | None = None
+    feasible: Callable[..., Any] | None = None
 
 
 class Rules(NamedTuple):
@@ -183,6 +187,10 @@ class Problem(ABC):
     def check_state(self, state: State) -> None:
         """Refuse a snapshot that this problem's kernels could not go on from, with a ValueError; by default none."""
         return
+
+    def explain_action(self, action: NDArray[Any]) -> str:
+        """What was expected in place of an action (m,) that was refused, for the error message."""
+        return f"expected an element of {self.action_space}"
 
     def check_amounts(self, name: str, amounts: NDArray[np.float64]) -> None:
         """Refuse initial amounts (..., resources) that are below `least_budget`, with a ValueError that names them."""

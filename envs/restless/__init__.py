@@ -1,0 +1,1 @@
+"""Coupled restless bandits: arms that evolve by themselves, and actions that are tied together."""

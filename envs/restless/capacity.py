@@ -1,0 +1,140 @@
+"""Pulls that workers must carry out: every pulled arm costs effort, and every worker has so much of it."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.jit import jit
+from ..core.problem import read_only
+from .feasible import FeasibleSet, LinearSet, linear_set
+
+LARGEST_TABLE = 1 << 26
+MOST_LOADS = 5000
+
+
+class Members(NamedTuple):
+    """What the test reads: C kinds of effort, ascending; the last kind is looked up, the others address the table."""
+
+    kind: NDArray[np.int64]
+    """(J,) the kind of every arm's cost."""
+    cap: NDArray[np.int64]
+    """(C,) so many arms of a kind could at most be carried out if there were no others."""
+    stride: NDArray[np.int64]
+    """(C,) steps in the table for one more arm of a kind; 0 for the one that is looked up."""
+    looked_up: int
+    room: NDArray[np.int64]
+    """(table,) how many arms of the looked-up kind fit beside so many of the others; -1 if those don't fit."""
+
+
+@jit
+def contains(members, action, desk):
+    """Whether the workers can share the pulled arms: one look into the table of what fits."""
+    desk[:] = 0
+    for j in range(action.shape[0]):
+        desk[members.kind[j]] += action[j]
+    at = 0
+    for c in range(members.cap.shape[0]):
+        if desk[c] > members.cap[c]:
+            return False
+        at += members.stride[c] * desk[c]
+    return desk[members.looked_up] <= members.room[at]
+
+
+class CapacitySet(FeasibleSet):
+    """Pulls that can be dealt out to workers, none of whom spends more effort than he has.
+
+    Args:
+        costs: (J,) effort that the pull of an arm takes, > 0.
+        capacities: (W,) effort that every worker has.
+
+    Raises:
+        ValueError: values that can't be meant, or so many different costs that the exact test would not fit into memory.
+    """
+
+    test = contains
+
+    def __init__(self, costs: ArrayLike, capacities: ArrayLike) -> None:
+        self.costs = _efforts("costs", costs)
+        self.capacities = _efforts("capacities", capacities)
+        self.m = len(self.costs)
+        self.sizes, kind = np.unique(self.costs, return_inverse=True)
+        self.workers = Counter(self.capacities.tolist())
+        self.loads = {capacity: _loads(self.sizes, capacity) for capacity in self.workers}
+        fits = sum(n * (capacity // self.sizes + 1e-9).astype(np.int64) for capacity, n in self.workers.items())
+        cap = np.minimum(np.bincount(kind), fits)
+        looked_up = int(cap.argmax())
+        shape = tuple(1 if c == looked_up else int(cap[c]) + 1 for c in range(len(cap)))
+        if np.prod(shape, dtype=float) > LARGEST_TABLE:
+            raise ValueError(f"costs take {len(cap)} different values; too many combinations, expected fewer: round them")
+        room = self._room(shape, looked_up, cap)
+        stride = np.array([int(np.prod(shape[c + 1 :])) for c in range(len(cap))])
+        stride[looked_up] = 0
+        self.members = Members(
+            read_only(kind.astype(np.int64)), read_only(cap), read_only(stride), looked_up, read_only(room.ravel())
+        )
+        self.desk = len(cap)
+        counts = np.indices(shape).reshape(len(cap), -1).sum(axis=0)
+        self.most = int((counts + room.ravel())[room.ravel() >= 0].max())
+
+    def linear(self) -> LinearSet:
+        """How many workers of each capacity carry which load; arms of a size or larger need as many slots of that size."""
+        columns = [(capacity, load) for capacity, loads in self.loads.items() for load in loads]
+        J, C, Y = self.m, len(self.sizes), len(columns)
+        slots = np.array([load for _, load in columns]).reshape(Y, C)
+        rows = [np.concatenate([np.ones(J), np.zeros(Y)])]
+        high = [float(self.most)]
+        for capacity, n in self.workers.items():
+            rows.append(np.concatenate([np.zeros(J), [float(c == capacity) for c, _ in columns]]))
+            high.append(float(n))
+        for c in range(C):
+            rows.append(np.concatenate([self.costs >= self.sizes[c], -slots[:, c:].sum(axis=1)]).astype(float))
+            high.append(0.0)
+        y_high = np.array([float(self.workers[capacity]) for capacity, _ in columns])
+        return linear_set(sp.csr_array(np.array(rows)), np.array(high), y_high=y_high, y_whole=np.ones(Y, np.bool_))
+
+    def explain(self) -> str:
+        """In words."""
+        return f"pulls that workers of capacities {self.capacities.tolist()} can share"
+
+    def _room(self, shape: tuple[int, ...], looked_up: int, cap: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The table: worker after worker takes the load that leaves the most room."""
+        room = np.full(shape, -1, np.int64)
+        room[(0,) * len(shape)] = 0
+        for capacity, n in self.workers.items():
+            for _ in range(n):
+                best = room
+                for load in self.loads[capacity]:
+                    before = [np.maximum(np.arange(size) - load[c], 0) for c, size in enumerate(shape)]
+                    before[looked_up] = np.zeros(1, np.int64)
+                    left = room[np.ix_(*before)]
+                    best = np.maximum(best, np.where(left >= 0, left + load[looked_up], -1))
+                room = best
+        return np.minimum(room, cap[looked_up])
+
+
+def _loads(sizes: NDArray[np.float64], capacity: float) -> list[tuple[int, ...]]:
+    """What one worker can carry: numbers of arms of every size, only loads that no other load covers."""
+    counts = [range(int(capacity / size + 1e-9) + 1) for size in sizes]
+    if np.prod([len(c) for c in counts], dtype=float) > MOST_LOADS * 20:
+        raise ValueError(f"a worker of capacity {capacity:g} has too many ways to combine {len(sizes)} costs; round them")
+    fitting = [load for load in itertools.product(*counts) if np.dot(load, sizes) <= capacity + 1e-9 and any(load)]
+    table = np.array(fitting, np.int64).reshape(-1, len(sizes))
+    slots = table[:, ::-1].cumsum(axis=1)[:, ::-1]  # a large slot also takes a small arm
+    keep: list[int] = []
+    for k in np.lexsort([-slots.sum(axis=1)]):
+        if not any((slots[other] >= slots[k]).all() for other in keep):
+            keep.append(int(k))
+    return [tuple(table[k].tolist()) for k in keep]
+
+
+def _efforts(name: str, values: Any) -> NDArray[np.float64]:
+    array = np.asarray(values)
+    if array.ndim != 1 or not len(array) or array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array > 0)).all():
+        raise ValueError(f"{name} are {values!r}; expected a list of finite numbers > 0")
+    return array.astype(float)

@@ -1,0 +1,143 @@
+"""`Network`: who is next to whom. Loaded from a CSV file of connections, or generated in the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
+from scipy.spatial import Delaunay
+
+from ..core.checks import positive_integer
+
+EDGES_PER_NODE = 1.4
+"""Of a generated network; city railways have 1.3 to 1.5."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A connected graph without direction.
+
+    Attributes:
+        names: of its J nodes.
+        edges: (E, 2) numbers of the nodes that are next to each other, every pair once, the smaller number first.
+
+    Raises:
+        ValueError: repeated names, edges that lead nowhere or to where they begin, or parts that are not connected.
+    """
+
+    names: tuple[str, ...]
+    edges: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        J = len(self.names)
+        if len(set(self.names)) != J or not J:
+            raise ValueError(f"the network has the nodes {list(self.names)}; expected at least one, and each once")
+        edges = np.asarray(self.edges, np.int64).reshape(-1, 2)
+        if ((edges < 0) | (edges >= J)).any():
+            raise ValueError(f"the network has edges to {int(edges.max())}; expected nodes 0..{J - 1}")
+        if (same := edges[:, 0] == edges[:, 1]).any():
+            raise ValueError(f"node {self.names[edges[int(same.argmax()), 0]]!r} is connected with itself; expected another")
+        object.__setattr__(self, "edges", np.unique(np.sort(edges, axis=1), axis=0))
+        if (away := ~np.isfinite(self.hops()[0])).any():
+            raise ValueError(
+                f"no way leads from node {self.names[0]!r} to {self.names[int(away.argmax())]!r}; expected one network"
+            )
+
+    def adjacency(self) -> NDArray[np.int64]:
+        """(J, J) 1 for neighbours."""
+        J = len(self.names)
+        matrix = np.zeros((J, J), np.int64)
+        matrix[self.edges[:, 0], self.edges[:, 1]] = matrix[self.edges[:, 1], self.edges[:, 0]] = 1
+        return matrix
+
+    def hops(self) -> NDArray[np.float64]:
+        """(J, J) fewest edges between two nodes."""
+        return np.asarray(shortest_path(sp.csr_array(self.adjacency()), unweighted=True, directed=False))
+
+    def node(self, name: object) -> int:
+        """The number of a node.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        if str(name) not in self.names:
+            raise ValueError(f"the network has no node {name!r}; it has {', '.join(self.names[:8])}, ...")
+        return self.names.index(str(name))
+
+    def centre(self) -> int:
+        """The node with the fewest edges to all others, taken together."""
+        return int(self.hops().sum(axis=1).argmin())
+
+    def part(self, names: Iterable[object]) -> Network:
+        """The network of these nodes only, in this order."""
+        chosen = [self.node(name) for name in names]
+        number = {node: k for k, node in enumerate(chosen)}
+        edges = [(number[a], number[b]) for a, b in self.edges.tolist() if a in number and b in number]
+        return Network(tuple(self.names[node] for node in chosen), np.array(edges, np.int64).reshape(-1, 2))
+
+    def around(self, source: int, J: int) -> Network:
+        """The J nodes with the fewest edges from `source`, in their own order."""
+        if positive_integer("J", J) > len(self.names):
+            raise ValueError(f"J is {J}; this network has only {len(self.names)} nodes")
+        nearest = np.sort(np.argsort(self.hops()[source], kind="stable")[:J])
+        return self.part(self.names[node] for node in nearest)
+
+
+def load_network(path: str | Path) -> Network:
+    """A network from a CSV file whose columns `station1` and `station2` name the two ends of every connection.
+
+    Other columns are ignored, and so are repeated connections (several lines between two stations).
+    """
+    where = f"network file {str(path)!r}"
+    try:
+        table = pd.read_csv(path, dtype=str)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{where} can't be read: {error}") from error
+    ends = ["station1", "station2"]
+    if missing := [name for name in ends if name not in table]:
+        raise ValueError(f"{where} lacks the columns {missing}; it has {list(table.columns)}")
+    if table.empty or table[ends].isna().to_numpy().any():
+        raise ValueError(f"{where} has no connections, or some with an end missing")
+    names = _in_order(set(table["station1"]) | set(table["station2"]))
+    number = {name: k for k, name in enumerate(names)}
+    return Network(tuple(names), np.array([[number[a], number[b]] for a, b in table[ends].to_numpy()]))
+
+
+def planar_network(J: int, random: np.random.Generator) -> Network:
+    """J places in the unit square, connected like a city's railways: a tree, and the shortest further connections.
+
+    No two edges cross: they are taken from the Delaunay triangulation.
+    """
+    if positive_integer("J", J) < 4:
+        raise ValueError(f"J is {J}; a generated network has at least 4 nodes")
+    places = random.random((J, 2))
+    triangles = Delaunay(places).simplices
+    edges = np.unique(
+        np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]]), axis=1), axis=0
+    )
+    length = np.linalg.norm(places[edges[:, 0]] - places[edges[:, 1]], axis=1)
+    tree = minimum_spanning_tree(sp.coo_array((length, (edges[:, 0], edges[:, 1])), shape=(J, J)).tocsr()).tocoo()
+    in_tree = {tuple(sorted(pair)) for pair in zip(tree.row.tolist(), tree.col.tolist(), strict=True)}
+    others = [tuple(edges[e].tolist()) for e in np.argsort(length) if tuple(edges[e].tolist()) not in in_tree]
+    chosen = [*in_tree, *others[: max(0, round(EDGES_PER_NODE * J) - len(in_tree))]]
+    return Network(tuple(map(str, range(J))), np.array(sorted(chosen)))
+
+
+def read_network(network: Network | str | Path, nodes: Sequence[object] | None = None) -> Network:
+    """A network from itself or its CSV file, or the part of it with these nodes."""
+    if isinstance(network, str | Path):
+        network = load_network(network)
+    if not isinstance(network, Network):
+        raise ValueError(f"network is {network!r}; expected a Network or the path of a CSV file")
+    return network if nodes is None else network.part(nodes)
+
+
+def _in_order(names: set[str]) -> list[str]:
+    """Sorted, as numbers where all are numbers."""
+    return sorted(names, key=int) if all(name.isdecimal() for name in names) else sorted(names)
