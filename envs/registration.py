@@ -10,6 +10,10 @@ ENVIRONMENTS: dict[str, str] = {
     "budgetgym/RealTimeBidding-v0": "budgetgym.envs.bidding.problem:RealTimeBidding",
     "budgetgym/AgenticRouting-v0": "budgetgym.envs.routing.problem:AgenticRouting",
     "budgetgym/WorkflowRouting-v0": "budgetgym.envs.workflow.problem:WorkflowRouting",
+    "budgetgym/RestlessCapacity-v0": "budgetgym.envs.restless.problems.capacity:RestlessCapacity",
+    "budgetgym/RestlessMatching-v0": "budgetgym.envs.restless.problems.matching:RestlessMatching",
+    "budgetgym/RestlessInterventions-v0": "budgetgym.envs.restless.problems.interventions:RestlessInterventions",
+    "budgetgym/RestlessSpillover-v0": "budgetgym.envs.restless.problems.spillover:RestlessSpillover",
 }
 """id -> where its problem is defined. An id never changes its meaning; what may change learning results gets a new version."""
 

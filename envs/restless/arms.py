@@ -132,6 +132,12 @@ def published_start(J: int, start: float, states: int = STATES) -> NDArray[np.fl
     return distribution
 
 
+def published_arms(J: int, good: int, start: float, random: np.random.Generator) -> Arms:
+    """J arms as published, the first `good` of them with high prizes."""
+    transitions = birth_death(published_up(J, random))
+    return Arms.from_arrays(transitions, published_rewards(J, good, random), published_start(J, start))
+
+
 def read_arms(arms: Any) -> Arms:
     """Arms from `Arms`, from the folder or file that `load_arms` takes, or from a mapping of what `from_arrays` takes."""
     if isinstance(arms, Arms):

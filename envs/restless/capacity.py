@@ -14,36 +14,31 @@ from ..core.jit import jit
 from ..core.problem import read_only
 from .feasible import FeasibleSet, LinearSet, linear_set
 
-LARGEST_TABLE = 1 << 26
+LARGEST_TABLE = 1 << 24
+"""Entries of the table of what fits: published costs, up to 300 arms."""
 MOST_LOADS = 5000
 
 
 class Members(NamedTuple):
-    """What the test reads: C kinds of effort, ascending; the last kind is looked up, the others address the table."""
+    """What the test reads. The table knows for all numbers of pulled arms of each cost, but of one, what fits beside them."""
 
-    kind: NDArray[np.int64]
-    """(J,) the kind of every arm's cost."""
-    cap: NDArray[np.int64]
-    """(C,) so many arms of a kind could at most be carried out if there were no others."""
-    stride: NDArray[np.int64]
-    """(C,) steps in the table for one more arm of a kind; 0 for the one that is looked up."""
-    looked_up: int
-    room: NDArray[np.int64]
-    """(table,) how many arms of the looked-up kind fit beside so many of the others; -1 if those don't fit."""
+    step: NDArray[np.int64]
+    """(J,) how far an arm's pull moves on in the table; 0 for arms of the cost that is looked up."""
+    looked_up: NDArray[np.int64]
+    """(J,) 1 for those."""
+    room: NDArray[np.int16]
+    """(table,) how many of the looked-up arms fit beside so many of the others; -1 if already those don't fit."""
 
 
 @jit
 def contains(members, action, desk):
     """Whether the workers can share the pulled arms: one look into the table of what fits."""
-    desk[:] = 0
+    at, count = 0, 0
     for j in range(action.shape[0]):
-        desk[members.kind[j]] += action[j]
-    at = 0
-    for c in range(members.cap.shape[0]):
-        if desk[c] > members.cap[c]:
-            return False
-        at += members.stride[c] * desk[c]
-    return desk[members.looked_up] <= members.room[at]
+        pulled = -action[j]  # all bits or none: no branch, no product
+        at += members.step[j] & pulled
+        count += members.looked_up[j] & pulled
+    return count <= members.room[at]
 
 
 class CapacitySet(FeasibleSet):
@@ -66,19 +61,17 @@ class CapacitySet(FeasibleSet):
         self.sizes, kind = np.unique(self.costs, return_inverse=True)
         self.workers = Counter(self.capacities.tolist())
         self.loads = {capacity: _loads(self.sizes, capacity) for capacity in self.workers}
-        fits = sum(n * (capacity // self.sizes + 1e-9).astype(np.int64) for capacity, n in self.workers.items())
-        cap = np.minimum(np.bincount(kind), fits)
+        cap = np.bincount(kind)
         looked_up = int(cap.argmax())
         shape = tuple(1 if c == looked_up else int(cap[c]) + 1 for c in range(len(cap)))
         if np.prod(shape, dtype=float) > LARGEST_TABLE:
             raise ValueError(f"costs take {len(cap)} different values; too many combinations, expected fewer: round them")
-        room = self._room(shape, looked_up, cap)
+        room = self._room(shape, looked_up, int(cap[looked_up]))
         stride = np.array([int(np.prod(shape[c + 1 :])) for c in range(len(cap))])
         stride[looked_up] = 0
         self.members = Members(
-            read_only(kind.astype(np.int64)), read_only(cap), read_only(stride), looked_up, read_only(room.ravel())
+            read_only(stride[kind].astype(np.int64)), read_only((kind == looked_up).astype(np.int64)), read_only(room.ravel())
         )
-        self.desk = len(cap)
         counts = np.indices(shape).reshape(len(cap), -1).sum(axis=0)
         self.most = int((counts + room.ravel())[room.ravel() >= 0].max())
 
@@ -102,9 +95,9 @@ class CapacitySet(FeasibleSet):
         """In words."""
         return f"pulls that workers of capacities {self.capacities.tolist()} can share"
 
-    def _room(self, shape: tuple[int, ...], looked_up: int, cap: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _room(self, shape: tuple[int, ...], looked_up: int, there_are: int) -> NDArray[np.int16]:
         """The table: worker after worker takes the load that leaves the most room."""
-        room = np.full(shape, -1, np.int64)
+        room = np.full(shape, -1, np.int16)
         room[(0,) * len(shape)] = 0
         for capacity, n in self.workers.items():
             for _ in range(n):
@@ -113,9 +106,9 @@ class CapacitySet(FeasibleSet):
                     before = [np.maximum(np.arange(size) - load[c], 0) for c, size in enumerate(shape)]
                     before[looked_up] = np.zeros(1, np.int64)
                     left = room[np.ix_(*before)]
-                    best = np.maximum(best, np.where(left >= 0, left + load[looked_up], -1))
+                    best = np.maximum(best, np.where(left >= 0, left + np.int16(load[looked_up]), np.int16(-1)))
                 room = best
-        return np.minimum(room, cap[looked_up])
+        return np.minimum(room, there_are).astype(np.int16)
 
 
 def _loads(sizes: NDArray[np.float64], capacity: float) -> list[tuple[int, ...]]:

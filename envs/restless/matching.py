@@ -16,28 +16,31 @@ from .feasible import FeasibleSet, LinearSet, linear_set
 MOST_SLOTS = 12
 
 
-class Members(NamedTuple):
-    """What the test reads: the rows of Hall's condition, arm by arm."""
+LANES = 4
+"""Counts side by side in one 64-bit number, 16 bits each; the highest bit of each stays free for the comparison."""
 
-    start: NDArray[np.int64]
-    """(J + 1,) where every arm's rows begin."""
-    row: NDArray[np.int64]
-    """The rows in which it counts."""
-    limit: NDArray[np.int64]
-    """(R,) most pulls that may count in a row."""
+
+class Members(NamedTuple):
+    """What the test reads: the rows of Hall's condition, four to a number."""
+
+    counts: NDArray[np.uint64]
+    """(words, J) a one in the lane of every row in which an arm counts."""
+    limits: NDArray[np.uint64]
+    """(words,) most pulls that may count in a row, in its lane, and the lane's highest bit."""
+    guard: np.uint64
+    """The highest bit of every lane."""
 
 
 @jit
 def contains(members, action, desk):
     """Whether no set of slots has more pulled arms that depend on it than appointments."""
-    desk[:] = 0
-    for j in range(action.shape[0]):
-        if action[j]:
-            for e in range(members.start[j], members.start[j + 1]):
-                r = members.row[e]
-                desk[r] += 1
-                if desk[r] > members.limit[r]:
-                    return False
+    for w in range(members.limits.shape[0]):
+        count = np.uint64(0)
+        for j in range(action.shape[0]):
+            count += members.counts[w, j] & np.uint64(-action[j])
+        # A lane's highest bit survives the difference if its count is within the limit.
+        if (members.limits[w] - count) & members.guard != members.guard:
+            return False
     return True
 
 
@@ -61,6 +64,8 @@ class MatchingSet(FeasibleSet):
         self.arm_slots, self.worker_slots = _slots("arm_slots", arm_slots), _slots("worker_slots", worker_slots)
         self.visits = positive_integer("visits", visits)
         self.m, K = self.arm_slots.shape
+        if self.m >= 1 << 15:
+            raise ValueError(f"arm_slots has {self.m} rows; expected fewer than {1 << 15} arms")
         if self.worker_slots.shape[1] != K:
             raise ValueError(f"worker_slots has {self.worker_slots.shape[1]} slots and arm_slots {K}; expected the same")
         if (nowhere := ~self.arm_slots.any(axis=1)).any():
@@ -79,12 +84,7 @@ class MatchingSet(FeasibleSet):
                 rows.append(depend)
                 limits.append(limit)
         self.rows, self.limits = np.array(rows[::-1]), np.array(limits[::-1], np.int64)  # the row of all arms first
-        row = np.nonzero(self.rows.T)[1]
-        start = np.concatenate([[0], np.cumsum(self.rows.sum(axis=0))])
-        self.members = Members(
-            read_only(start.astype(np.int64)), read_only(row.astype(np.int64)), read_only(self.limits.astype(np.int64))
-        )
-        self.desk = len(self.limits)
+        self.members = _pack(self.rows, self.limits)
 
     def linear(self) -> LinearSet:
         """Hall's rows; no further variables."""
@@ -102,3 +102,15 @@ def _slots(name: str, values: Any) -> NDArray[np.bool_]:
     if array.shape[1] > MOST_SLOTS:
         raise ValueError(f"{name} has {array.shape[1]} slots; expected at most {MOST_SLOTS}")
     return array.astype(bool)
+
+
+def _pack(rows: NDArray[np.bool_], limits: NDArray[np.int64]) -> Members:
+    """Rows (R, J) and their limits (R,), four to a number; lanes without a row allow everything."""
+    words = -(-len(rows) // LANES)
+    guard = sum(1 << (16 * lane + 15) for lane in range(LANES))
+    counts, packed = np.zeros((words, rows.shape[1]), np.uint64), np.full(words, guard, np.uint64)
+    for r in range(len(rows)):
+        word, shift = r // LANES, np.uint64(16 * (r % LANES))
+        counts[word] += rows[r].astype(np.uint64) << shift
+        packed[word] += np.uint64(limits[r]) << shift
+    return Members(read_only(counts), read_only(packed), np.uint64(guard))

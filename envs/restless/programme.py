@@ -49,7 +49,8 @@ class Programme:
         from highspy._core import _Highs  # what `Highs` is made of: that one greets on stdout before it can be silenced
 
         rows = sp.csr_array(rows)
-        r, n = rows.shape
+        shape: Any = rows.shape
+        r, n = shape
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = n, r
         model.col_cost_ = np.zeros(n)

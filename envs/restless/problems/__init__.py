@@ -1,0 +1,1 @@
+"""The restless problems, one to a file."""
