@@ -40,6 +40,11 @@ class LinearSet:
     y_high: NDArray[np.float64]
     y_whole: NDArray[np.bool_]
 
+    def counted(self) -> LinearSet:
+        """The relaxation that only counts the pulls."""
+        m = self.rows.shape[1] - len(self.y_low)
+        return linear_set(sp.csr_array(self.rows[[0], :m]), self.high[:1])
+
     def programme(self, m: int, **options: Any) -> Programme:
         """max c [a; y] over the set."""
         return Programme(

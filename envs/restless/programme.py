@@ -50,7 +50,7 @@ class Programme:
 
         rows = sp.csr_array(rows)
         shape: Any = rows.shape
-        r, n = shape
+        r, n = self.shape = shape
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = n, r
         model.col_cost_ = np.zeros(n)

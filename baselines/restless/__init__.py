@@ -1,0 +1,1 @@
+"""Restless bandits: policies, exact optima and proved bounds."""

@@ -1,0 +1,115 @@
+"""The exact optimum of a few arms: dynamic programming over the states of all arms together, and the pulls left.
+
+For 8 arms with 4 states there are 65,536 joint states; the arms move independently given the action, so the expectation over
+the next joint state is taken arm by arm, and shared among all actions that treat the first arms alike.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...envs.restless.problem import Restless
+from .relaxation import whole_pulls
+from .treatment import levels_of
+
+LARGEST_WORK = 4e10
+"""Products of a whole calculation, about a minute."""
+
+LARGEST_TABLE = 1 << 27
+"""Entries of the table of best actions."""
+
+
+class Exact(NamedTuple):
+    """The optimum and a best action for every situation."""
+
+    value: float
+    """Expected return from the distribution of first states."""
+    actions: NDArray[np.int64]
+    """(k, m) all feasible actions."""
+    best: NDArray[np.int32]
+    """(H, pulls left + 1, S, ..., S) number of a best action; the second axis has one entry if the pulls can't run out."""
+    values: NDArray[np.float64]
+    """(pulls left + 1, S, ..., S) at the start, likewise."""
+
+
+def exact(problem: Restless, budget: float) -> Exact:
+    """Solve a problem of few arms exactly; the latest few are kept in memory.
+
+    Raises:
+        ValueError: there are too many joint states, actions or pulls.
+    """
+    return _exact(_ByKey(problem), whole_pulls(problem, budget))
+
+
+def exact_value(problem: Restless, budget: float) -> float:
+    """The best expected return of any policy; see `exact`."""
+    return exact(problem, budget).value
+
+
+class _ByKey:
+    """A problem that counts as the same as others with the same law."""
+
+    def __init__(self, problem: Restless) -> None:
+        self.problem = problem
+
+    def __hash__(self) -> int:
+        return hash(self.problem.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByKey) and self.problem.key == other.problem.key
+
+
+@lru_cache(maxsize=4)
+def _exact(which: _ByKey, pulls: float) -> Exact:
+    problem = which.problem
+    (J, _, S), H = problem.arms.shape, problem.horizon
+    actions = problem.feasible.enumerate()
+    rests = 1 if pulls == np.inf else int(pulls) + 1
+    if (
+        actions is None
+        or len(actions) * float(S) ** (J + 1) * H * rests > LARGEST_WORK
+        or float(S) ** J * H * rests > LARGEST_TABLE
+    ):
+        raise ValueError(f"{problem.instance} is too large for an exact solution; a bound is in `relaxation`")
+    order = np.lexsort(levels_of(problem, actions).T[::-1])  # actions that treat the first arms alike are neighbours
+    actions = actions[order]
+    levels, counts = levels_of(problem, actions), actions.sum(axis=1)
+    joint = (S,) * J
+    value = np.zeros((rests, *joint))
+    best = np.empty((H, rests, *joint), np.int32)
+    for t in range(H - 1, -1, -1):
+        ahead, value = value, np.full((rests, *joint), -np.inf)
+        for rows, outcome in _outcomes(problem, levels, ahead):
+            for k in rows:
+                cost = 0 if pulls == np.inf else int(counts[k])
+                candidate = outcome[: rests - cost]
+                better = candidate > value[cost:] + 1e-12
+                np.copyto(value[cost:], candidate, where=better)
+                np.copyto(best[t, cost:], np.int32(k), where=better)
+    start = value[-1]
+    for j in range(J):
+        start = np.tensordot(problem.arms.start[j], start, axes=(0, 0))
+    return Exact(float(start), actions, best, value)
+
+
+def _outcomes(problem: Restless, levels: NDArray[np.int64], ahead: NDArray[np.float64]):
+    """Yields (numbers of actions, (rests, S, ..., S) expected reward and value ahead) for every way to treat the arms."""
+    gains, transitions = problem.arms.expected_rewards(), problem.arms.transitions
+    J, _, S = gains.shape
+    rests = len(ahead)
+
+    def treat(j: int, rows: NDArray[np.int64], table: NDArray[np.float64]):
+        # `table` knows the arms before j by their present state and the others by their next one; the former have been paid.
+        if j == J:
+            yield rows, table.reshape(ahead.shape)
+            return
+        for level in np.unique(levels[rows, j]):
+            shaped = table.reshape(rests * S**j, S, S ** (J - 1 - j))
+            moved = np.matmul(transitions[j, level], shaped) + gains[j, level][:, None]
+            yield from treat(j + 1, rows[levels[rows, j] == level], moved)
+
+    yield from treat(0, np.arange(len(levels)), ahead)

@@ -1,0 +1,89 @@
+"""The best action where every arm has a value for every level of treatment: one mixed-integer programme, solved again and again.
+
+Myopic, Lagrangian and constant policies all ask this question; they differ in the values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ...envs.restless.problem import Restless
+from ...envs.restless.programme import Programme
+
+
+class Treatment:
+    """max over feasible actions a of `sum_j values[j, level_j(a)]`, exactly.
+
+    Where arms are pulled one by one, that is linear in a. Otherwise a binary variable says which level an arm has.
+
+    Args:
+        problem: gives the feasible set and the coupling M (J, m).
+    """
+
+    def __init__(self, problem: Restless) -> None:
+        self.feasible = problem.feasible
+        self.levels = problem.arms.shape[1]
+        self.coupling = problem.coupling
+        self._programme = None if problem.params.one_by_one else self._build()
+
+    def maximise(self, values: NDArray[np.float64], most: int | None = None, price: float = 0.0) -> NDArray[np.int64]:
+        """The best action (m,) for values (J, L), with up to `most` components, each of which costs `price`.
+
+        Raises:
+            RuntimeError: the solver failed.
+        """
+        if self._programme is None:
+            return self.feasible.maximise(values[:, 1] - values[:, 0] - price, most)
+        programme, high = self._programme, self._most
+        programme.limit_row(0, -np.inf, high if most is None else min(high, most))
+        m = self.feasible.m
+        objective = np.zeros(programme.shape[1])
+        objective[:m] = -price
+        objective[self._level_columns] = values
+        return (programme.maximise(objective).x[:m] > 0.5).astype(np.int64)
+
+    def _build(self) -> Programme:
+        """Variables: action, the set's own ones, a binary for every arm and level, and what exceeds the highest level.
+
+        `sum_l l z[j, l] + excess[j] = sum_i M[j, i] a_i`, `sum_l z[j, l] = 1`, and excess only at the highest level.
+        """
+        linear, (J, m), L = self.feasible.linear(), self.coupling.shape, self.levels
+        Y = len(linear.y_low)
+        self._most = float(linear.high[0])
+        self._level_columns = m + Y + np.arange(J * L).reshape(J, L)
+        excess = np.maximum(self.coupling.sum(axis=1) - (L - 1), 0).astype(float)
+        arms = sp.identity(J, format="csr")
+        level = sp.kron(arms, np.arange(L, dtype=float)[None, :])
+        highest = sp.kron(arms, (np.arange(L) == L - 1).astype(float)[None, :])
+        nothing = sp.csr_array((J, Y))
+        rows = sp.block_array(
+            [
+                [linear.rows, sp.csr_array((linear.rows.shape[0], J * L)), None],
+                [sp.hstack([-self.coupling.astype(float), nothing]), level, arms],
+                [None, sp.kron(arms, np.ones((1, L))), None],
+                [None, -sp.diags_array(excess) @ highest, arms],
+            ],
+            format="csr",
+        )
+        zero, one = np.zeros(J), np.ones(J)
+        return Programme(
+            rows,
+            np.concatenate([linear.low, zero, one, np.full(J, -np.inf)]),
+            np.concatenate([linear.high, zero, one, zero]),
+            np.concatenate([np.zeros(m), linear.y_low, np.zeros(J * L), zero]),
+            np.concatenate([np.ones(m), linear.y_high, np.ones(J * L), excess]),
+            np.concatenate([np.ones(m, np.bool_), linear.y_whole, np.ones(J * L, np.bool_), np.zeros(J, np.bool_)]),
+        )
+
+
+def levels_of(problem: Restless, actions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The level of every arm (k, J) under actions (k, m)."""
+    return np.minimum(actions @ problem.coupling.T, problem.arms.shape[1] - 1)
+
+
+def value_of(problem: Restless, values: NDArray[np.float64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
+    """`sum_j values[j, level_j(a)]` of actions (k, m), for values (J, L); (k,)."""
+    levels = levels_of(problem, actions)
+    return values[np.arange(len(values)), levels].sum(axis=1)
