@@ -16,7 +16,8 @@ from .feasible import FeasibleSet, LinearSet, linear_set
 
 LARGEST_TABLE = 1 << 24
 """Entries of the table of what fits: published costs, up to 300 arms."""
-MOST_LOADS = 5000
+MOST_LOADS = 100_000
+"""Ways to combine costs that are looked at for one worker."""
 
 
 class Members(NamedTuple):
@@ -77,7 +78,7 @@ class CapacitySet(FeasibleSet):
 
     def linear(self) -> LinearSet:
         """How many workers of each capacity carry which load; arms of a size or larger need as many slots of that size."""
-        columns = [(capacity, load) for capacity, loads in self.loads.items() for load in loads]
+        columns = [(capacity, load) for capacity, loads in self.loads.items() for load in _covering(loads)]
         J, C, Y = self.m, len(self.sizes), len(columns)
         slots = np.array([load for _, load in columns]).reshape(Y, C)
         rows = [np.concatenate([np.ones(J), np.zeros(Y)])]
@@ -112,18 +113,23 @@ class CapacitySet(FeasibleSet):
 
 
 def _loads(sizes: NDArray[np.float64], capacity: float) -> list[tuple[int, ...]]:
-    """What one worker can carry: numbers of arms of every size, only loads that no other load covers."""
+    """What one worker can carry: numbers of arms of every size, only loads to which nothing can be added."""
     counts = [range(int(capacity / size + 1e-9) + 1) for size in sizes]
-    if np.prod([len(c) for c in counts], dtype=float) > MOST_LOADS * 20:
+    if np.prod([len(c) for c in counts], dtype=float) > MOST_LOADS:
         raise ValueError(f"a worker of capacity {capacity:g} has too many ways to combine {len(sizes)} costs; round them")
-    fitting = [load for load in itertools.product(*counts) if np.dot(load, sizes) <= capacity + 1e-9 and any(load)]
-    table = np.array(fitting, np.int64).reshape(-1, len(sizes))
-    slots = table[:, ::-1].cumsum(axis=1)[:, ::-1]  # a large slot also takes a small arm
+    fitting = [load for load in itertools.product(*counts) if np.dot(load, sizes) <= capacity + 1e-9]
+    return [load for load in fitting if any(load) and capacity - np.dot(load, sizes) < sizes[0] - 1e-9]
+
+
+def _covering(loads: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """The loads that no other one covers, if the place of a large arm also takes a small one."""
+    table = np.array(loads, np.int64).reshape(len(loads), len(loads[0]) if loads else 0)
+    places = table[:, ::-1].cumsum(axis=1)[:, ::-1]
     keep: list[int] = []
-    for k in np.lexsort([-slots.sum(axis=1)]):
-        if not any((slots[other] >= slots[k]).all() for other in keep):
+    for k in np.lexsort([-places.sum(axis=1)]):
+        if not any((places[other] >= places[k]).all() for other in keep):
             keep.append(int(k))
-    return [tuple(table[k].tolist()) for k in keep]
+    return [loads[k] for k in keep]
 
 
 def _efforts(name: str, values: Any) -> NDArray[np.float64]:
