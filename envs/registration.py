@@ -12,6 +12,7 @@ ENVIRONMENTS: dict[str, str] = {
     "budgetgym/WorkflowRouting-v0": "budgetgym.envs.workflow.problem:WorkflowRouting",
     "budgetgym/RestlessCapacity-v0": "budgetgym.envs.restless.problems.capacity:RestlessCapacity",
     "budgetgym/RestlessMatching-v0": "budgetgym.envs.restless.problems.matching:RestlessMatching",
+    "budgetgym/RestlessPaths-v0": "budgetgym.envs.restless.problems.paths:RestlessPaths",
     "budgetgym/RestlessInterventions-v0": "budgetgym.envs.restless.problems.interventions:RestlessInterventions",
     "budgetgym/RestlessSpillover-v0": "budgetgym.envs.restless.problems.spillover:RestlessSpillover",
 }

@@ -129,13 +129,21 @@ def planar_network(J: int, random: np.random.Generator) -> Network:
     return Network(tuple(map(str, range(J))), np.array(sorted(chosen)))
 
 
-def read_network(network: Network | str | Path, nodes: Sequence[object] | None = None) -> Network:
-    """A network from itself or its CSV file, or the part of it with these nodes."""
+def read_network(
+    network: Network | str | Path, nodes: Sequence[object] | None = None, J: int | None = None, source: object = None
+) -> Network:
+    """A network from itself or its CSV file; or the part of it with these nodes; or its J nodes around a source.
+
+    Raises:
+        ValueError: neither a network nor a file; nodes that it does not have; J with nodes, or above the number of nodes.
+    """
     if isinstance(network, str | Path):
         network = load_network(network)
     if not isinstance(network, Network):
         raise ValueError(f"network is {network!r}; expected a Network or the path of a CSV file")
-    return network if nodes is None else network.part(nodes)
+    if nodes is not None:
+        return network.part(nodes)
+    return network if J is None else network.around(network.centre() if source is None else network.node(source), J)
 
 
 def _in_order(names: set[str]) -> list[str]:

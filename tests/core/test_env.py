@@ -1,5 +1,6 @@
 import copy
 import pickle
+import re
 
 import budgetgym
 import gymnasium as gym
@@ -30,6 +31,13 @@ VARIANTS = [
     (WORKFLOW, {}),
     (WORKFLOW, {"instance": "chain", "samples": 1, "budget": (0.005, 0.02), "deadline": (30.0, 90.0)}),
     (WORKFLOW, {"instance": "codeflow", "budget_aware": False}),
+    ("budgetgym/RestlessCapacity-v0", {"reward": "realised"}),
+    ("budgetgym/RestlessCapacity-v0", {"J": 8, "B": 2, "budget": (0.0, 9.0), "on_infeasible": "project"}),
+    ("budgetgym/RestlessMatching-v0", {"observation": "one-hot"}),
+    ("budgetgym/RestlessPaths-v0", {"budget": 30}),
+    ("budgetgym/RestlessPaths-v0", {"J": 24, "walk": 7, "on_infeasible": "project"}),
+    ("budgetgym/RestlessInterventions-v0", {"budget_aware": False}),
+    ("budgetgym/RestlessSpillover-v0", {"horizon": 5}),
 ]
 
 
@@ -208,7 +216,14 @@ def test_the_docstring_has_its_sections_and_the_tables_match_the_spaces():
             "Version History",
         ):
             assert f"## {section}\n" in text
-        for index, name in enumerate(problem.observation_names):
-            assert f"| {index} | {name} |" in text
+        assert list(rows_of_the_observation_table(text)) == list(enumerate(problem.observation_names))
         for name in problem.setting_names():
             assert f"| {name}" in text or f", {name}" in text
+
+
+def rows_of_the_observation_table(text):
+    """(index, name) of every entry; a row such as `| 0..19 | arms[0..19] |` stands for several."""
+    table = text.split("## Observation Space\n")[1].split("\n    ## ")[0]
+    for first, last, name in re.findall(r"^    \| (\d+)(?:\.\.(\d+))? \| (\S+) \|", table, flags=re.MULTILINE):
+        for k in range(int(first), int(last or first) + 1):
+            yield k, re.sub(r"\[.*\]", f"[{k - int(first)}]", name) if last else name

@@ -69,7 +69,7 @@ class RestlessSpillover(Restless):
     ## Arguments
     | Name | Meaning | Default |
     |---|---|---|
-    | J | number of arms | 20, or as many as there are own arms, or nodes of an own network |
+    | J | number of arms; the J nodes around the centre of a larger own network | 20, or as many as there are arms or nodes |
     | B | most pulls in a step, and number of arms with a high prize | 5 |
     | q | probability that a pull reaches a neighbour | 0.5 |
     | instance_seed | which instance: arms and network | 0 |
@@ -122,7 +122,7 @@ class RestlessSpillover(Restless):
         budget_aware: bool = True,
     ) -> None:
         random, ordering = generators(instance_seed)
-        given = None if network is None else read_network(network, nodes)
+        given = None if network is None else read_network(network, nodes, J)
         own = None if arms is None else read_arms(arms)
         J = number_of_arms(J, own, given)
         chains = published_arms(J, positive_integer("B", B), start, random) if own is None else own

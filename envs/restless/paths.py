@@ -1,0 +1,174 @@
+"""Pulls on the way of someone who travels: a closed walk on a network, of limited length, must pass all pulled arms."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ..core import rng
+from ..core.checks import natural, positive_integer
+from ..core.jit import jit
+from ..core.problem import read_only
+from .feasible import FeasibleSet, LinearSet, linear_set
+from .network import Network
+from .tours import DESK_ROWS, search_tour, tabulate, tour_within
+
+LARGEST_TABLE = 20
+"""Networks of up to so many nodes have a table of all sets of nodes."""
+
+ROUNDS = 100_000
+"""Of the local search in `maximise`, divided by the number of nodes: 20 ms for 100 of them."""
+
+
+class Members(NamedTuple):
+    """What the test reads."""
+
+    table: NDArray[np.uint64]
+    """A bit for every set of nodes, whether it is feasible, 64 to a number; empty for larger networks."""
+    hops: NDArray[np.int64]
+    """(J, J) fewest edges between two nodes."""
+    source: int
+    walk: int
+    most: int
+
+
+@jit
+def contains(members, action, desk):
+    """Whether a closed walk from the source within the length passes all pulled nodes, and they are not too many."""
+    if members.table.shape[0] > 0:
+        chosen = 0
+        for j in range(action.shape[0]):
+            chosen |= action[j] << j
+        return (members.table[chosen >> 6] >> np.uint64(chosen & 63)) & np.uint64(1) != np.uint64(0)
+    count, stops = 0, 0
+    for j in range(action.shape[0]):
+        if action[j]:
+            count += 1
+            if j != members.source:  # the walk begins there
+                if count > members.most:
+                    return False
+                desk[stops] = j
+                stops += 1
+    return count <= members.most and tour_within(members.hops, members.source, members.walk, stops, desk)
+
+
+class PathSet(FeasibleSet):
+    """At most B pulls, all of them on one closed walk of limited length from the source.
+
+    The walk may use edges and nodes again, and may wait or be shorter. Passing a node does not oblige to pull it. Shortest
+    ways between stops are what counts, so the test asks for a tour of the stops in the metric of the network: by a table up
+    to 20 nodes (Held and Karp's dynamic programme over all sets), and else by Held and Karp's bound and branching.
+
+    Args:
+        network: of J nodes.
+        source: number of the node where the walk begins and ends.
+        most: B.
+        walk: the most edges of the walk; by default 2 B.
+    """
+
+    test = contains
+
+    def __init__(self, network: Network, source: int, most: int, walk: int | None = None) -> None:
+        self.network, self.m = network, len(network.names)
+        limit = positive_integer("B", most)
+        self.source = natural("source", source)
+        if source >= self.m:
+            raise ValueError(f"source is {source}; expected a node 0..{self.m - 1}")
+        self.walk = 2 * limit if walk is None else positive_integer("walk", walk)
+        hops = network.hops().astype(np.int64)
+        self.hops = hops
+        self.most = min(limit, int((2 * hops[source] <= self.walk).sum()))
+        table = np.zeros(0, np.uint64)
+        if self.m <= LARGEST_TABLE:
+            table = np.zeros(max(1, (1 << self.m) >> 6), np.uint64)
+            lengths = np.zeros((1 << self.m, self.m), np.int16)
+            tabulate(hops, self.source, self.walk, self.most, lengths, table)
+        self.members = Members(read_only(table), read_only(hops), self.source, self.walk, self.most)
+        self.desk = DESK_ROWS * (self.most + 2)
+        self._listed: NDArray[np.float64] | None = None
+        self._is_listed = False
+
+    def linear(self) -> LinearSet:
+        """A circulation on the edges' two directions that is connected to the pulled nodes by a flow.
+
+        Variables after the pulls: whether the walk uses an arc, and the flow on it, of which every pulled node takes one
+        unit. A closed walk that uses an edge twice can do so in both directions, so every arc is used at most once. The last
+        rows are not needed for whole solutions, and tighten the relaxation: to pull a node, the walk must enter every ball
+        around it that does not hold the source.
+        """
+        J, s, hops = self.m, self.source, self.hops
+        ends = self.network.edges
+        arcs = np.concatenate([ends, ends[:, ::-1]])
+        arcs = arcs[hops[s, arcs[:, 0]] + 1 + hops[arcs[:, 1], s] <= self.walk]
+        A = len(arcs)
+        balance = np.zeros((J, A))
+        balance[arcs[:, 1], np.arange(A)] += 1.0
+        balance[arcs[:, 0], np.arange(A)] -= 1.0
+        elsewhere = np.flatnonzero(np.arange(J) != s)
+        balls = [(v, hops[v] <= radius) for v in elsewhere for radius in range(hops[s, v])]
+        entered = np.array([inside[arcs[:, 1]] & ~inside[arcs[:, 0]] for _, inside in balls], float).reshape(-1, A)
+        centre = np.eye(J)[[v for v, _ in balls]]
+        rows: Any = sp.block_array(
+            [
+                [np.ones((1, J)), None, None],
+                [None, np.ones((1, A)), None],
+                [None, balance, None],
+                [-np.eye(J)[elsewhere], None, balance[elsewhere]],
+                [None, -self.most * sp.eye_array(A), sp.eye_array(A)],
+                [centre, -entered, None],
+            ],
+            format="csr",
+        )
+        balanced = np.zeros(J + len(elsewhere))
+        high = np.concatenate([[self.most, self.walk], balanced, np.zeros(A + len(balls))]).astype(float)
+        low = np.concatenate([[-np.inf, -np.inf], balanced, np.full(A + len(balls), -np.inf)])
+        y_high = np.concatenate([np.ones(A), np.full(A, float(self.most))])
+        return linear_set(rows, high, low, y_high, np.arange(2 * A) < A)
+
+    def maximise(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
+        """The feasible action with the largest sum of `values` (m,), with up to `most` pulls; without worthless ones.
+
+        Exact, by enumeration, for sets of up to 100,000 actions. For larger ones it is a local search over tours, which is
+        feasible and quick but not proved to be the best; `prove` solves the programme, in seconds or minutes.
+        """
+        values = np.asarray(values, float)
+        limit = self.most if most is None else min(self.most, most)
+        actions = self._all_actions()
+        if actions is None:
+            return self._search(values, limit)
+        gain = actions @ np.maximum(values, 0.0)
+        if limit < self.most:
+            gain[actions.sum(axis=1) > limit] = -np.inf
+        best = actions[gain.argmax()].astype(np.int64)
+        best[values <= 0.0] = 0
+        return best
+
+    def prove(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
+        """As `maximise`, but always exact, by the mixed-integer programme; it can take minutes."""
+        return super().maximise(values, most)
+
+    def explain(self) -> str:
+        """In words."""
+        start = self.network.names[self.source]
+        return f"at most {self.most} pulls on one closed walk of at most {self.walk} edges from node {start!r}"
+
+    def _all_actions(self) -> NDArray[np.float64] | None:
+        if not self._is_listed:
+            listed = self.enumerate() if self.m <= LARGEST_TABLE else None
+            self._listed = None if listed is None else listed.astype(float)
+            self._is_listed = True
+        return self._listed
+
+    def _search(self, values: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
+        action = np.zeros(self.m, np.int64)
+        if limit > 0:
+            luck = np.zeros(1, np.uint64)
+            rng.next_uint64(luck, 0)
+            scratch, chosen = np.zeros((3, limit + 1), np.int64), np.zeros(self.m, np.int64)
+            rounds = max(1, ROUNDS // self.m)
+            search_tour(self.hops, self.source, self.walk, limit, values, rounds, luck, scratch, chosen, action)
+        action[values <= 0.0] = 0
+        return action
