@@ -73,6 +73,18 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "mcpp": Entry(".mcpp:Mcpp", "Monte-Carlo portfolio planning (Wang et al. 2026)"),
         "optimal": Entry("..baselines.workflow.optimum:Optimal", "the exact optimum of a small workflow"),
     },
+    "Restless": {
+        "null": Entry("..baselines.restless.policies:Null", "does nothing: what shares are measured from"),
+        "random": Entry("..baselines.restless.policies:Random", "a random maximal feasible action"),
+        "sampling": Entry("..baselines.restless.policies:Sampling", "the best next reward among random actions"),
+        "constant": Entry("..baselines.restless.policies:Constant", "the best action to repeat in every step"),
+        "myopic": Entry("..baselines.restless.policies:Myopic", "the best next reward, exactly"),
+        "iterative": Entry("..baselines.restless.policies:Iterative", "the best next reward, greedily"),
+        "whittle": Entry("..baselines.restless.policies:Whittle", "the largest sum of Whittle indices"),
+        "lagrangian": Entry("..baselines.restless.policies:Lagrangian", "decoupled values to the end, in a linear programme"),
+        "joint": Entry("..baselines.restless.policies:Joint", "the same values, with joint effects on every arm"),
+        "optimal": Entry("..baselines.restless.policies:Optimal", "the exact optimum of a few arms"),
+    },
 }
 """Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""
 

@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.batch import Batch
 from ..envs.core.problem import Problem
+from ..envs.restless.problem import Restless
 from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
 from ..envs.workflow.problem import WorkflowRouting
 from .bidding.bounds import hindsight_bounds
 from .bidding.values import optimal_value
+from .restless.values import null_value
+from .restless.values import optimal_value as optimal_restless
 from .routing import logged_bounds
 from .routing.values import optimal_value as optimal_routing
 from .workflow.optimum import optimal_value as optimal_workflow
 
 
 class Oracle(NamedTuple):
-    """The answers that a family has. Both speak of `problem.score`."""
+    """The answers that a family has. All speak of `problem.score`."""
 
     bounds: Callable[[Any, Batch], NDArray[np.float64]] | None
     """bounds(problem, batch) -> (n,): for every lane of a batch that was just reset, a bound that no policy exceeds in
@@ -31,6 +34,8 @@ class Oracle(NamedTuple):
     optimum: Callable[..., float] | None
     """optimum(problem, *amounts), an amount of each resource: expected score of the best policy that does not know the
     future, or a proved upper bound on it; ValueError if unknown."""
+    null: Callable[[Any], float] | None = None
+    """null(problem): expected score of doing nothing, from which shares of the optimum are measured; 0 without it."""
 
 
 ORACLES: dict[type[Problem], Oracle] = {
@@ -38,6 +43,7 @@ ORACLES: dict[type[Problem], Oracle] = {
     AgenticRouting: Oracle(None, optimal_routing),
     LoggedRouting: Oracle(logged_bounds.hindsight_bounds, None),
     WorkflowRouting: Oracle(None, optimal_workflow),
+    Restless: Oracle(None, optimal_restless, null_value),
 }
 """Add a family of your own here."""
 
@@ -63,3 +69,9 @@ def exact_optimum(problem: Problem) -> float:
         return oracle.optimum(problem, *low.tolist())
     except ValueError:
         return math.nan
+
+
+def null_score(problem: Problem) -> float:
+    """The expected score of doing nothing, from which shares of the optimum are measured."""
+    null = oracle_of(problem).null
+    return 0.0 if null is None else null(problem)

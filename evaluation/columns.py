@@ -35,7 +35,7 @@ def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str
     columns = [_agent(), _score(score, known_as_score=True)]
     if score != "return" and not np.allclose(table["return"], table[score]):
         columns.append(_score("return", known_as_score=False))
-    columns += [c for c in (_bound(score), _optimum(score)) if table[c.name].notna().any()]
+    columns += [c for c in (_bound(score), _optimum(score, bool((table["null"] != 0).any()))) if table[c.name].notna().any()]
     columns += [_metric(m) for m in shown_metrics(metrics, score)]
     columns.append(_spent())
     if (table["blocked"] > 0).any():
@@ -70,12 +70,15 @@ def _bound(score: str) -> Column:
     )
 
 
-def _optimum(score: str) -> Column:
+def _optimum(score: str, null: bool) -> Column:
+    share = f"Mean {readable(score)} divided by"
+    if null:
+        share = f"Mean {readable(score)}, less what doing nothing is expected to earn, as a share of (also less that)"
     return Column(
         "share_of_optimum",
         "of optimum",
         lambda row: percent_estimate(*_triple(row, "share_of_optimum")),
-        f"Mean {readable(score)} divided by the exact expectation under the best policy that does not know the future, or by "
+        f"{share} the exact expectation under the best policy that does not know the future, or "
         "a proved upper bound on it (the environment's documentation says which), with interval. Luck on a finite number of "
         "episodes, or clairvoyance, can lift it above 100 %.",
     )

@@ -32,7 +32,7 @@ class Comparison(NamedTuple):
     episodes: pd.DataFrame
     """A row per agent, budget and episode."""
     cells: pd.DataFrame
-    """A row per agent and budget: optimum, latency, information, seconds."""
+    """A row per agent and budget: optimum, null (what doing nothing earns), latency, information, seconds."""
     curves: pd.DataFrame
     score: str
     metrics: tuple[Metric, ...]

@@ -13,7 +13,7 @@ import pandas as pd
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics
 
 from ..agents.registry import as_problem
-from ..baselines.oracles import exact_optimum
+from ..baselines.oracles import exact_optimum, null_score
 from ..baselines.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
@@ -31,7 +31,7 @@ class Result:
         summary: means with 95 % intervals (`_low`, `_high`), shares of bound and optimum, spend, latency; see `summarise`.
         episodes: one row per episode: return, bound, spent, length, blocked, and the problem's metrics.
         curves: the share of the budget spent, at points of time, per episode.
-        cell: facts of the whole evaluation: optimum, latency, information, seconds.
+        cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, seconds.
     """
 
     summary: dict[str, Any]
@@ -77,6 +77,7 @@ def evaluate(
     played = play(agent, problem, numbers, seed, advanced)
     cell = {
         "optimum": exact_optimum(problem),
+        "null": null_score(problem),
         "latency_us": decision_latency(agent, problem),
         "information": getattr(agent, "information", "observation"),
         "seconds": time.perf_counter() - started,

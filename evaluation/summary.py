@@ -27,7 +27,7 @@ EPISODE_COLUMNS = (
     "length",
     "blocked",
 )
-CELL_COLUMNS = ("agent", "budget", "optimum", "latency_us", "information")
+CELL_COLUMNS = ("agent", "budget", "optimum", "null", "latency_us", "information")
 
 # Numbers gathered at once by a batch of resamples: 2e6 int64 indices and as many counts are about 50 MB.
 BATCH_NUMBERS = 2_000_000
@@ -77,12 +77,11 @@ def summarise(
 
     Returns:
         Columns `budget`, `budget_value`, `agent`, `episodes` (count), `return` and the score (means per episode),
-        `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` (mean score / optimum), `difference`
-        (mean paired difference of the score to the first agent), each of them with `_low` and `_high`;
-        `spent` (total), `spent_share`, `blocked` (total), one column per metric (see `metric_column`), `latency_us` and
-        `information`. Shares are
-        fractions and NaN where their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples`
-        and the first agent as `reference`.
+        `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` ((mean score - null) / (optimum - null)),
+        `difference` (mean paired difference of the score to the first agent), each of them with `_low` and `_high`;
+        `spent` (total), `spent_share`, `blocked` (total), one column per metric (see `metric_column`), `null` (expected
+        score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where their reference is
+        unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as `reference`.
 
     Raises:
         ValueError: Columns are missing or would collide, there are no episodes, an episode or a cell is repeated or
@@ -234,19 +233,19 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
         return value, low, high
 
     scores = of_agent("mean_score")
-    optimum = float(fact["optimum"])
+    optimum, null = float(fact["optimum"]), float(fact["null"])
     add(_with_interval("return", *of_agent("mean_return")))
     if score != "return":
         add(_with_interval(score, *scores))
     add(_with_interval("share_of_bound", *of_agent("share_of_bound")))
-    add(_with_interval("share_of_optimum", *(float(_share(value, optimum)) for value in scores)))
+    add(_with_interval("share_of_optimum", *(float(_share(value - null, optimum - null)) for value in scores)))
     add({"spent": float(frame["spent"].sum())})
     add({"spent_share": float(_share(frame["spent"].sum(), frame["initial"].sum()))})
     add({"blocked": int(frame["blocked"].sum())})
     for metric in shown_metrics(metrics, score):
         add({metric_column(metric): _condense(frame, metric)})
     add(_with_interval("difference", *of_agent("difference")))
-    add({"latency_us": float(fact["latency_us"]), "information": str(fact["information"])})
+    add({"null": null, "latency_us": float(fact["latency_us"]), "information": str(fact["information"])})
     return row
 
 

@@ -19,6 +19,7 @@ from ..policy import Information, Policy, PolicyState, observation_rows
 from .exact import exact
 from .relaxation import RELAXATIONS, relax
 from .treatment import Treatment, value_of
+from .values import worth_of_levels
 from .whittle import whittle_index
 
 
@@ -114,7 +115,7 @@ class Constant(SetPolicy):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self._treatment = Treatment(self.problem)
-        self._worth = _worth_of_levels(self.problem)
+        self._worth = worth_of_levels(self.problem)
         self._actions: dict[int, NDArray[np.int64]] = {}
 
     def decide(self, situation: Situation) -> NDArray[np.int64]:
@@ -347,19 +348,3 @@ def own_levels(problem: Restless) -> NDArray[np.int64]:
     if J != m or (own == 0).any():
         raise ValueError(f"the actions of {problem.instance} don't pull arms one by one; an index of arms says nothing")
     return np.minimum(own, problem.arms.shape[1] - 1)
-
-
-def null_value(problem: Restless) -> float:
-    """The expected return of doing nothing, exactly."""
-    return float(_worth_of_levels(problem)[:, 0].sum())
-
-
-def _worth_of_levels(problem: Restless) -> NDArray[np.float64]:
-    """(J, L) expected sum of rewards of an arm that gets the same level all the time."""
-    arms, gains = problem.arms, problem.arms.expected_rewards()
-    worth = np.zeros(gains.shape[:2])
-    share = np.repeat(arms.start[:, None, :], gains.shape[1], axis=1)  # (J, L, S) where the arm is
-    for _ in range(problem.horizon):
-        worth += (share * gains).sum(axis=2)
-        share = np.einsum("jls,jlst->jlt", share, arms.transitions)
-    return worth

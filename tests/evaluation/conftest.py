@@ -60,7 +60,7 @@ def make_comparison(budgets: int = 4, agents: int = 8, episodes: int = 200, know
             }
             rows.append(pd.DataFrame(columns))
             optimum = 0.957 * bound.mean() if known else np.nan
-            cells.append((name, budget, c0, optimum, latency * (1 + c0), information, 1.5))
+            cells.append((name, budget, c0, optimum, 0.0, latency * (1 + c0), information, 1.5))
             time = np.linspace(0, 1, 21)
             for episode in range(min(episodes, 40)):
                 pace = (1 - np.exp(-time * (6 if skill < 0.5 else 0.6))) / (1 - np.exp(-6 if skill < 0.5 else -0.6))
@@ -68,7 +68,7 @@ def make_comparison(budgets: int = 4, agents: int = 8, episodes: int = 200, know
                 curves.append(
                     pd.DataFrame({"agent": name, "budget": budget, "time": time, "episode": episode, "spent_share": share})
                 )
-    names = ["agent", "budget", "budget_value", "optimum", "latency_us", "information", "seconds"]
+    names = ["agent", "budget", "budget_value", "optimum", "null", "latency_us", "information", "seconds"]
     tables = pd.concat(rows, ignore_index=True), pd.DataFrame(cells, columns=names)
     return Comparison(*tables, pd.concat(curves, ignore_index=True), "theta_value", METRICS)
 

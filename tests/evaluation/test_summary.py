@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from budgetgym.envs.core.metrics import Metric
+from budgetgym.evaluation.columns import visible_columns
 from budgetgym.evaluation.summary import metric_column, summarise
 
 
@@ -27,7 +28,7 @@ def tiny(**changes: object) -> tuple[Any, Any]:
         "wins": [4, 8, 20, 8],
         "value": [2.0, 3.0, 5.0, 3.0],
     }
-    cells = {"agent": ["a", "b"], "budget": "half", "budget_value": 0.5, "optimum": 5.0, "latency_us": [2.0, 7.5]}
+    cells = {"agent": ["a", "b"], "budget": "half", "budget_value": 0.5, "optimum": 5.0, "null": 0.0, "latency_us": [2.0, 7.5]}
     cells |= {"information": ["model", "observation"], "seconds": 1.0}
     return pd.DataFrame(columns | changes), pd.DataFrame(cells)
 
@@ -41,7 +42,17 @@ def normal(budgets: int, n: int, seed: int = 0) -> tuple[Any, Any]:
     frame["return"] = rng.normal(3.0, 2.0, len(frame))
     frame = frame.assign(agent="a", initial=1.0, bound=np.nan, spent=1.0, length=1, blocked=0)
     cells = frame.drop_duplicates("budget")[["agent", "budget", "budget_value"]]
-    return frame, cells.assign(optimum=np.nan, latency_us=1.0, information="observation", seconds=0.0)
+    return frame, cells.assign(optimum=np.nan, null=0.0, latency_us=1.0, information="observation", seconds=0.0)
+
+
+def test_shares_are_measured_from_what_doing_nothing_earns():
+    episodes, cells = tiny()
+    summary: Any = summarise(episodes, cells.assign(null=1.5), score="value", metrics=[], resamples=50)
+    a, b = (summary[summary["agent"] == agent].iloc[0] for agent in "ab")
+    assert (a["share_of_optimum"], b["share_of_optimum"]) == (pytest.approx(2.5 / 3.5), pytest.approx(1.0 / 3.5))
+    assert a["share_of_optimum_low"] == pytest.approx((a["value_low"] - 1.5) / 3.5)
+    definition = next(c for c in visible_columns(summary, [], "value") if c.name == "share_of_optimum").definition
+    assert "less what doing nothing is expected to earn" in definition
 
 
 def test_values_by_hand():
