@@ -181,17 +181,18 @@ def load_arms(path: str | Path) -> Arms:
         wrong = ~((whole >= 0) & (whole < np.inf) & (whole == np.floor(whole)))
         if wrong.any():
             row = table[wrong].iloc[0]
-            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]!r}; expected an integer >= 0")
+            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]}; expected an integer >= 0")
         table[name] = whole.astype(int)
     for name in ("probability", "reward", *(["start"] if "start" in table else [])):
         value: Any = pd.to_numeric(table[name], errors="coerce")
         if value.isna().any():
             row = table[value.isna()].iloc[0]
-            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]!r}; expected a number")
+            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]}; expected a number")
         table[name] = value.astype(float)
     step = ["arm", "action", "state", "next_state"]
     if (again := table.duplicated(step)).any():
-        raise ValueError(f"{where} has two rows for (arm, action, state, next_state) {tuple(table[again][step].iloc[0])}")
+        name, *where_to = table[again][step].iloc[0]
+        raise ValueError(f"{where}: arm {name!r} has two rows for (action, state, next_state) {tuple(map(int, where_to))}")
     return _from_table(table, where)
 
 
