@@ -167,7 +167,7 @@ def test_what_is_written_is_read(tmp_path):
         (
             "bob,1,0,0,1,3",
             "bob,1,0,0,1,3\nbob,1,0,0,1,3",
-            r"arm 'bob' has two rows for \(action, state, next_state\) \(1, 0, 0\)",
+            r"'bob' has two rows for \(action, .*\) \(1, 0, 0\)",
         ),
         ("bob,1,0,0,1,3\n", "", r"arm 'bob' has no row for \(action, state\) \(1, 0\)"),
         ("ann,1,1,1,1,1\n", "", r"arm 'ann' has no row for \(action, state\) \(1, 1\)"),
@@ -224,7 +224,7 @@ def test_arms_and_mappings_are_read_as_they_are():
     assert (again.names, again.transitions.tolist()) == (arms.names, arms.transitions.tolist())
 
 
-# --- the published ones -----------------------------------------------------------------------------------------------------
+# --- the published ones -------------------------------------------------------------------------------------------------
 
 
 def test_birth_death_by_hand():
