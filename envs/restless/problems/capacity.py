@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.checks import as_array, positive_integer
+from ...core.checks import as_array, positive, positive_integer
 from ..arms import published_arms, read_arms
 from ..capacity import CapacitySet, contains
 from ..kernels import restless_kernels
@@ -135,7 +135,7 @@ def _for_each(given: Any, drawn: Any, name: str) -> Any:
         return drawn
     values = as_array(name, given)
     if values.ndim == 0:
-        return np.full(len(drawn), values)
+        return np.full(len(drawn), positive(name, given))
     if len(values) != len(drawn):
         raise ValueError(f"{name} has {len(values)} entries; expected {len(drawn)}")
     return values
