@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
@@ -34,6 +35,14 @@ def natural(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
         raise ValueError(f"{name} is {value!r}; expected an integer >= 0")
     return int(value)
+
+
+def as_array(name: str, values: Any) -> NDArray[Any]:
+    """`values` as an array; otherwise (rows of different lengths) a ValueError that names the argument."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {values!r}; expected an array, all rows of one length") from None
 
 
 def is_number(value: Any) -> bool:

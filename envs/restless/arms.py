@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.checks import probability
+from ..core.checks import as_array, probability
 
 STATES = 4
 """States of a published arm."""
@@ -75,7 +75,7 @@ class Arms:
         """
         transitions = _array("transitions", transitions, 4)
         J, L, S, _ = transitions.shape
-        rewards = np.asarray(rewards, float)
+        rewards = _array("rewards", rewards)
         expected = {2: (J, S), 3: (J, L, S), 4: (J, L, S, S)}
         if rewards.shape != expected.get(rewards.ndim):
             raise ValueError(f"rewards have shape {rewards.shape}; expected one of {', '.join(map(str, expected.values()))}")
@@ -178,20 +178,21 @@ def load_arms(path: str | Path) -> Arms:
         raise ValueError(f"{where}: the arm is missing in row {int(table['arm'].isna().to_numpy().argmax()) + 1}")
     for name in ("action", "state", "next_state"):
         whole: Any = pd.to_numeric(table[name], errors="coerce")
-        wrong = ~((whole >= 0) & (whole == np.floor(whole)))
+        wrong = ~((whole >= 0) & (whole < np.inf) & (whole == np.floor(whole)))
         if wrong.any():
             row = table[wrong].iloc[0]
-            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]!r}; expected an integer >= 0")
+            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]}; expected an integer >= 0")
         table[name] = whole.astype(int)
     for name in ("probability", "reward", *(["start"] if "start" in table else [])):
         value: Any = pd.to_numeric(table[name], errors="coerce")
         if value.isna().any():
             row = table[value.isna()].iloc[0]
-            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]!r}; expected a number")
+            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]}; expected a number")
         table[name] = value.astype(float)
     step = ["arm", "action", "state", "next_state"]
     if (again := table.duplicated(step)).any():
-        raise ValueError(f"{where} has two rows for (arm, action, state, next_state) {tuple(table[again][step].iloc[0])}")
+        name, *where_to = table[again][step].iloc[0]
+        raise ValueError(f"{where}: arm {name!r} has two rows for (action, state, next_state) {tuple(map(int, where_to))}")
     return _from_table(table, where)
 
 
@@ -201,6 +202,7 @@ def _from_table(table: Any, where: str) -> Arms:
     L = int(table["action"].max()) + 1
     if L < 2:
         raise ValueError(f"{where} has the action 0 only; expected also 1, the pull")
+    states = [_own_states(table[table["arm"] == name], name, L, where) for name in names]
     transitions, rewards = np.zeros((len(names), L, S, S)), np.zeros((len(names), L, S, S))
     start = np.zeros((len(names), S))
     at = table["arm"].map({name: j for j, name in enumerate(names)}), table["action"], table["state"], table["next_state"]
@@ -209,28 +211,38 @@ def _from_table(table: Any, where: str) -> Arms:
         start[at[0], at[2]] = table["start"]
     else:
         start[:, 0] = 1.0
-    for j, name in enumerate(names):
-        own = table[table["arm"] == name]
-        mine = 1 + int(max(own["state"].max(), own["next_state"].max()))
-        present = {(int(a), int(s)) for a, s in zip(own["action"], own["state"], strict=True)}
-        if lacking := [(a, s) for a in range(L) for s in range(mine) if (a, s) not in present]:
-            raise ValueError(f"{where}: arm {name!r} has no row for (action, state) {lacking[0]}")
+    for j, mine in enumerate(states):
         transitions[j, :, range(mine, S), range(mine, S)] = 1.0  # states that the arm does not have are never reached
-    return Arms(transitions, rewards, start, tuple(names))
+    try:
+        return Arms(transitions, rewards, start, tuple(names))
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
 
 
-def _array(name: str, values: ArrayLike, ndim: int) -> NDArray[np.float64]:
+def _own_states(own: Any, name: str, levels: int, where: str) -> int:
+    """How many states the arm of these rows has; a ValueError if it lacks rows for one, or begins in one in two ways."""
+    states = 1 + int(max(own["state"].max(), own["next_state"].max()))
+    present = set(zip(own["action"].tolist(), own["state"].tolist(), strict=True))
+    lacking = next(((a, s) for a in range(levels) for s in range(states) if (a, s) not in present), None)
+    if lacking is not None:
+        raise ValueError(f"{where}: arm {name!r} has no row for (action, state) {lacking}")
+    if "start" in own and (own.groupby("state")["start"].nunique() > 1).any():
+        raise ValueError(f"{where}: arm {name!r} has different values of start in rows of one state; expected the same")
+    return states
+
+
+def _array(name: str, values: ArrayLike, ndim: int | None = None) -> NDArray[np.float64]:
     try:
         array = np.array(values, float)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is not an array of numbers") from None
-    if array.ndim != ndim:
+    if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} has shape {array.shape}; expected {ndim} dimensions")
     return array
 
 
 def _start(start: ArrayLike | None, J: int, S: int) -> NDArray[np.float64]:
-    given = np.zeros(J, int) if start is None else np.asarray(start)
+    given = np.zeros(J, int) if start is None else as_array("start", start)
     if given.ndim != 1:
         return _array("start", given, 2)
     if given.shape != (J,) or given.dtype.kind not in "iu" or not ((given >= 0) & (given < S)).all():

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.checks import as_array
 from ..core.jit import jit
 from ..core.problem import read_only
 from .feasible import FeasibleSet, LinearSet, linear_set
@@ -60,9 +61,11 @@ class CapacitySet(FeasibleSet):
         self.capacities = _efforts("capacities", capacities)
         self.m = len(self.costs)
         self.sizes, kind = np.unique(self.costs, return_inverse=True)
+        if self.m >= 1 << 15:
+            raise ValueError(f"costs has {self.m} entries; expected fewer than {1 << 15} arms")
         self.workers = Counter(self.capacities.tolist())
-        self.loads = {capacity: _loads(self.sizes, capacity) for capacity in self.workers}
         cap = np.bincount(kind)
+        self.loads = {capacity: _loads(self.sizes, cap, capacity) for capacity in self.workers}
         looked_up = int(cap.argmax())
         shape = tuple(1 if c == looked_up else int(cap[c]) + 1 for c in range(len(cap)))
         if np.prod(shape, dtype=float) > LARGEST_TABLE:
@@ -107,18 +110,26 @@ class CapacitySet(FeasibleSet):
                     before = [np.maximum(np.arange(size) - load[c], 0) for c, size in enumerate(shape)]
                     before[looked_up] = np.zeros(1, np.int64)
                     left = room[np.ix_(*before)]
-                    best = np.maximum(best, np.where(left >= 0, left + np.int16(load[looked_up]), np.int16(-1)))
+                    more = load[looked_up]  # never beyond the arms there are, which fit into 16 bits
+                    fit = np.minimum(left, np.int16(there_are - more)) + np.int16(more)
+                    best = np.maximum(best, np.where(left >= 0, fit, np.int16(-1)))
                 room = best
-        return np.minimum(room, there_are).astype(np.int16)
+        return room
 
 
-def _loads(sizes: NDArray[np.float64], capacity: float) -> list[tuple[int, ...]]:
-    """What one worker can carry: numbers of arms of every size, only loads to which nothing can be added."""
-    counts = [range(int(capacity / size + 1e-9) + 1) for size in sizes]
+def _loads(sizes: NDArray[np.float64], there_are: NDArray[np.int64], capacity: float) -> list[tuple[int, ...]]:
+    """What one worker can carry: numbers of arms of every size, only loads to which no arm there is can be added."""
+    if np.dot(there_are, sizes) <= capacity + 1e-9:
+        return [tuple(there_are.tolist())]
+    counts = [range(int(min(capacity / size + 1e-9, n)) + 1) for size, n in zip(sizes, there_are, strict=True)]
     if np.prod([len(c) for c in counts], dtype=float) > MOST_LOADS:
         raise ValueError(f"a worker of capacity {capacity:g} has too many ways to combine {len(sizes)} costs; round them")
     fitting = [load for load in itertools.product(*counts) if np.dot(load, sizes) <= capacity + 1e-9]
-    return [load for load in fitting if any(load) and capacity - np.dot(load, sizes) < sizes[0] - 1e-9]
+    return [load for load in fitting if any(load) and not _can_grow(load, sizes, there_are, capacity)]
+
+
+def _can_grow(load: tuple[int, ...], sizes: NDArray[np.float64], there_are: NDArray[np.int64], capacity: float) -> bool:
+    return bool(((np.asarray(load) < there_are) & (sizes <= capacity - np.dot(load, sizes) + 1e-9)).any())
 
 
 def _covering(loads: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
@@ -133,7 +144,7 @@ def _covering(loads: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
 
 
 def _efforts(name: str, values: Any) -> NDArray[np.float64]:
-    array = np.asarray(values)
+    array = as_array(name, values)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "iuf" or not (np.isfinite(array) & (array > 0)).all():
         raise ValueError(f"{name} are {values!r}; expected a list of finite numbers > 0")
     return array.astype(float)

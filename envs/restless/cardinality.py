@@ -31,7 +31,8 @@ class CardinalitySet(FeasibleSet):
     test = contains
 
     def __init__(self, m: int, most: int) -> None:
-        self.m, self.most = positive_integer("the number of components", m), positive_integer("B", most)
+        self.m = positive_integer("the number of components", m)
+        self.most = min(positive_integer("B", most), self.m)
         self.members = Members(self.most)
 
     def linear(self) -> LinearSet:

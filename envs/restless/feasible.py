@@ -18,6 +18,7 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.checks import as_array
 from ..core.jit import jit
 from ..core.problem import read_only
 from .programme import Programme
@@ -168,6 +169,8 @@ class FeasibleSet(ABC):
         """
         rows = self._rows("actions", actions)
         orders = np.arange(self.m) if order is None else np.asarray(order, np.int64)
+        if orders.shape[-1:] != (self.m,) or not ((orders >= 0) & (orders < self.m)).all():
+            raise ValueError(f"order is {order!r}; expected the components 0..{self.m - 1} in some order")
         kept = np.empty_like(rows)
         limit = self.m if most is None else most
         self.kernels.keep_all(
@@ -224,10 +227,13 @@ class FeasibleSet(ABC):
         return {name: value for name, value in self.__dict__.items() if name != "_programme"}
 
     def _rows(self, name: str, actions: ArrayLike) -> NDArray[np.int64]:
-        rows = np.ascontiguousarray(np.atleast_2d(np.asarray(actions)), np.int64)
-        if rows.ndim != 2 or rows.shape[1] != self.m:
-            raise ValueError(f"{name} have shape {np.shape(actions)}; expected ({self.m},) or (k, {self.m})")
-        return rows
+        given = as_array(name, actions)
+        rows = np.atleast_2d(given)
+        if given.ndim not in (1, 2) or rows.shape[1] != self.m:
+            raise ValueError(f"{name} have shape {given.shape}; expected ({self.m},) or (k, {self.m})")
+        if not ((rows == 0) | (rows == 1)).all():
+            raise ValueError(f"{name} are {actions!r}; expected 0 and 1 only")
+        return np.ascontiguousarray(rows, np.int64)
 
     def _desk(self) -> NDArray[np.int64]:
         return np.zeros(self.desk, np.int64)
@@ -263,6 +269,10 @@ class FeasibleBatch(spaces.Box):
     def sample(self, mask: Any = None, probability: Any = None) -> NDArray[Any]:
         """A random maximal feasible action for every lane."""
         return self.single.feasible.sample(self.np_random, self.shape[0]).astype(self.dtype)
+
+    def contains(self, x: Any) -> bool:
+        """Whether every lane's action belongs to the feasible set."""
+        return super().contains(x) and bool(self.single.feasible.contains(x).all())
 
 
 @batch_space.register

@@ -146,7 +146,8 @@ def restless_kernels(contains: Callable[..., bool]) -> Kernels:
         for k in range(action.shape[0]):
             pulled[k] = action[k]
             pulls += action[k]
-        affordable = np.int64(state.remaining[i, 0] + 1e-9)
+        # Not more than there are components: a huge budget, for "unlimited", would not fit into an integer.
+        affordable = np.int64(min(state.remaining[i, 0] + 1e-9, np.float64(action.shape[0])))
         if pulls > affordable or (params.project and not contains(params.members, pulled, state.desk[i])):
             pulls = keep(params.members, params.order, action, affordable, pulled, state.desk[i])
             state.blocked[i] += 1
@@ -154,7 +155,8 @@ def restless_kernels(contains: Callable[..., bool]) -> Kernels:
         expected, realised = move(params, state, i)
         state.realised[i] += realised
         reward = expected if params.expected else realised
-        return reward, np.float64(pulls), state.t[i] + 1 == params.horizon
+        # A budget such as 0.29 * 100 is a little less than the number that it stands for.
+        return reward, min(np.float64(pulls), state.remaining[i, 0]), state.t[i] + 1 == params.horizon
 
     @jit
     def feasible(params, state, i, action):

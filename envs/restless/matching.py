@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.checks import positive_integer
+from ..core.checks import as_array, positive_integer
 from ..core.jit import jit
 from ..core.problem import read_only
 from .feasible import FeasibleSet, LinearSet, linear_set
@@ -78,8 +78,7 @@ class MatchingSet(FeasibleSet):
             depend = ~(self.arm_slots & ~inside).any(axis=1)
             limit = int(appointments[inside].sum()) // self.visits
             if inside.all():
-                limit = min(limit, most)
-                self.most = min(limit, self.m)
+                limit = self.most = min(limit, most, self.m)  # the arms fit into 15 bits, the appointments need not
             if inside.all() or depend.sum() > limit:
                 rows.append(depend)
                 limits.append(limit)
@@ -96,7 +95,7 @@ class MatchingSet(FeasibleSet):
 
 
 def _slots(name: str, values: Any) -> NDArray[np.bool_]:
-    array = np.asarray(values)
+    array = as_array(name, values)
     if array.ndim != 2 or not array.size or not np.isin(array, (0, 1)).all():
         raise ValueError(f"{name} has shape {array.shape}; expected a table of 0 and 1, a row each and a column per slot")
     if array.shape[1] > MOST_SLOTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 from scipy.spatial import Delaunay
 
-from ..core.checks import positive_integer
+from ..core.checks import as_array, positive_integer
 
 EDGES_PER_NODE = 1.4
 """Of a generated network; city railways have 1.3 to 1.5."""
@@ -35,12 +35,17 @@ class Network:
     edges: NDArray[np.int64]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(map(str, self.names)))
         J = len(self.names)
         if len(set(self.names)) != J or not J:
             raise ValueError(f"the network has the nodes {list(self.names)}; expected at least one, and each once")
-        edges = np.asarray(self.edges, np.int64).reshape(-1, 2)
-        if ((edges < 0) | (edges >= J)).any():
-            raise ValueError(f"the network has edges to {int(edges.max())}; expected nodes 0..{J - 1}")
+        edges = as_array("edges", self.edges)
+        if not edges.size:
+            edges = np.zeros((0, 2), np.int64)
+        if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu":
+            raise ValueError(f"edges have shape {edges.shape} and dtype {edges.dtype}; expected whole numbers, (E, 2)")
+        if (wrong := (edges < 0) | (edges >= J)).any():
+            raise ValueError(f"the network has edges to {edges[wrong][0]}; expected nodes 0..{J - 1}")
         if (same := edges[:, 0] == edges[:, 1]).any():
             raise ValueError(f"node {self.names[edges[int(same.argmax()), 0]]!r} is connected with itself; expected another")
         object.__setattr__(self, "edges", np.unique(np.sort(edges, axis=1), axis=0))
@@ -130,22 +135,31 @@ def planar_network(J: int, random: np.random.Generator) -> Network:
 
 
 def read_network(
-    network: Network | str | Path, nodes: Sequence[object] | None = None, J: int | None = None, source: object = None
-) -> Network:
+    network: Network | str | Path | None, nodes: Iterable[object] | None = None, J: int | None = None, source: object = None
+) -> Network | None:
     """A network from itself or its CSV file; or the part of it with these nodes; or its J nodes around a source.
 
+    Returns:
+        The network; None if none is given.
+
     Raises:
-        ValueError: neither a network nor a file; nodes that it does not have; J with nodes, or above the number of nodes.
+        ValueError: neither a network nor a file; nodes that it does not have, or without it; J above the number of nodes.
     """
+    if network is None:
+        if nodes is not None:
+            raise ValueError(f"nodes is {nodes!r}, without a network; expected also the network that it is a part of")
+        return None
     if isinstance(network, str | Path):
         network = load_network(network)
     if not isinstance(network, Network):
         raise ValueError(f"network is {network!r}; expected a Network or the path of a CSV file")
     if nodes is not None:
+        if isinstance(nodes, str) or not isinstance(nodes, Iterable):
+            raise ValueError(f"nodes is {nodes!r}; expected a list of names of nodes")
         return network.part(nodes)
     return network if J is None else network.around(network.centre() if source is None else network.node(source), J)
 
 
 def _in_order(names: set[str]) -> list[str]:
     """Sorted, as numbers where all are numbers."""
-    return sorted(names, key=int) if all(name.isdecimal() for name in names) else sorted(names)
+    return sorted(names, key=lambda name: (int(name), name)) if all(name.isdecimal() for name in names) else sorted(names)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.checks import positive_integer
+from ...core.checks import as_array, positive, positive_integer
 from ..arms import published_arms, read_arms
 from ..capacity import CapacitySet, contains
 from ..kernels import restless_kernels
@@ -133,9 +133,9 @@ def _for_each(given: Any, drawn: Any, name: str) -> Any:
     """What was given for each, or one number for all, or else what was drawn."""
     if given is None:
         return drawn
-    values = np.asarray(given)
+    values = as_array(name, given)
     if values.ndim == 0:
-        return np.full(len(drawn), values)
+        return np.full(len(drawn), positive(name, given))
     if len(values) != len(drawn):
         raise ValueError(f"{name} has {len(values)} entries; expected {len(drawn)}")
     return values

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ...core.checks import positive_integer
+from ...core.checks import as_array, positive_integer
 from ..arms import Arms, birth_death, published_rewards, published_start, read_arms
 from ..cardinality import CardinalitySet, contains
 from ..kernels import restless_kernels
@@ -136,7 +136,7 @@ class RestlessInterventions(Restless):
             chosen = CardinalitySet(N, B)
             own = _arms(J, B, easy, int(matrix.sum(axis=1).max()) + 1, start, random)
         else:
-            matrix = _effects(effects, J)
+            matrix = _effects(effects, J, own.shape[1])
             if N is not None and matrix.shape[1] != N:
                 raise ValueError(f"effects has {matrix.shape[1]} columns; expected N = {N}")
             chosen = CardinalitySet(matrix.shape[1], B)
@@ -183,8 +183,9 @@ def _groups(J: int, N: int, B: int, easy: int, random: np.random.Generator) -> N
     return matrix
 
 
-def _effects(effects: Any, J: int) -> NDArray[np.int64]:
-    matrix = np.asarray(effects)
+def _effects(effects: Any, J: int, levels: int) -> NDArray[np.int64]:
+    matrix = as_array("effects", effects)
     if matrix.ndim != 2 or matrix.shape[0] != J or not matrix.shape[1] or matrix.dtype.kind not in "iub" or (matrix < 0).any():
-        raise ValueError(f"effects has shape {matrix.shape}; expected whole numbers >= 0, a row for each of {J} arms")
-    return matrix.astype(np.int64)
+        kind = f"shape {matrix.shape} and dtype {matrix.dtype}"
+        raise ValueError(f"effects has {kind}; expected whole numbers >= 0, a row for each of {J} arms")
+    return np.minimum(matrix, levels - 1).astype(np.int64)  # more is the highest level too, and sums can't overflow

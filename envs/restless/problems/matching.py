@@ -126,13 +126,14 @@ class RestlessMatching(Restless):
         chains = published_arms(J, B, start, random)
         rising, falling = np.sort(random.random(K)), np.sort(random.random(K))[::-1]
         drawn = _calendars(J, ARM_SLOTS, rising, random), _calendars(B, WORKER_SLOTS, falling, random)
-        if arm_slots is not None and len(arm_slots) != J:
-            raise ValueError(f"arm_slots has {len(arm_slots)} rows; expected {J}, one for every arm")
+        chosen = MatchingSet(
+            drawn[0] if arm_slots is None else arm_slots, drawn[1] if worker_slots is None else worker_slots, B
+        )
+        if chosen.m != J:
+            raise ValueError(f"arm_slots has {chosen.m} rows; expected {J}, one for every arm")
         super().__init__(
             arms=chains if own is None else own,
-            feasible=MatchingSet(
-                drawn[0] if arm_slots is None else arm_slots, drawn[1] if worker_slots is None else worker_slots, B
-            ),
+            feasible=chosen,
             random=ordering,
             horizon=horizon,
             budget=budget,

@@ -118,14 +118,14 @@ class RestlessPaths(Restless):
         budget_aware: bool = True,
     ) -> None:
         random, ordering = generators(instance_seed)
-        given = None if network is None else read_network(network, nodes, J, source)
+        given = read_network(network, nodes, J, source)
         own = None if arms is None else read_arms(arms)
         J = number_of_arms(J, own, given)
-        chains = published_arms(J, positive_integer("B", B), start, random) if own is None else own
+        chains = published_arms(J, positive_integer("B", B), start, random)  # drawn in any case: the network comes after
         self.network = planar_network(J, random) if given is None else given
         self.source = self.network.centre() if source is None else self.network.node(source)
         super().__init__(
-            arms=chains,
+            arms=chains if own is None else own,
             feasible=PathSet(self.network, self.source, B, walk),
             random=ordering,
             horizon=horizon,

@@ -122,14 +122,14 @@ class RestlessSpillover(Restless):
         budget_aware: bool = True,
     ) -> None:
         random, ordering = generators(instance_seed)
-        given = None if network is None else read_network(network, nodes, J)
+        given = read_network(network, nodes, J)
         own = None if arms is None else read_arms(arms)
         J = number_of_arms(J, own, given)
-        chains = published_arms(J, positive_integer("B", B), start, random) if own is None else own
+        chains = published_arms(J, positive_integer("B", B), start, random)  # drawn in any case: the network comes after
         self.network = planar_network(J, random) if given is None else given
         matrix, spread = _cascade(self.network.adjacency(), probability("q", q))
         super().__init__(
-            arms=_with_spread(chains, spread),
+            arms=_with_spread(chains if own is None else own, spread),
             coupling=matrix,
             feasible=CardinalitySet(J, B),
             random=ordering,
