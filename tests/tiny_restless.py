@@ -102,7 +102,7 @@ def expectimax(problem: Restless, budget: float) -> float:
 
 def observation_of(problem: Restless, states, t: int, left: float, initial: float):
     """What the environment shows."""
-    J, _, S = problem.arms.shape
+    S = problem.arms.shape[2]
     shown = np.eye(S)[list(states)].ravel() if problem.reading.one_hot else np.array(states, float)
     scale = problem.reading.scale
     return np.concatenate(

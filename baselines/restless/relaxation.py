@@ -11,7 +11,7 @@ Operations Research 2008). Two relaxations of the feasible set:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -74,7 +74,7 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
     if relaxation == "budget":
         linear = linear.counted()
     excess = np.maximum(M.sum(axis=1) - (L - 1), 0).astype(float)
-    R, Y = linear.rows.shape[0], len(linear.y_low)
+    Y = len(linear.y_low)
 
     # Columns: rho (H, J, S, L); then for every t the action, the set's own variables, and the excess over the highest level.
     steps, everyone = sp.identity(H), sp.identity(J)
@@ -83,7 +83,7 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
     stay = sp.kron(sp.identity(J * S), np.ones((1, L)))
     arrive = sp.block_diag([arms.transitions[j].transpose(1, 0, 2).reshape(S * L, S).T for j in range(J)])
     flow = sp.kron(steps, stay) - sp.kron(sp.eye_array(H, k=-1), arrive)
-    rows = sp.block_array(
+    rows: Any = sp.block_array(
         [
             [flow, None, None, None],
             [sp.kron(steps, level), sp.kron(steps, -M.astype(float)), None, sp.identity(H * J)],
@@ -118,7 +118,7 @@ def _values(problem: Restless, gains: NDArray[np.float64], prices: NDArray[np.fl
 
     The programme's own duals are not used: they are right only for states that its solution reaches.
     """
-    J, L, S = problem.arms.shape
+    J, _, S = problem.arms.shape
     values = np.zeros((problem.horizon + 1, J, S))
     for t in range(problem.horizon - 1, -1, -1):
         ahead = np.einsum("jlst,jt->jsl", problem.arms.transitions, values[t + 1])

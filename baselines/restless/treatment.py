@@ -1,9 +1,11 @@
-"""The best action where every arm has a value for every level of treatment: one mixed-integer programme, solved again and again.
+"""The best action where every arm has a value for every level of treatment: a mixed-integer programme, solved many times.
 
 Myopic, Lagrangian and constant policies all ask this question; they differ in the values.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,7 +31,9 @@ class Treatment:
         self._programme = None if problem.params.one_by_one else self._build()
 
     def maximise(self, values: NDArray[np.float64], most: int | None = None, price: float = 0.0) -> NDArray[np.int64]:
-        """The best action (m,) for values (J, L), with up to `most` components, each of which costs `price`.
+        """The best action (m,) for values (J, L), with up to `most` components, each of which costs `price` >= 0.
+
+        Components that add nothing are left out.
 
         Raises:
             RuntimeError: the solver failed.
@@ -42,7 +46,19 @@ class Treatment:
         objective = np.zeros(programme.shape[1])
         objective[:m] = -price
         objective[self._level_columns] = values
-        return (programme.maximise(objective).x[:m] > 0.5).astype(np.int64)
+        return self._without_idle((programme.maximise(objective).x[:m] > 0.5).astype(np.int64), values)
+
+    def _without_idle(self, action: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The action without components that bring nothing beside the others: the budget has better uses for them."""
+        arms, top = np.arange(len(values)), self.levels - 1
+        treated = self.coupling @ action
+        worth = values[arms, np.minimum(treated, top)].sum()
+        for i in np.flatnonzero(action):
+            less = treated - self.coupling[:, i]
+            without = values[arms, np.minimum(less, top)].sum()
+            if without >= worth - 1e-12 * max(1.0, abs(worth)):
+                action[i], treated, worth = 0, less, without
+        return action
 
     def _build(self) -> Programme:
         """Variables: action, the set's own ones, a binary for every arm and level, and what exceeds the highest level.
@@ -58,9 +74,9 @@ class Treatment:
         level = sp.kron(arms, np.arange(L, dtype=float)[None, :])
         highest = sp.kron(arms, (np.arange(L) == L - 1).astype(float)[None, :])
         nothing = sp.csr_array((J, Y))
-        rows = sp.block_array(
+        rows: Any = sp.block_array(
             [
-                [linear.rows, sp.csr_array((linear.rows.shape[0], J * L)), None],
+                [linear.rows, sp.csr_array((len(linear.high), J * L)), None],
                 [sp.hstack([-self.coupling.astype(float), nothing]), level, arms],
                 [None, sp.kron(arms, np.ones((1, L))), None],
                 [None, -sp.diags_array(excess) @ highest, arms],
