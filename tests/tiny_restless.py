@@ -1,6 +1,6 @@
 """Tiny restless bandits with random laws, and their truth in plain Python: expectimax, and the exact value of a policy."""
 
-from functools import cache
+from functools import cache, reduce
 from itertools import product
 from typing import Any
 
@@ -62,10 +62,9 @@ def gain(problem: Restless, j: int, treated: int, s: int) -> float:
 
 def next_states(problem: Restless, states, action) -> list[tuple[float, tuple[int, ...]]]:
     """All joint states that may come next, with their probabilities."""
-    J, _, S = problem.arms.shape
+    J = len(states)
     laws = [problem.arms.transitions[j, level(problem, j, action), states[j]] for j in range(J)]
-    found = [(np.prod([laws[j][t[j]] for j in range(J)]), t) for t in product(range(S), repeat=J)]
-    return [(float(p), t) for p, t in found if p > 0.0]
+    return [(float(p), t) for t, p in np.ndenumerate(reduce(np.multiply.outer, laws)) if p > 0.0]
 
 
 def reward_of(problem: Restless, states, action) -> float:

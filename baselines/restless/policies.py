@@ -65,10 +65,10 @@ class RestlessPolicy(Policy):
     """
 
     name: ClassVar[str]
-    problem: Restless  # pyright: ignore[reportIncompatibleVariableOverride]  # narrower, and set once
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = restless_problem(problem, self.name)
+        # Narrower than any problem, and set once.
+        self.problem: Restless = restless_problem(problem, self.name)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def check_problem(self, problem: Problem) -> None:
         """The law and the feasible set must be the same; the budget may differ."""
