@@ -63,7 +63,9 @@ class Treatment:
     def _build(self) -> Programme:
         """Variables: action, the set's own ones, a binary for every arm and level, and what exceeds the highest level.
 
-        `sum_l l z[j, l] + excess[j] = sum_i M[j, i] a_i`, `sum_l z[j, l] = 1`, and excess only at the highest level.
+        `sum_l l z[j, l] + excess[j] = sum_i M[j, i] a_i`, `sum_l z[j, l] = 1`, and excess only at the highest level. A
+        component that takes an arm to the highest level alone says so in a row of its own: without it, half a pull would
+        look like reaching every neighbour of the arm.
         """
         linear, (J, m), L = self.feasible.linear(), self.coupling.shape, self.levels
         Y = len(linear.y_low)
@@ -74,20 +76,23 @@ class Treatment:
         level = sp.kron(arms, np.arange(L, dtype=float)[None, :])
         highest = sp.kron(arms, (np.arange(L) == L - 1).astype(float)[None, :])
         nothing = sp.csr_array((J, Y))
+        alone = np.argwhere(self.coupling >= L - 1)
+        arm, component = (sp.csr_array(np.eye(n)[alone[:, k]]) for k, n in enumerate((J, m)))
         rows: Any = sp.block_array(
             [
                 [linear.rows, sp.csr_array((len(linear.high), J * L)), None],
                 [sp.hstack([-self.coupling.astype(float), nothing]), level, arms],
                 [None, sp.kron(arms, np.ones((1, L))), None],
                 [None, -sp.diags_array(excess) @ highest, arms],
+                [sp.hstack([-component, sp.csr_array((len(alone), Y))]), arm @ highest, None],
             ],
             format="csr",
         )
-        zero, one = np.zeros(J), np.ones(J)
+        zero, one, free = np.zeros(J), np.ones(J), np.full(len(alone), np.inf)
         return Programme(
             rows,
-            np.concatenate([linear.low, zero, one, np.full(J, -np.inf)]),
-            np.concatenate([linear.high, zero, one, zero]),
+            np.concatenate([linear.low, zero, one, np.full(J, -np.inf), np.zeros(len(alone))]),
+            np.concatenate([linear.high, zero, one, zero, free]),
             np.concatenate([np.zeros(m), linear.y_low, np.zeros(J * L), zero]),
             np.concatenate([np.ones(m), linear.y_high, np.ones(J * L), excess]),
             np.concatenate([np.ones(m, np.bool_), linear.y_whole, np.ones(J * L, np.bool_), np.zeros(J, np.bool_)]),
