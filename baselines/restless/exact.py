@@ -1,13 +1,14 @@
 """The exact optimum of a few arms: dynamic programming over the states of all arms together, and the pulls left.
 
 For 8 arms with 4 states there are 65,536 joint states; the arms move independently given the action, so the expectation over
-the next joint state is taken arm by arm, and shared among all actions that treat the first arms alike.
+the next joint state is taken arm by arm, and shared among all actions that treat the last arms alike.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Exact(NamedTuple):
     """Expected return from the distribution of first states."""
     actions: NDArray[np.int64]
     """(k, m) all feasible actions."""
-    best: NDArray[np.int32]
+    best: NDArray[Any]
     """(H, pulls left + 1, S, ..., S) number of a best action; the second axis has one entry if the pulls can't run out."""
     values: NDArray[np.float64]
     """(pulls left + 1, S, ..., S) at the start, likewise."""
@@ -63,7 +64,7 @@ class _ByKey:
         return isinstance(other, _ByKey) and self.problem.key == other.problem.key
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _exact(which: _ByKey, pulls: float) -> Exact:
     problem = which.problem
     (J, _, S), H = problem.arms.shape, problem.horizon
@@ -75,41 +76,50 @@ def _exact(which: _ByKey, pulls: float) -> Exact:
         or float(S) ** J * H * rests > LARGEST_TABLE
     ):
         raise ValueError(f"{problem.instance} is too large for an exact solution; a bound is in `relaxation`")
-    order = np.lexsort(levels_of(problem, actions).T[::-1])  # actions that treat the first arms alike are neighbours
+    order = np.lexsort(levels_of(problem, actions).T)  # actions that treat the last arms alike are neighbours
     actions = actions[order]
-    levels, counts = levels_of(problem, actions), actions.sum(axis=1)
+    levels, counts = levels_of(problem, actions), actions.sum(axis=1).tolist()
     joint = (S,) * J
-    value = np.zeros((rests, *joint))
-    best = np.empty((H, rests, *joint), np.int32)
+    value = np.zeros((rests, S**J))
+    best = np.empty((H, rests, S**J), np.min_scalar_type(len(actions) - 1))
     for t in range(H - 1, -1, -1):
-        ahead, value = value, np.full((rests, *joint), -np.inf)
-        for rows, outcome in _outcomes(problem, levels, ahead):
-            for k in rows:
-                cost = 0 if pulls == np.inf else int(counts[k])
-                candidate = outcome[: rests - cost]
-                better = candidate > value[cost:] + 1e-12
-                np.copyto(value[cost:], candidate, where=better)
-                np.copyto(best[t, cost:], np.int32(k), where=better)
-    start = value[-1]
+        ahead, value = value, np.full((rests, S**J), -np.inf)
+        for left, table in enumerate(ahead):  # pulls left after the step; one table at a time stays in the processor's cache
+            for rows, outcome in _outcomes(problem, levels, table):
+                for k in rows.tolist():
+                    before = left if pulls == np.inf else left + counts[k]
+                    if before < rests:
+                        better = outcome > value[before] + 1e-12
+                        np.copyto(value[before], outcome, where=better)
+                        np.copyto(best[t, before], best.dtype.type(k), where=better)
+    start = value[-1].reshape(joint)
     for j in range(J):
         start = np.tensordot(problem.arms.start[j], start, axes=(0, 0))
-    return Exact(float(start), actions, best, value)
+    return Exact(float(start), actions, best.reshape(H, rests, *joint), value.reshape(rests, *joint))
 
 
-def _outcomes(problem: Restless, levels: NDArray[np.int64], ahead: NDArray[np.float64]):
-    """Yields (numbers of actions, (rests, S, ..., S) expected reward and value ahead) for every way to treat the arms."""
+def _outcomes(
+    problem: Restless, levels: NDArray[np.int64], ahead: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """For every way to treat the arms: numbers of the actions that do, and expected reward and value ahead (S**J,).
+
+    Args:
+        ahead: (S**J,) value of the next joint state.
+    """
     gains, transitions = problem.arms.expected_rewards(), problem.arms.transitions
     J, _, S = gains.shape
-    rests = len(ahead)
 
-    def treat(j: int, rows: NDArray[np.int64], table: NDArray[np.float64]):
-        # `table` knows the arms before j by their present state and the others by their next one; the former have been paid.
-        if j == J:
-            yield rows, table.reshape(ahead.shape)
-            return
+    def treat(
+        j: int, rows: NDArray[np.int64], table: NDArray[np.float64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        # Arm j's axis is the last of `table`: it turns from the next state into the present one and becomes the first. So
+        # the axes are those of the arms after j, now known by their present state, and then those of arms 0 to j.
         for level in np.unique(levels[rows, j]):
-            shaped = table.reshape(rests * S**j, S, S ** (J - 1 - j))
-            moved = np.matmul(transitions[j, level], shaped) + gains[j, level][:, None]
-            yield from treat(j + 1, rows[levels[rows, j] == level], moved)
+            moved = (transitions[j, level] @ table.reshape(-1, S).T + gains[j, level][:, None]).ravel()
+            alike = rows[levels[rows, j] == level]
+            if j == 0:
+                yield alike, moved
+            else:
+                yield from treat(j - 1, alike, moved)
 
-    yield from treat(0, np.arange(len(levels)), ahead)
+    yield from treat(J - 1, np.arange(len(levels)), ahead)

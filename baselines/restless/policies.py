@@ -12,12 +12,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.core.checks import natural, one_of, positive_integer
+from ...envs.core.checks import is_number, natural, one_of, positive_integer
 from ...envs.core.problem import Problem
 from ...envs.restless.problem import Restless
 from ..policy import Information, Policy, PolicyState, observation_rows
-from .exact import exact
-from .relaxation import RELAXATIONS, relax
+from .exact import Exact, exact
+from .relaxation import RELAXATIONS, relax, whole_pulls
 from .treatment import Treatment, value_of
 from .values import worth_of_levels
 from .whittle import whittle_index
@@ -58,18 +58,36 @@ def read_situation(problem: Restless, row: NDArray[np.float64]) -> Situation:
     return Situation(arms, round((1.0 - time) * reading.horizon), int(rest * initial + 1e-6), float(initial))
 
 
-class SetPolicy(Policy):
-    """A policy that chooses from the feasible set, one situation after another; the same situations have the same answer."""
+class RestlessPolicy(Policy):
+    """What all these policies share: which problems they take, and what they may be asked about.
 
-    information: ClassVar[Information] = "model"
+    Raises:
+        ValueError: another family, or observations without time and budget.
+    """
+
     name: ClassVar[str]
 
     def __init__(self, problem: Problem) -> None:
-        self.problem: Restless = restless_problem(problem, self.name)
+        # Narrower than any problem, and set once.
+        self.problem: Restless = restless_problem(problem, self.name)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def check_problem(self, problem: Problem) -> None:
+        """The law and the feasible set must be the same; the budget may differ."""
+        super().check_problem(problem)
+        if isinstance(problem, Restless) and problem.key != self.problem.key:
+            raise ValueError(
+                f"{type(self).__name__} was made for {self.problem.instance}; make the agent for this environment"
+            )
+
+
+class SetPolicy(RestlessPolicy):
+    """A policy that chooses from the feasible set, one situation after another; the same situations have the same answer."""
+
+    information: ClassVar[Information] = "model"
 
     @abstractmethod
     def decide(self, situation: Situation) -> NDArray[np.int64]:
-        """The action (m,) in a situation, with at most `situation.left` pulls."""
+        """The action (m,) in a situation with pulls and steps left, with at most `situation.left` pulls."""
 
     def predict(
         self,
@@ -80,17 +98,14 @@ class SetPolicy(Policy):
     ) -> tuple[NDArray[Any], PolicyState | None]:
         """Decide; see `Policy.predict`. `deterministic` makes no difference."""
         rows, which = np.unique(observation_rows(self.problem, observation), axis=0, return_inverse=True)
-        decided = np.stack([self.decide(read_situation(self.problem, row)) for row in rows])
+        decided = np.stack([self._decide_on(read_situation(self.problem, row)) for row in rows])
         actions = decided[which.ravel()].astype(self.problem.action_space.dtype)
         return (actions[0] if np.ndim(observation) == 1 else actions), state
 
-    def check_problem(self, problem: Problem) -> None:
-        """The law must be the same; the budget may differ."""
-        super().check_problem(problem)
-        if isinstance(problem, Restless) and problem.key != self.problem.key:
-            raise ValueError(
-                f"{type(self).__name__} was made for {self.problem.instance}; make the agent for this environment"
-            )
+    def _decide_on(self, situation: Situation) -> NDArray[np.int64]:
+        # Vector environments also ask about the last observation of an episode, and ignore the answer.
+        over = situation.t >= self.problem.horizon or not situation.left
+        return np.zeros(self.problem.feasible.m, np.int64) if over else self.decide(situation)
 
 
 class Null(SetPolicy):
@@ -105,7 +120,7 @@ class Null(SetPolicy):
 
 
 class Constant(SetPolicy):
-    """The best action to repeat in every step that the budget lasts for, found exactly.
+    """The best of all actions that can be repeated in every step of the episode within the budget, found exactly.
 
     Under a fixed action the arms are independent chains, so that its value is a sum over arms, exactly.
     """
@@ -119,21 +134,21 @@ class Constant(SetPolicy):
         self._actions: dict[int, NDArray[np.int64]] = {}
 
     def decide(self, situation: Situation) -> NDArray[np.int64]:
-        """The same action as ever."""
-        most = int(situation.initial + 1e-6) // self.problem.horizon
+        """The same action as ever; a smaller one only where other actions than its own have spent the pulls."""
+        most = min(int(situation.initial + 1e-6) // self.problem.horizon, situation.left)
         if most not in self._actions:
             self._actions[most] = self._treatment.maximise(self._worth, most)
         return self._actions[most]
 
 
-class Random(Policy):
+class Random(RestlessPolicy):
     """A random maximal feasible action."""
 
     name = "random"
     information: ClassVar[Information] = "observation"
 
     def __init__(self, problem: Problem, seed: int = 0) -> None:
-        self.problem: Restless = restless_problem(problem, self.name)
+        super().__init__(problem)
         self.set_random_seed(seed)
 
     def set_random_seed(self, seed: int | None = None) -> None:
@@ -237,7 +252,7 @@ class Whittle(SetPolicy):
 
     def __init__(self, problem: Problem, discount: float = 0.99) -> None:
         super().__init__(problem)
-        if isinstance(discount, bool | str) or not 0.0 <= discount < 1.0:
+        if not is_number(discount) or not 0.0 <= discount < 1.0:
             raise ValueError(f"discount is {discount!r}; expected a number in [0, 1)")
         own = own_levels(self.problem)
         arms, gains = self.problem.arms, self.problem.arms.expected_rewards()
@@ -250,8 +265,7 @@ class Whittle(SetPolicy):
 
     def decide(self, situation: Situation) -> NDArray[np.int64]:
         """Maximise the sum of indices."""
-        index = np.clip(at_states(self.index, situation.arms), -1e6, 1e6)
-        return self.problem.feasible.maximise(index, situation.left)
+        return self.problem.feasible.maximise(at_states(self.index, situation.arms), situation.left)
 
 
 class Lagrangian(SetPolicy):
@@ -274,7 +288,7 @@ class Lagrangian(SetPolicy):
 
     def level_values(self, situation: Situation) -> tuple[NDArray[np.float64], float]:
         """(J, L) reward and value ahead of every level for every arm, and the price of a pull."""
-        pulls = float(np.floor(situation.initial + 1e-6))
+        pulls = whole_pulls(self.problem, situation.initial + 1e-6)
         if pulls not in self._solved:
             self._solved[pulls] = relax(self.problem, pulls, self.relaxation)
         solved = self._solved[pulls]
@@ -315,21 +329,29 @@ class Optimal(SetPolicy):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        high = self.problem.budget.range_of("pulls")[1]
-        self._high = high
-        self._solved = exact(self.problem, high)
-
-    def check_problem(self, problem: Problem) -> None:
-        """The budget may be smaller, not larger."""
-        super().check_problem(problem)
+        self._ample: Exact | None = None
+        self._scarce: Exact | None = None
+        pulls = whole_pulls(self.problem, self.problem.budget.range_of("pulls")[1])
+        if pulls == np.inf:
+            self._ample = exact(self.problem, np.inf)
+        else:
+            self._scarce = exact(self.problem, pulls)
 
     def decide(self, situation: Situation) -> NDArray[np.int64]:
         """Look up."""
-        best = self._solved.best
-        if situation.left >= best.shape[1] > 1:
-            self._solved = exact(self.problem, situation.initial)
-            best = self._solved.best
-        return self._solved.actions[best[(situation.t, min(situation.left, best.shape[1] - 1), *situation.arms)]]
+        solved = self._solution(situation)
+        left = min(situation.left, solved.best.shape[1] - 1)
+        return solved.actions[solved.best[(situation.t, left, *situation.arms)]]
+
+    def _solution(self, situation: Situation) -> Exact:
+        """A table that knows the situation: where pulls can't run out any more that is one without them."""
+        problem = self.problem
+        if situation.left >= (problem.horizon - situation.t) * problem.feasible.most:
+            self._ample = self._ample or exact(problem, np.inf)
+            return self._ample
+        if self._scarce is None or situation.left >= self._scarce.best.shape[1]:
+            self._scarce = exact(problem, min(situation.initial + 1e-6, problem.horizon * problem.feasible.most - 1))
+        return self._scarce
 
 
 def at_states(table: NDArray[np.float64], arms: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -345,6 +367,6 @@ def own_levels(problem: Restless) -> NDArray[np.int64]:
     """
     J, m = problem.coupling.shape
     own = problem.coupling.diagonal()
-    if J != m or (own == 0).any():
+    if m != J or (own == 0).any():
         raise ValueError(f"the actions of {problem.instance} don't pull arms one by one; an index of arms says nothing")
     return np.minimum(own, problem.arms.shape[1] - 1)

@@ -11,7 +11,7 @@ Operations Research 2008). Two relaxations of the feasible set:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -24,7 +24,7 @@ from ..cache import cached_array
 
 RELAXATIONS = ("set", "budget")
 
-VERSION = 1
+VERSION = 2
 """Of this calculation, for the tables on disk."""
 
 
@@ -37,6 +37,8 @@ class Relaxation(NamedTuple):
     """(H + 1, J, S) what arm j in state s at time t is worth until the end, net of the prices of its treatment."""
     price: float
     """Of a pull, in reward, because the total budget is limited."""
+    prices: NDArray[np.float64]
+    """(H, J, L) of treating an arm at a level in a step, because what can be done at once is limited; 0 for level 0."""
 
 
 def relax(problem: Restless, budget: float, relaxation: str = "set") -> Relaxation:
@@ -47,15 +49,16 @@ def relax(problem: Restless, budget: float, relaxation: str = "set") -> Relaxati
         RuntimeError: the solver failed.
     """
     one_of("relaxation", relaxation, RELAXATIONS)
-    J, _, S = problem.arms.shape
+    (J, L, S), H = problem.arms.shape, problem.horizon
     pulls = whole_pulls(problem, budget)
 
     def solve() -> NDArray[np.float64]:
         found = _solve(problem, pulls, relaxation)
-        return np.concatenate([[found.bound, found.price], found.values.ravel()])
+        return np.concatenate([[found.bound, found.price], found.values.ravel(), found.prices.ravel()])
 
     table = cached_array(solve, "restless relaxation", VERSION, problem.key, relaxation, pulls)
-    return Relaxation(float(table[0]), table[2:].reshape(problem.horizon + 1, J, S), float(table[1]))
+    values, prices = np.split(table[2:], [(H + 1) * J * S])
+    return Relaxation(float(table[0]), values.reshape(H + 1, J, S), float(table[1]), prices.reshape(H, J, L))
 
 
 def whole_pulls(problem: Restless, budget: float) -> float:
@@ -71,7 +74,7 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
     if relaxation == "budget":
         linear = linear.counted()
     excess = np.maximum(M.sum(axis=1) - (L - 1), 0).astype(float)
-    R, Y = linear.rows.shape[0], len(linear.y_low)
+    Y = len(linear.y_low)
 
     # Columns: rho (H, J, S, L); then for every t the action, the set's own variables, and the excess over the highest level.
     steps, everyone = sp.identity(H), sp.identity(J)
@@ -80,7 +83,7 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
     stay = sp.kron(sp.identity(J * S), np.ones((1, L)))
     arrive = sp.block_diag([arms.transitions[j].transpose(1, 0, 2).reshape(S * L, S).T for j in range(J)])
     flow = sp.kron(steps, stay) - sp.kron(sp.eye_array(H, k=-1), arrive)
-    rows = sp.block_array(
+    rows: Any = sp.block_array(
         [
             [flow, None, None, None],
             [sp.kron(steps, level), sp.kron(steps, -M.astype(float)), None, sp.identity(H * J)],
@@ -107,7 +110,7 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
     link, saturation = duals[H * J * S :][: 2 * H * J].reshape(2, H, J)
     prices = link[..., None] * np.arange(L)
     prices[..., -1] -= excess * saturation
-    return Relaxation(solution.value, _values(problem, gains, prices), float(duals[-1]))
+    return Relaxation(solution.value, _values(problem, gains, prices), float(duals[-1]), prices)
 
 
 def _values(problem: Restless, gains: NDArray[np.float64], prices: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -115,7 +118,7 @@ def _values(problem: Restless, gains: NDArray[np.float64], prices: NDArray[np.fl
 
     The programme's own duals are not used: they are right only for states that its solution reaches.
     """
-    J, L, S = problem.arms.shape
+    J, _, S = problem.arms.shape
     values = np.zeros((problem.horizon + 1, J, S))
     for t in range(problem.horizon - 1, -1, -1):
         ahead = np.einsum("jlst,jt->jsl", problem.arms.transitions, values[t + 1])

@@ -1,9 +1,11 @@
-"""The best action where every arm has a value for every level of treatment: one mixed-integer programme, solved again and again.
+"""The best action where every arm has a value for every level of treatment: a mixed-integer programme, solved many times.
 
 Myopic, Lagrangian and constant policies all ask this question; they differ in the values.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,7 +31,9 @@ class Treatment:
         self._programme = None if problem.params.one_by_one else self._build()
 
     def maximise(self, values: NDArray[np.float64], most: int | None = None, price: float = 0.0) -> NDArray[np.int64]:
-        """The best action (m,) for values (J, L), with up to `most` components, each of which costs `price`.
+        """The best action (m,) for values (J, L), with up to `most` components, each of which costs `price` >= 0.
+
+        Components that add nothing are left out.
 
         Raises:
             RuntimeError: the solver failed.
@@ -42,12 +46,26 @@ class Treatment:
         objective = np.zeros(programme.shape[1])
         objective[:m] = -price
         objective[self._level_columns] = values
-        return (programme.maximise(objective).x[:m] > 0.5).astype(np.int64)
+        return self._without_idle((programme.maximise(objective).x[:m] > 0.5).astype(np.int64), values)
+
+    def _without_idle(self, action: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The action without components that bring nothing beside the others: the budget has better uses for them."""
+        arms, top = np.arange(len(values)), self.levels - 1
+        treated = self.coupling @ action
+        worth = values[arms, np.minimum(treated, top)].sum()
+        for i in np.flatnonzero(action):
+            less = treated - self.coupling[:, i]
+            without = values[arms, np.minimum(less, top)].sum()
+            if without >= worth - 1e-12 * max(1.0, abs(worth)):
+                action[i], treated, worth = 0, less, without
+        return action
 
     def _build(self) -> Programme:
         """Variables: action, the set's own ones, a binary for every arm and level, and what exceeds the highest level.
 
-        `sum_l l z[j, l] + excess[j] = sum_i M[j, i] a_i`, `sum_l z[j, l] = 1`, and excess only at the highest level.
+        `sum_l l z[j, l] + excess[j] = sum_i M[j, i] a_i`, `sum_l z[j, l] = 1`, and excess only at the highest level. A
+        component that takes an arm to the highest level alone says so in a row of its own: without it, half a pull would
+        look like reaching every neighbour of the arm.
         """
         linear, (J, m), L = self.feasible.linear(), self.coupling.shape, self.levels
         Y = len(linear.y_low)
@@ -58,20 +76,23 @@ class Treatment:
         level = sp.kron(arms, np.arange(L, dtype=float)[None, :])
         highest = sp.kron(arms, (np.arange(L) == L - 1).astype(float)[None, :])
         nothing = sp.csr_array((J, Y))
-        rows = sp.block_array(
+        alone = np.argwhere(self.coupling >= L - 1)
+        arm, component = (sp.csr_array(np.eye(n)[alone[:, k]]) for k, n in enumerate((J, m)))
+        rows: Any = sp.block_array(
             [
-                [linear.rows, sp.csr_array((linear.rows.shape[0], J * L)), None],
+                [linear.rows, sp.csr_array((len(linear.high), J * L)), None],
                 [sp.hstack([-self.coupling.astype(float), nothing]), level, arms],
                 [None, sp.kron(arms, np.ones((1, L))), None],
                 [None, -sp.diags_array(excess) @ highest, arms],
+                [sp.hstack([-component, sp.csr_array((len(alone), Y))]), arm @ highest, None],
             ],
             format="csr",
         )
-        zero, one = np.zeros(J), np.ones(J)
+        zero, one, free = np.zeros(J), np.ones(J), np.full(len(alone), np.inf)
         return Programme(
             rows,
-            np.concatenate([linear.low, zero, one, np.full(J, -np.inf)]),
-            np.concatenate([linear.high, zero, one, zero]),
+            np.concatenate([linear.low, zero, one, np.full(J, -np.inf), np.zeros(len(alone))]),
+            np.concatenate([linear.high, zero, one, zero, free]),
             np.concatenate([np.zeros(m), linear.y_low, np.zeros(J * L), zero]),
             np.concatenate([np.ones(m), linear.y_high, np.ones(J * L), excess]),
             np.concatenate([np.ones(m, np.bool_), linear.y_whole, np.ones(J * L, np.bool_), np.zeros(J, np.bool_)]),

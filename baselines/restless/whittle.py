@@ -17,7 +17,9 @@ TOLERANCE = 1e-9
 def whittle_index(
     transitions: NDArray[np.float64], gains: NDArray[np.float64], discount: float
 ) -> tuple[NDArray[np.float64], bool]:
-    """The index of every state (S,), infinite where an arm is always pulled or never, and whether the arm is indexable.
+    """The index of every state (S,), and whether the arm is indexable; if not, the index says nothing.
+
+    The index is finite: no arm is pulled at a price above all that a pull can ever bring.
 
     Args:
         transitions: (2, S, S) by action, state and next state.
@@ -60,7 +62,7 @@ def _advantage(
 def _stays_out(
     fixed: NDArray[np.float64], slope: NDArray[np.float64], out: NDArray[np.bool_], low: float, high: float
 ) -> bool:
-    """Whether no state that is out would rather be pulled at a price in (low, high): linear, so it's enough to ask the ends."""
+    """Whether no state that is out would rather be pulled at a price in (low, high): linear, so the ends tell."""
     scale = TOLERANCE * (1.0 + np.abs(fixed[out]).max(initial=0.0))
     ends = [price for price in (low, high) if np.isfinite(price)]
     inside = all((fixed[out] + slope[out] * price <= scale * (1.0 + abs(price))).all() for price in ends)
