@@ -190,8 +190,41 @@ class FeasibleSet(ABC):
         linear = self.linear()
         return linear.programme(self.m), linear
 
+    @cached_property
+    def _listed(self) -> NDArray[np.float64] | None:
+        """All actions (k, m), to be multiplied with values; None if they are too many to be listed quickly."""
+        listed = self.enumerate() if self.is_quick_to_list else None
+        return None if listed is None else listed.astype(float)
+
+    @property
+    def is_quick_to_list(self) -> bool:
+        """Whether it takes little time to find all actions, or that there are too many of them."""
+        return True
+
     def maximise(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
         """The feasible action with the largest sum of `values` (m,), with up to `most` pulls; without worthless ones.
+
+        Up to 100,000 actions are listed at the first call, and then one product answers; larger sets ask the programme.
+
+        Raises:
+            RuntimeError: the solver failed.
+        """
+        values = np.asarray(values, float)
+        if self._listed is None:
+            return self.maximise_unlisted(values, most)
+        gains = self._listed @ np.maximum(values, 0.0)
+        if most is not None and most < self.most:
+            gains[self._listed.sum(axis=1) > most] = -np.inf
+        action = self._listed[gains.argmax()].astype(np.int64)
+        action[values <= 0.0] = 0
+        return action
+
+    def maximise_unlisted(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
+        """How `maximise` answers for sets that are not listed: exactly, unless a subclass says otherwise."""
+        return self.prove(values, most)
+
+    def prove(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
+        """As `maximise`, by the mixed-integer programme whatever the size, to proved optimality.
 
         Raises:
             RuntimeError: the solver failed.
@@ -223,8 +256,8 @@ class FeasibleSet(ABC):
         return np.concatenate(layers)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the solver's model, which can't be copied; it is built again when it is needed."""
-        return {name: value for name, value in self.__dict__.items() if name != "_programme"}
+        """Without the solver's model, which can't be copied, and the list; they are made again when they are needed."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_programme", "_listed")}
 
     def _rows(self, name: str, actions: ArrayLike) -> NDArray[np.int64]:
         given = as_array(name, actions)

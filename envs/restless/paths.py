@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..core import rng
 from ..core.checks import natural, positive_integer
 from ..core.jit import jit
 from ..core.problem import read_only
@@ -20,7 +19,7 @@ LARGEST_TABLE = 20
 """Networks of up to so many nodes have a table of all sets of nodes."""
 
 ROUNDS = 100_000
-"""Of the local search in `maximise`, divided by the number of nodes: 20 ms for 100 of them."""
+"""Of the local search for larger networks, divided by the number of nodes: 20 ms for 100 of them."""
 
 
 class Members(NamedTuple):
@@ -88,8 +87,6 @@ class PathSet(FeasibleSet):
             tabulate(hops, self.source, self.walk, self.most, lengths, table)
         self.members = Members(read_only(table), read_only(hops), self.source, self.walk, self.most)
         self.desk = DESK_ROWS * (self.most + 2)
-        self._listed: NDArray[np.float64] | None = None
-        self._is_listed = False
 
     def linear(self) -> LinearSet:
         """A circulation on the edges' two directions that is connected to the pulled nodes by a flow.
@@ -128,47 +125,24 @@ class PathSet(FeasibleSet):
         y_high = np.concatenate([np.ones(A), np.full(A, float(self.most))])
         return linear_set(rows, high, low, y_high, np.arange(2 * A) < A)
 
-    def maximise(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
-        """The feasible action with the largest sum of `values` (m,), with up to `most` pulls; without worthless ones.
+    @property
+    def is_quick_to_list(self) -> bool:
+        """Only with a table."""
+        return len(self.members.table) > 0
 
-        Exact, by enumeration, for sets of up to 100,000 actions. For larger ones it is a local search over tours, which is
-        feasible and quick but not proved to be the best; `prove` solves the programme, in seconds or minutes.
-        """
-        values = np.asarray(values, float)
+    def maximise_unlisted(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
+        """A local search over tours: feasible and quick, but not proved to be the best; `prove` takes seconds or minutes."""
         limit = self.most if most is None else min(self.most, most)
-        actions = self._all_actions()
-        if actions is None:
-            return self._search(values, limit)
-        gain = actions @ np.maximum(values, 0.0)
-        if limit < self.most:
-            gain[actions.sum(axis=1) > limit] = -np.inf
-        best = actions[gain.argmax()].astype(np.int64)
-        best[values <= 0.0] = 0
-        return best
-
-    def prove(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
-        """As `maximise`, but always exact, by the mixed-integer programme; it can take minutes."""
-        return super().maximise(values, most)
+        action = np.zeros(self.m, np.int64)
+        if limit > 0:
+            luck = np.zeros(1, np.uint64)  # always the same, so that the same question has the same answer
+            scratch, chosen = np.zeros((3, limit + 1), np.int64), np.zeros(self.m, np.int64)
+            rounds = max(1, ROUNDS // self.m)
+            values = np.ascontiguousarray(values, float)
+            search_tour(self.hops, self.source, self.walk, limit, values, rounds, luck, scratch, chosen, action)
+        return action
 
     def explain(self) -> str:
         """In words."""
         start = self.network.names[self.source]
         return f"at most {self.most} pulls on one closed walk of at most {self.walk} edges from node {start!r}"
-
-    def _all_actions(self) -> NDArray[np.float64] | None:
-        if not self._is_listed:
-            listed = self.enumerate() if self.m <= LARGEST_TABLE else None
-            self._listed = None if listed is None else listed.astype(float)
-            self._is_listed = True
-        return self._listed
-
-    def _search(self, values: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
-        action = np.zeros(self.m, np.int64)
-        if limit > 0:
-            luck = np.zeros(1, np.uint64)
-            rng.next_uint64(luck, 0)
-            scratch, chosen = np.zeros((3, limit + 1), np.int64), np.zeros(self.m, np.int64)
-            rounds = max(1, ROUNDS // self.m)
-            search_tour(self.hops, self.source, self.walk, limit, values, rounds, luck, scratch, chosen, action)
-        action[values <= 0.0] = 0
-        return action

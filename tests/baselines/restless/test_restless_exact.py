@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from budgetgym.baselines.restless.exact import exact, exact_value
-from budgetgym.baselines.restless.policies import Optimal, null_value
+from budgetgym.baselines.restless.policies import Optimal
 from budgetgym.baselines.restless.relaxation import relax
+from budgetgym.baselines.restless.values import null_value
 from budgetgym.envs.restless.problems.capacity import RestlessCapacity
 from budgetgym.envs.restless.problems.interventions import RestlessInterventions
 from budgetgym.envs.restless.problems.matching import RestlessMatching

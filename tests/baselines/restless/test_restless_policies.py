@@ -16,10 +16,10 @@ from budgetgym.baselines.restless.policies import (
     Random,
     Sampling,
     Whittle,
-    null_value,
     read_situation,
 )
 from budgetgym.baselines.restless.relaxation import relax
+from budgetgym.baselines.restless.values import null_value
 from budgetgym.baselines.restless.whittle import whittle_index
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.restless.arms import Arms
