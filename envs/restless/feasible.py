@@ -43,7 +43,8 @@ class LinearSet:
 
     def counted(self) -> LinearSet:
         """The relaxation that only counts the pulls."""
-        m = self.rows.shape[1] - len(self.y_low)
+        shape: Any = self.rows.shape
+        m = shape[1] - len(self.y_low)
         return linear_set(sp.csr_array(self.rows[[0], :m]), self.high[:1])
 
     def programme(self, m: int, **options: Any) -> Programme:
