@@ -356,7 +356,7 @@ def test_no_budget_is_overspent_and_blocked_counts_what_was_cut_back(kind, seed,
     random = np.random.default_rng(seed)
     batch = begun(problem, 12, seed=seed)
     assert (batch.state.initial >= budget).all()
-    assert (batch.state.initial <= budget + step).all()
+    assert (batch.state.initial <= budget + step + 1e-9).all()
     spent, blocked = np.zeros(12), np.zeros(12, int)
     for _ in range(8):
         actions = (random.random((12, feasible.m)) < greed).astype(int)
