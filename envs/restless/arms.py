@@ -167,7 +167,7 @@ def load_arms(path: str | Path) -> Arms:
     """
     where = f"arms file {str(path)!r}"
     try:
-        table: Any = pd.read_csv(path, dtype={"arm": str})
+        table: Any = pd.read_csv(path, dtype={"arm": str}, keep_default_na=False, na_values=[""])  # an arm may be called NA
     except (OSError, ValueError) as error:
         raise ValueError(f"{where} can't be read: {error}") from error
     if missing := [name for name in COLUMNS if name not in table]:

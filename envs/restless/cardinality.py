@@ -39,7 +39,12 @@ class CardinalitySet(FeasibleSet):
         """One row."""
         return linear_set(sp.csr_array(np.ones((1, self.m))), np.array([float(self.most)]))
 
-    def maximise(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
+    @property
+    def is_quick_to_list(self) -> bool:
+        """There is no need to."""
+        return False
+
+    def maximise_unlisted(self, values: NDArray[np.float64], most: int | None = None) -> NDArray[np.int64]:
         """The largest positive values."""
         limit = self.most if most is None else min(self.most, most)
         action = np.zeros(self.m, np.int64)

@@ -207,9 +207,12 @@ class FeasibleSet(ABC):
         Up to 100,000 actions are listed at the first call, and then one product answers; larger sets ask the programme.
 
         Raises:
+            ValueError: values of another shape, or NaN.
             RuntimeError: the solver failed.
         """
         values = np.asarray(values, float)
+        if values.shape != (self.m,) or np.isnan(values).any():
+            raise ValueError(f"values are {values!r}; expected {self.m} numbers")
         if self._listed is None:
             return self.maximise_unlisted(values, most)
         gains = self._listed @ np.maximum(values, 0.0)
@@ -280,9 +283,25 @@ class FeasibleActions(spaces.MultiBinary):
         super().__init__(feasible.m, seed)
 
     def sample(self, mask: Any = None, probability: Any = None) -> NDArray[np.int8]:
-        """A random maximal feasible action; a `mask` (m,) of 0, 1 and 2 (free) cuts it back."""
-        action = self.feasible.sample(self.np_random).astype(self.dtype)
-        return action if mask is None else np.where(np.asarray(mask) == 0, 0, action).astype(self.dtype)
+        """A random maximal feasible action.
+
+        Args:
+            mask: (m,) 0 for components that must be 0, 1 for those that must be 1, 2 for free ones.
+            probability: not used.
+
+        Raises:
+            ValueError: a mask of another shape, or whose ones are not feasible together.
+        """
+        if mask is None:
+            return self.feasible.sample(self.np_random).astype(self.dtype)
+        given = np.asarray(mask)
+        if given.shape != (self.n,) or not np.isin(given, (0, 1, 2)).all():
+            raise ValueError(f"mask is {mask!r}; expected {self.n} numbers 0, 1 or 2")
+        order = np.lexsort([self.np_random.random(self.n), given != 1])  # those that must be first
+        action = self.feasible.project(given != 0, order)
+        if not action[given == 1].all():
+            raise ValueError(f"mask is {mask!r}; its ones are not feasible together")
+        return action.astype(self.dtype)
 
     def contains(self, x: Any) -> bool:
         """Whether it is a binary vector within the feasible set."""

@@ -268,3 +268,9 @@ def test_more_good_arms_than_arms():
 def test_a_start_that_is_no_probability(start):
     with pytest.raises(ValueError, match=r"start is .*; expected a probability in \[0, 1\]"):
         published_start(2, start)
+
+
+def test_an_arm_may_be_called_na(tmp_path):
+    rows = [f"{arm},{action},0,0,1,1" for arm in ("NA", "null") for action in (0, 1)]
+    (tmp_path / "arms.csv").write_text("\n".join(["arm,action,state,next_state,probability,reward", *rows]))
+    assert load_arms(tmp_path / "arms.csv").names == ("NA", "null")

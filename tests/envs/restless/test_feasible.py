@@ -371,6 +371,14 @@ def test_copies_work_also_after_the_solver_was_used(make):
 
 
 @kinds
+def test_values_must_be_numbers(make):
+    feasible = make(np.random.default_rng(8))
+    for values in (np.full(feasible.m, np.nan), np.ones(feasible.m + 1)):
+        with pytest.raises(ValueError, match=f"values are .*; expected {feasible.m} numbers"):
+            feasible.maximise(values)
+
+
+@kinds
 def test_spaces(make):
     feasible = make(np.random.default_rng(8))
     m = feasible.m
@@ -387,7 +395,15 @@ def test_spaces(make):
     assert all(np.array_equal(action, space.sample()) for action in first)
     assert not space.sample(mask=np.zeros(m, np.int8)).any()
     half = np.arange(m) % 2
-    assert not space.sample(mask=half.astype(np.int8))[half == 0].any()
+    assert not space.sample(mask=(2 * half).astype(np.int8))[half == 0].any()
+    forced = np.where(first[0] == 1, 1, 0).astype(np.int8)
+    assert np.array_equal(space.sample(mask=forced), first[0])
+    for mask in (np.full(m, 3), np.ones(m + 1)):
+        with pytest.raises(ValueError, match=f"mask is .*; expected {m} numbers 0, 1 or 2"):
+            space.sample(mask=mask)
+    if (1,) * m not in belongs:
+        with pytest.raises(ValueError, match="its ones are not feasible together"):
+            space.sample(mask=np.ones(m, np.int8))
     again = pickle.loads(pickle.dumps(space))
     assert np.array_equal(again.sample(), space.sample())
     assert feasible.explain() in repr(space)

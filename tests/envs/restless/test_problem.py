@@ -736,7 +736,7 @@ FOUR = own_arms(4)
         (
             RestlessSpillover,
             {"network": Network(("a", "b"), np.array([[0, 1]])), "J": 20},
-            "J: 20 and nodes of the network: 2",
+            "J is 20; this network has only 2 nodes",
         ),
     ],
 )
