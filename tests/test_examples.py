@@ -56,3 +56,14 @@ def test_route_a_log(capsys, tmp_path):
     route_a_log.main(str(tmp_path / "log.csv"))
     printed = capsys.readouterr().out
     assert re.search(r"knn: quality [\d.]+ of 50, \d+% of the best in hindsight", printed)
+
+
+def test_maternal_health(capsys, tmp_path):
+    import maternal_health
+
+    maternal_health.main(plot=str(tmp_path / "plot.png"), episodes=40)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:5]]
+    shares = {row[0]: float(row[2]) for row in rows}
+    assert list(shares) == ["random", "myopic", "whittle", "lagrangian"]
+    assert shares["lagrangian"] > max(shares["random"], shares["myopic"], shares["whittle"]) + 0.05
+    assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
