@@ -7,6 +7,9 @@ Operations Research 2008). Two relaxations of the feasible set:
 
 * `"budget"`: only the number of pulls in a step is limited, on average, as usual in the literature on restless bandits;
 * `"set"`: the average action must be a mixture of feasible ones (as far as the linear rows of the set tell). Never worse.
+
+Where several components meet at an arm, the average action says what its average level is, and that it is at the highest
+level at least as often as any component is chosen that takes it there alone (on a network, the arm's own pull).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from ..cache import cached_array
 
 RELAXATIONS = ("set", "budget")
 
-VERSION = 2
+VERSION = 3
 """Of this calculation, for the tables on disk."""
 
 
@@ -78,8 +81,11 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
 
     # Columns: rho (H, J, S, L); then for every t the action, the set's own variables, and the excess over the highest level.
     steps, everyone = sp.identity(H), sp.identity(J)
+    alone = np.argwhere(M >= L - 1) if excess.any() or L > 2 else np.zeros((0, 2), int)
+    arm, component = (sp.csr_array(np.eye(n)[alone[:, k]]) for k, n in enumerate((J, m)))
+    top = sp.kron(everyone, np.tile(np.arange(L) == L - 1, S)[None, :].astype(float))
     level = sp.kron(everyone, np.tile(np.arange(L, dtype=float), S)[None, :])
-    highest = sp.kron(sp.diags_array(excess), np.tile(np.arange(L) == L - 1, S)[None, :].astype(float))
+    highest = sp.diags_array(excess) @ top
     stay = sp.kron(sp.identity(J * S), np.ones((1, L)))
     arrive = sp.block_diag([arms.transitions[j].transpose(1, 0, 2).reshape(S * L, S).T for j in range(J)])
     flow = sp.kron(steps, stay) - sp.kron(sp.eye_array(H, k=-1), arrive)
@@ -88,6 +94,7 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
             [flow, None, None, None],
             [sp.kron(steps, level), sp.kron(steps, -M.astype(float)), None, sp.identity(H * J)],
             [sp.kron(steps, -highest), None, None, sp.identity(H * J)],
+            [sp.kron(steps, arm @ top), sp.kron(steps, -component), None, None],
             [None, sp.kron(steps, linear.rows[:, :m]), sp.kron(steps, linear.rows[:, m:]) if Y else None, None],
             [None, np.ones((1, H * m)), None, None],
         ],
@@ -95,21 +102,24 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
     )
     first = np.zeros((H, J, S))
     first[0] = arms.start
-    equal, links = first.ravel(), np.zeros(H * J)
+    equal, links, more = first.ravel(), np.zeros(H * J), np.zeros(H * len(alone))
     programme = Programme(
         rows,
-        np.concatenate([equal, links, np.full(H * J, -np.inf), np.tile(linear.low, H), [0.0]]),
-        np.concatenate([equal, links, links, np.tile(linear.high, H), [pulls]]),
+        np.concatenate([equal, links, np.full(H * J, -np.inf), more, np.tile(linear.low, H), [0.0]]),
+        np.concatenate([equal, links, links, more + np.inf, np.tile(linear.high, H), [pulls]]),
         np.concatenate([np.zeros(H * J * S * L + H * m), np.tile(linear.y_low, H), links]),
         np.concatenate([np.full(H * J * S * L, np.inf), np.ones(H * m), np.tile(linear.y_high, H), np.tile(excess, H)]),
     )
     gains = arms.expected_rewards().transpose(0, 2, 1)  # (J, S, L)
     objective = np.concatenate([np.tile(gains.ravel(), H), np.zeros(programme.shape[1] - H * J * S * L)])
+    if not problem.params.one_by_one:  # many levels: the simplex method takes six times as long at 100 arms
+        programme.set_options(solver="ipm")
     solution = programme.maximise(objective)
     duals = programme.row_duals()
     link, saturation = duals[H * J * S :][: 2 * H * J].reshape(2, H, J)
     prices = link[..., None] * np.arange(L)
     prices[..., -1] -= excess * saturation
+    prices[..., -1] += duals[H * J * S + 2 * H * J :][: len(more)].reshape(H, -1) @ arm
     return Relaxation(solution.value, _values(problem, gains, prices), float(duals[-1]), prices)
 
 

@@ -16,6 +16,7 @@ def occupation_bound(problem, pulls, *, mixtures):
 
     With `mixtures`, the average action of a step is a mixture of feasible ones; otherwise only the pulls are counted. The
     average level of an arm is what the average action gives, or less by an excess that only the highest level may have.
+    A component that takes an arm there alone is chosen no more often than the arm is at that level.
     """
     (J, L, S), H, m = problem.arms.shape, problem.horizon, problem.feasible.m
     actions = all_actions(problem)
@@ -50,6 +51,8 @@ def occupation_bound(problem, pulls, *, mixtures):
             add(equal, equal_to, [*average, *given, (("excess", t, j), 1.0)], 0.0)
             highest = [(("rho", t, j, s, L - 1), -float(top)) for s in range(S)]
             add(below, at_most, [(("excess", t, j), 1.0), *highest], 0.0)
+            for i in np.flatnonzero(problem.coupling[j] >= L - 1):
+                add(below, at_most, [(("a", t, i), 1.0), *[(("rho", t, j, s, L - 1), -1.0) for s in range(S)]], 0.0)
         if mixtures:
             add(equal, equal_to, [(("mix", t, k), 1.0) for k in range(len(actions))], 1.0)
             for i in range(m):
