@@ -38,6 +38,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 ROUNDS = 5
 ID = "budgetgym/RealTimeBidding-v0"
 ROUTING = "budgetgym/AgenticRouting-v0"
+RESTLESS = ("Capacity", "Matching", "Paths", "Interventions", "Spillover")
 LOG_LENGTH = 156_063
 
 
@@ -203,6 +204,13 @@ def main() -> None:
         fast, slow = alternate(lambda env=routing: vector_rate(env, flips), lambda: vector_rate(cartpole, flips))
         what = f"routing, native vector env, 1024 lanes, budget in {unit}"
         note(what, fast / 1e6, "M steps/s", ">= 10", "CartPole-v1 native vector", slow / 1e6)
+    for kind in RESTLESS:
+        restless = gym.make_vec(f"budgetgym/Restless{kind}-v0", num_envs=1024)
+        restless.action_space.seed(0)
+        pulls = np.array([restless.action_space.sample() for _ in range(64)])  # feasible, which every step checks
+        fast, slow = alternate(lambda env=restless, a=pulls: vector_rate(env, a), lambda: vector_rate(cartpole, flips))
+        what = f"restless {kind.lower()}, J = 20, native vector env, 1024 lanes"
+        note(what, fast / 1e6, "M steps/s", ">= 5", "CartPole-v1 native vector", slow / 1e6)
     routing = gym.make(ROUTING)
     fast, slow = alternate(lambda: single_rate(routing, [0, 1, 1, 0]), lambda: single_rate(gym.make("CartPole-v1"), [0, 1]))
     note("routing, single env through gym.make", fast / 1e3, "k steps/s", "reported", "CartPole-v1", slow / 1e3)

@@ -110,11 +110,10 @@ def _solve(problem: Restless, pulls: float, relaxation: str) -> Relaxation:
         np.concatenate([np.zeros(H * J * S * L + H * m), np.tile(linear.y_low, H), links]),
         np.concatenate([np.full(H * J * S * L, np.inf), np.ones(H * m), np.tile(linear.y_high, H), np.tile(excess, H)]),
     )
-    programme.set_options(solver="ipm")  # and crossover: on large networks six times as fast as the simplex method
     gains = arms.expected_rewards().transpose(0, 2, 1)  # (J, S, L)
     objective = np.concatenate([np.tile(gains.ravel(), H), np.zeros(programme.shape[1] - H * J * S * L)])
-    if not problem.params.one_by_one:  # many levels: the simplex method takes six times as long at 100 arms
-        programme.set_options(solver="ipm")
+    # Interior points and crossover: with many levels, or on a network of 100 nodes, simplex takes six times as long.
+    programme.set_options(solver="ipm")
     solution = programme.maximise(objective)
     duals = programme.row_duals()
     link, saturation = duals[H * J * S :][: 2 * H * J].reshape(2, H, J)
