@@ -5,11 +5,15 @@ READY := .venv/.ready
 
 .PHONY: demo test lint types check clean
 
-demo: $(READY)  ## compare bidders and routers on embedded instances, and write a report of each
+demo: $(READY)  ## compare agents of each family on embedded instances, and write a report of each
 	$(BIN)/budgetgym compare budgetgym/RealTimeBidding-v0 --budgets c0=1/32,1/8 \
 		--agents lin,mcpc,ss_mdp,dmd,rlb,optimal --episodes 300 --out runs/demo/bidding
 	$(BIN)/budgetgym compare budgetgym/AgenticRouting-v0 --budgets 5,10,15 \
 		--agents first_large,random,error_gated,criticality_gated,belief --episodes 20000 --out runs/demo/routing
+	$(BIN)/budgetgym compare budgetgym/RestlessPaths-v0 \
+		--agents null,random,myopic,whittle,lagrangian --episodes 200 --out runs/demo/paths
+	$(BIN)/budgetgym compare budgetgym/RestlessSpillover-v0 \
+		--agents null,random,whittle,lagrangian,joint --episodes 50 --out runs/demo/spillover
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile

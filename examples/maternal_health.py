@@ -15,18 +15,17 @@ import matplotlib
 import numpy as np
 from budgetgym import compare, make_agent
 
-WEEKS, CALLS, EPISODES = 20, 70, 300
+WEEKS, CALLS = 20, 70
 POLICIES = {
     "random": "at random",
     "myopic": "best next week",
     "whittle": "Whittle index",
     "lagrangian": "Lagrangian, rationed",
 }
+COHORT = str(Path(__file__).with_suffix(".csv"))
 
 
-def main(
-    arms: str = str(Path(__file__).with_suffix(".csv")), plot: str = "maternal_health.png", episodes: int = EPISODES
-) -> None:
+def main(arms: str = COHORT, plot: str = "maternal_health.png", *, episodes: int = 300) -> None:
     settings = {"arms": arms, "costs": 1, "capacities": 4, "B": 2, "horizon": WEEKS, "budget": CALLS, "reward": "realised"}
     env = gym.make("budgetgym/RestlessCapacity-v0", **settings)
     table = compare(env, list(POLICIES), episodes, seed=0)
