@@ -139,7 +139,7 @@ def run_comparison(
 
     try:
         for case in cases:
-            progress.begin(f"exact optimum at {case.label}", 0)
+            progress.begin(f"optimum at {case.label}", 0)
             exact_optimum(case.problem)  # may take minutes; kept, so that the evaluations find it
             for name, agent in named.items():
                 progress.begin(f"{name} at {case.label}", count)

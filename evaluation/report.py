@@ -174,7 +174,7 @@ def _plots(summary: Frame, references: Frame, curves: Frame, score: str, appeara
 
 def _performance(summary: Frame, references: Frame, score: str, appearance: dict[str, Look]) -> _Plot:
     figure = plots.performance(summary, references, score, appearance)
-    lines = [("exact optimum", "5 3")] if references["optimum"].notna().any() else []
+    lines = [("optimum, or a proved bound on it", "5 3")] if references["optimum"].notna().any() else []
     lines += [("mean proved upper bound", "1.5 2.5")] if references["bound"].notna().any() else []
     if len(references) > 1:
         reading = (
@@ -188,7 +188,7 @@ def _performance(summary: Frame, references: Frame, score: str, appearance: dict
 
 def _shares(summary: Frame, appearance: dict[str, Look]) -> _Plot:
     kinds = {"share_of_bound": "filled marks are the share of the proved bound"}
-    kinds["share_of_optimum"] = "hollow marks are the share of the exact optimum"
+    kinds["share_of_optimum"] = "hollow marks are the share of the optimum, or of a proved bound on it"
     known = [text for name, text in kinds.items() if summary[name].notna().any()]
     reading = f"Closer to the line at 100 % is better; {' and '.join(known)}, the bar is the interval."
     return _Plot("shares", "Share of what was possible", reading, plots.shares(summary, appearance), False)
