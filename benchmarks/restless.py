@@ -146,9 +146,9 @@ def states_of_play(problem: Any, count: int = 40) -> np.ndarray:
 def main() -> None:
     command = sys.argv[1] if len(sys.argv) == 2 else ""
     if command == "exact":
-        shares(SMALL, 10, 400, exact_value, RESULTS / "restless_exact.csv")
+        shares(SMALL, 10, 1000, exact_value, RESULTS / "restless_exact.csv")
     elif command == "bound":
-        shares(LARGE, 5, 30, lambda problem, budget: relax(problem, budget).bound, RESULTS / "restless_bound.csv")
+        shares(LARGE, 5, 100, lambda problem, budget: relax(problem, budget).bound, RESULTS / "restless_bound.csv")
     elif command == "latency":
         latency(RESULTS / "restless_latency.csv")
     else:

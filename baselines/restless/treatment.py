@@ -5,6 +5,7 @@ Myopic, Lagrangian and constant policies all ask this question; they differ in t
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,15 @@ from numpy.typing import NDArray
 from ...envs.restless.problem import Restless
 from ...envs.restless.programme import Programme
 
+LISTED = 25_000
+"""Up to so many actions are tried one and all, in a millisecond or two."""
+
 
 class Treatment:
     """max over feasible actions a of `sum_j values[j, level_j(a)]`, exactly.
 
-    Where arms are pulled one by one, that is linear in a. Otherwise a binary variable says which level an arm has.
+    Where arms are pulled one by one, that is linear in a. Otherwise up to 25,000 actions are listed at the first call, and
+    larger sets ask a programme in which a binary variable says which level an arm has.
 
     Args:
         problem: gives the feasible set and the coupling M (J, m).
@@ -28,7 +33,16 @@ class Treatment:
         self.feasible = problem.feasible
         self.levels = problem.arms.shape[1]
         self.coupling = problem.coupling
-        self._programme = None if problem.params.one_by_one else self._build()
+        self.one_by_one = bool(problem.params.one_by_one)
+
+    @cached_property
+    def _listed(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]] | None:
+        """All actions (k, m), their pulls (k,), and where their levels stand in the flat values (J * L), (k, J)."""
+        actions = self.feasible.enumerate(LISTED)
+        if actions is None:
+            return None
+        levels = np.minimum(actions @ self.coupling.T, self.levels - 1)
+        return actions, actions.sum(axis=1), levels + self.levels * np.arange(len(self.coupling))
 
     def maximise(self, values: NDArray[np.float64], most: int | None = None, price: float = 0.0) -> NDArray[np.int64]:
         """The best action (m,) for values (J, L), with up to `most` components, each of which costs `price` >= 0.
@@ -38,15 +52,28 @@ class Treatment:
         Raises:
             RuntimeError: the solver failed.
         """
-        if self._programme is None:
+        if self.one_by_one:
             return self.feasible.maximise(values[:, 1] - values[:, 0] - price, most)
-        programme, high = self._programme, self._most
+        action = self.prove(values, most, price) if self._listed is None else self._best_listed(values, most, price)
+        return self._without_idle(action, values)
+
+    def _best_listed(self, values: NDArray[np.float64], most: int | None, price: float) -> NDArray[np.int64]:
+        assert self._listed is not None
+        actions, pulls, where = self._listed
+        worth = np.take(values.ravel(), where).sum(axis=1) - price * pulls
+        if most is not None:
+            worth[pulls > most] = -np.inf
+        return actions[worth.argmax()].copy()
+
+    def prove(self, values: NDArray[np.float64], most: int | None = None, price: float = 0.0) -> NDArray[np.int64]:
+        """As `maximise`, by the mixed-integer programme whatever the size; with components that add nothing."""
+        programme, high = self._programme
         programme.limit_row(0, -np.inf, high if most is None else min(high, most))
         m = self.feasible.m
         objective = np.zeros(programme.shape[1])
         objective[:m] = -price
-        objective[self._level_columns] = values
-        return self._without_idle((programme.maximise(objective).x[:m] > 0.5).astype(np.int64), values)
+        objective[-values.size - len(values) : -len(values)] = values.ravel()  # before the excess of every arm
+        return (programme.maximise(objective).x[:m] > 0.5).astype(np.int64)
 
     def _without_idle(self, action: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.int64]:
         """The action without components that bring nothing beside the others: the budget has better uses for them."""
@@ -60,8 +87,11 @@ class Treatment:
                 action[i], treated, worth = 0, less, without
         return action
 
-    def _build(self) -> Programme:
-        """Variables: action, the set's own ones, a binary for every arm and level, and what exceeds the highest level.
+    @cached_property
+    def _programme(self) -> tuple[Programme, float]:
+        """The programme, and the most pulls that it allows.
+
+        Variables: action, the set's own ones, a binary for every arm and level, and what exceeds the highest level.
 
         `sum_l l z[j, l] + excess[j] = sum_i M[j, i] a_i`, `sum_l z[j, l] = 1`, and excess only at the highest level. A
         component that takes an arm to the highest level alone says so in a row of its own: without it, half a pull would
@@ -69,8 +99,6 @@ class Treatment:
         """
         linear, (J, m), L = self.feasible.linear(), self.coupling.shape, self.levels
         Y = len(linear.y_low)
-        self._most = float(linear.high[0])
-        self._level_columns = m + Y + np.arange(J * L).reshape(J, L)
         excess = np.maximum(self.coupling.sum(axis=1) - (L - 1), 0).astype(float)
         arms = sp.identity(J, format="csr")
         level = sp.kron(arms, np.arange(L, dtype=float)[None, :])
@@ -89,7 +117,7 @@ class Treatment:
             format="csr",
         )
         zero, one, free = np.zeros(J), np.ones(J), np.full(len(alone), np.inf)
-        return Programme(
+        programme = Programme(
             rows,
             np.concatenate([linear.low, zero, one, np.full(J, -np.inf), np.zeros(len(alone))]),
             np.concatenate([linear.high, zero, one, zero, free]),
@@ -97,6 +125,7 @@ class Treatment:
             np.concatenate([np.ones(m), linear.y_high, np.ones(J * L), excess]),
             np.concatenate([np.ones(m, np.bool_), linear.y_whole, np.ones(J * L, np.bool_), np.zeros(J, np.bool_)]),
         )
+        return programme, float(linear.high[0])
 
 
 def levels_of(problem: Restless, actions: NDArray[np.int64]) -> NDArray[np.int64]:

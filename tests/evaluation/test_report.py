@@ -82,7 +82,14 @@ def test_page_is_well_formed_and_complete(html):
     assert page.tags["table"] == 3 + 2
     for agent in ("Lin", "Monte-Carlo planner", "hindsight"):
         assert page.text.count(agent) >= 3 + 2 + 2  # tables, legends, axes
-    for text in ("budgetgym compare", "c0=1/32", "optimum, or a proved bound on it", "even spending", "win rate", "Median time"):
+    for text in (
+        "budgetgym compare",
+        "c0=1/32",
+        "optimum, or a proved bound on it",
+        "even spending",
+        "win rate",
+        "Median time",
+    ):
         assert text in page.text
     assert 'scope="col"' in html
     assert 'scope="row"' in html

@@ -27,7 +27,7 @@ def instances():
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_programme_is_as_good_as_all_actions(shape):
+def test_the_list_and_the_programme_are_as_good_as_all_actions(shape):
     for number, problem in enumerate(instances()):
         random = np.random.default_rng(number)
         treatment, (J, L, _) = Treatment(problem), problem.arms.shape
@@ -42,6 +42,12 @@ def test_the_programme_is_as_good_as_all_actions(shape):
             assert value_of(problem, values, found[None])[0] - price * found.sum() == pytest.approx(
                 worth[allowed].max(), abs=1e-6
             )
+            if not treatment.one_by_one:
+                proved = treatment.prove(values, most, price)
+                assert proved.sum() <= (problem.feasible.m if most is None else most)
+                assert value_of(problem, values, proved[None])[0] - price * proved.sum() == pytest.approx(
+                    worth[allowed].max(), abs=1e-6
+                )
             for i in np.flatnonzero(found):  # nothing idle
                 less = found.copy()
                 less[i] = 0
