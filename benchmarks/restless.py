@@ -148,7 +148,7 @@ def main() -> None:
     if command == "exact":
         shares(SMALL, 10, 1000, exact_value, RESULTS / "restless_exact.csv")
     elif command == "bound":
-        shares(LARGE, 5, 100, lambda problem, budget: relax(problem, budget).bound, RESULTS / "restless_bound.csv")
+        shares(LARGE, 5, 30, lambda problem, budget: relax(problem, budget).bound, RESULTS / "restless_bound.csv")
     elif command == "latency":
         latency(RESULTS / "restless_latency.csv")
     else:
