@@ -16,6 +16,9 @@ SCALE = 1 << 10
 ASCENTS = 60
 """Steps towards the best prices."""
 
+AFRESH = 0.2
+"""How often the local search gives up a tour wholly."""
+
 DESK_ROWS = 10
 """`tour_within` writes on a desk of so many rows of (stops + 2) numbers."""
 
@@ -241,9 +244,9 @@ def _rest(hops, node, n, price, here, used, near, link):
 def search_tour(hops, source, walk, most, values, rounds, luck, scratch, chosen, best):
     """Mark in `best` (J,) up to `most` stops of a tour within the walk that earn much: iterated local search.
 
-    Again and again a stretch of the tour, or all of it, is given up, and the tour filled and improved anew; what is better
-    stays (as in Vansteenwegen et al., 2009, for the orienteering problem). `luck` (1,) is the generator's counter, `scratch`
-    (3, most + 1) and `chosen` (J,) are written on.
+    Again and again a stretch of the tour is given up, or all of it for a tour by way of some other stop; it is filled and
+    improved anew, and what is better stays (as in Vansteenwegen et al., 2009, for the orienteering problem). `luck` (1,) is
+    the generator's counter, `scratch` (3, most + 1) and `chosen` (J,) are written on.
     """
     tour, kept, trial = scratch[0], scratch[1], scratch[2]
     n, length, top, count = 0, 0, -1.0, 0
@@ -271,8 +274,8 @@ def search_tour(hops, source, walk, most, values, rounds, luck, scratch, chosen,
                 chosen[tour[k]] = 1
         if n == 0:
             break
-        # Mostly a part of it, now and then all.
-        stretch = n if rng.uniform(luck, 0) < 0.1 else 1 + rng.integer(luck, 0, max(1, n // 2))
+        afresh = rng.uniform(luck, 0) < AFRESH
+        stretch = n if afresh else 1 + rng.integer(luck, 0, max(1, n // 2))
         begin = rng.integer(luck, 0, n)
         left = 0
         for k in range(n):
@@ -282,6 +285,11 @@ def search_tour(hops, source, walk, most, values, rounds, luck, scratch, chosen,
                 tour[left] = tour[k]
                 left += 1
         n = left
+        j = rng.integer(luck, 0, values.shape[0])
+        if afresh and values[j] > 0.0 and 2 * hops[source, j] <= walk:  # by way of some place that may be far away
+            tour[0] = j
+            chosen[j] = 1
+            n = 1
         length = _length(hops, source, tour, n)
     for k in range(count):
         best[kept[k]] = 1
