@@ -22,6 +22,9 @@ from .treatment import Treatment, value_of
 from .values import worth_of_levels
 from .whittle import whittle_index
 
+ROUNDING = 1e-4
+"""Of pulls that are read from an observation, which may have passed through 32-bit numbers."""
+
 
 class Situation(NamedTuple):
     """What an observation says."""
@@ -31,8 +34,8 @@ class Situation(NamedTuple):
     t: int
     left: int
     """Pulls that can still be made."""
-    initial: float
-    """Pulls that there were at the start."""
+    initial: int
+    """Whole pulls that there were at the start."""
 
 
 def restless_problem(problem: Problem, agent: str) -> Restless:
@@ -53,9 +56,14 @@ def read_situation(problem: Restless, row: NDArray[np.float64]) -> Situation:
     reading = problem.reading
     shown = row[:-3]
     arms = shown.reshape(reading.arms, reading.states).argmax(axis=1) if reading.one_hot else shown.astype(np.int64)
-    size, rest, time = row[-3:]
-    initial = size / (1.0 - size) * reading.scale
-    return Situation(arms, round((1.0 - time) * reading.horizon), int(rest * initial + 1e-6), float(initial))
+    size, rest, time = row[-3:].tolist()
+    initial = np.inf if size >= 1.0 else size / (1.0 - size) * reading.scale
+    unlimited = problem.horizon * problem.feasible.m
+
+    def whole(pulls: float) -> int:
+        return int(min(pulls + ROUNDING, unlimited))
+
+    return Situation(arms, round((1.0 - time) * reading.horizon), whole(rest * initial), whole(initial))
 
 
 class RestlessPolicy(Policy):
@@ -135,7 +143,7 @@ class Constant(SetPolicy):
 
     def decide(self, situation: Situation) -> NDArray[np.int64]:
         """The same action as ever; a smaller one only where other actions than its own have spent the pulls."""
-        most = min(int(situation.initial + 1e-6) // self.problem.horizon, situation.left)
+        most = min(situation.initial // self.problem.horizon, situation.left)
         if most not in self._actions:
             self._actions[most] = self._treatment.maximise(self._worth, most)
         return self._actions[most]
@@ -288,7 +296,7 @@ class Lagrangian(SetPolicy):
 
     def level_values(self, situation: Situation) -> tuple[NDArray[np.float64], float]:
         """(J, L) reward and value ahead of every level for every arm, and the price of a pull."""
-        pulls = whole_pulls(self.problem, situation.initial + 1e-6)
+        pulls = whole_pulls(self.problem, situation.initial)
         if pulls not in self._solved:
             self._solved[pulls] = relax(self.problem, pulls, self.relaxation)
         solved = self._solved[pulls]
@@ -350,7 +358,7 @@ class Optimal(SetPolicy):
             self._ample = self._ample or exact(problem, np.inf)
             return self._ample
         if self._scarce is None or situation.left >= self._scarce.best.shape[1]:
-            self._scarce = exact(problem, min(situation.initial + 1e-6, problem.horizon * problem.feasible.most - 1))
+            self._scarce = exact(problem, min(situation.initial, problem.horizon * problem.feasible.most - 1))
         return self._scarce
 
 

@@ -2,8 +2,10 @@
 
 from collections import Counter
 
+import gymnasium as gym
 import numpy as np
 import pytest
+from budgetgym import make_agent
 from budgetgym.baselines.restless.exact import exact_value
 from budgetgym.baselines.restless.policies import (
     Constant,
@@ -298,7 +300,7 @@ def test_observations_say_what_the_situation_is():
             assert situation.arms.tolist() == batch.state.arms[i].tolist()
             assert situation.t == t
             assert situation.left == int(batch.state.remaining[i, 0] + 1e-9)
-            assert situation.initial == pytest.approx(batch.state.initial[i, 0])
+            assert situation.initial == int(batch.state.initial[i, 0] + 1e-9)
         batch.step(batch.read_actions(problem.feasible.sample(random, 200)))
     nothing = read_situation(problem, observation_of(problem, (0,) * 6, 0, 0, 0))
     assert (nothing.left, nothing.initial) == (0, 0.0)
@@ -350,3 +352,26 @@ def test_random_actions_are_all_drawn():
     counts = Counter(map(tuple, Random(problem).predict(rows)[0].tolist()))
     assert len(counts) == 6
     assert min(counts.values()) > 25
+
+
+@pytest.mark.parametrize("budget", [0, 1, 7, 10.6, 33, 100, 1e20])
+def test_situations_are_read_from_observations_of_any_precision(budget):
+    env = gym.make("budgetgym/RestlessCapacity-v0", budget=budget)
+    problem = env.unwrapped.problem
+    observation, _ = env.reset(seed=0)
+    action = problem.feasible.project(np.eye(20, dtype=int)[3] + np.eye(20, dtype=int)[5], most=int(min(budget, 2)))
+    pulls = 0
+    for t in range(4):
+        for row in (observation, observation.astype(np.float32).astype(float)):
+            situation = read_situation(problem, row)
+            assert situation.t == t
+            if budget < 1e20:
+                assert (situation.initial, situation.left) == (int(budget), int(budget - pulls))
+            else:
+                assert situation.left == situation.initial == 400
+        assert make_agent("lagrangian", env).predict(observation)[0].sum() <= budget - pulls
+        if pulls + action.sum() <= budget:
+            observation, *_ = env.step(action.astype(np.int8))
+            pulls += action.sum()
+        else:
+            break
