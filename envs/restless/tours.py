@@ -19,7 +19,7 @@ ASCENTS = 60
 AFRESH = 0.2
 """How often the local search gives up a tour wholly."""
 
-DESK_ROWS = 10
+DESK_ROWS = 9
 """`tour_within` writes on a desk of so many rows of (stops + 2) numbers."""
 
 
