@@ -151,6 +151,8 @@ class Batch:
         shape = (self.n, *(space.shape or ()))
         if array.shape != shape:
             raise ValueError(f"actions have shape {array.shape}; expected {shape}, one action of {space} per lane")
+        if isinstance(space, spaces.MultiBinary) and array.dtype.kind == "f":
+            array = binary(array)
         if not np.can_cast(array.dtype, self.action_dtype, "same_kind") and array.dtype != np.bool_:
             raise ValueError(
                 f"actions have dtype {array.dtype}; expected what casts safely to {self.action_dtype} for {space}"
@@ -285,6 +287,17 @@ def action_dtype(space: spaces.Space[Any]) -> np.dtype[Any]:
     Never a narrower one: a wrong action must not wrap around into a right one.
     """
     return np.dtype(np.float64 if isinstance(space, spaces.Box) else np.int64)
+
+
+def binary(actions: NDArray[Any]) -> NDArray[np.int64]:
+    """Zeros and ones as whole numbers: Stable-Baselines3's actions of MultiBinary spaces are floats.
+
+    Raises:
+        ValueError: another number, or NaN.
+    """
+    if not ((actions == 0) | (actions == 1)).all():
+        raise ValueError(f"actions are {actions.tolist()}; expected 0 and 1 only")
+    return actions.astype(np.int64)
 
 
 def generator_keys(generators: Sequence[np.random.Generator]) -> NDArray[np.uint64]:

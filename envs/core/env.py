@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from .batch import Batch, generator_keys
+from .batch import Batch, binary, generator_keys
 from .checks import positive_integer
 from .problem import Problem, State
 from .resolve import make_problem
@@ -155,6 +155,8 @@ def _reader(space: spaces.Space[Any], row: NDArray[Any]) -> Any:
         array = np.asarray(action)
         if array.shape != shape:
             raise ValueError(f"action {action!r} has shape {array.shape}; expected {shape} for {space}")
+        if array.dtype.kind == "f" and isinstance(space, spaces.MultiBinary):
+            array = binary(array)
         if array.dtype.kind not in kinds:
             raise TypeError(f"action {action!r} has dtype {array.dtype}; expected {row.dtype} for {space}")
         row[0] = array.ravel()

@@ -1,7 +1,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from budgetgym import as_sb3_vec_env
+from budgetgym import as_sb3_vec_env, evaluate
 from own_problem import OnlineKnapsack
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -75,3 +75,30 @@ def test_sb3s_wrappers_learner_and_evaluation_run_on_it():
     mean, _ = evaluate_policy(model, as_sb3_vec_env(OnlineKnapsack, 4, seed=0, horizon=10), n_eval_episodes=8)
     assert np.isfinite(mean)
     assert len(model.ep_info_buffer or ()) > 0
+
+
+def test_ppo_plays_binary_actions():
+    """SB3's actions of MultiBinary spaces are floats."""
+    id = "budgetgym/RestlessPaths-v0"
+    model = PPO("MlpPolicy", as_sb3_vec_env(id, 4, on_infeasible="project"), n_steps=20, batch_size=40, seed=0)
+    model.learn(160)
+    env = gym.make(id, on_infeasible="project")
+    returns, _ = evaluate_policy(model, Monitor(env), 2)
+    assert float(np.mean(returns)) > 0.0
+    assert evaluate(model, env, 5).summary["return"] > 0.0
+
+
+@pytest.mark.parametrize("wrong", [0.5, np.nan, 2.0, -1.0])
+def test_binary_actions_are_nothing_but_zero_and_one(wrong):
+    id = "budgetgym/RestlessCapacity-v0"
+    env, envs = gym.make(id, disable_env_checker=True), gym.make_vec(id, num_envs=2)
+    env.reset(seed=0)
+    envs.reset(seed=0)
+    action = np.zeros(20, np.float32)
+    assert env.step(action)[1] > 0.0
+    envs.step(np.zeros((2, 20), np.float32))
+    action[3] = wrong
+    with pytest.raises(ValueError, match="expected 0 and 1 only"):
+        env.step(action)
+    with pytest.raises(ValueError, match="expected 0 and 1 only"):
+        envs.step(np.stack([action, action]))

@@ -61,11 +61,30 @@ def test_membership_is_what_all_walks_visit(seed, J, walk, most, monkeypatch):
     assert len(listed) == len(expected)
 
 
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), J=st.integers(8, 16), walk=st.integers(2, 24), most=st.integers(1, 16))
-def test_table_and_search_agree(seed, J, walk, most):
+def some_network(kind: str, J: int, random: np.random.Generator) -> Network:
+    star, chain = [(0, k) for k in range(1, J)], [(k, k + 1) for k in range(J - 1)]
+    tree = [(int(random.integers(k)), k) for k in range(1, J)]
+    edges = {
+        "star": star,
+        "chain": chain,
+        "ring": [*chain, (J - 1, 0)],
+        "tree": tree,
+        "dense": [*tree, *(random.choice(J, 2, replace=False).tolist() for _ in range(J))],
+    }
+    return planar_network(J, random) if kind == "planar" else Network(tuple(map(str, range(J))), np.array(edges[kind]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["star", "chain", "ring", "tree", "dense", "planar"]),
+    seed=st.integers(0, 10_000),
+    J=st.integers(8, 15),
+    walk=st.integers(2, 24),
+    most=st.integers(1, 16),
+)
+def test_table_and_search_agree(kind, seed, J, walk, most):
     random = np.random.default_rng(seed)
-    network, source = planar_network(J, random), int(random.integers(J))
+    network, source = some_network(kind, J, random), int(random.integers(J))
     tabulated = PathSet(network, source, most, walk)
     searched = PathSet(network, source, most, walk)
     searched.members = searched.members._replace(table=tabulated.members.table[:0])
