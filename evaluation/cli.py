@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 import sys
@@ -45,8 +46,8 @@ def list_command(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(described))
         return
-    for id, agents in described.items():
-        typer.echo(id)
+    for agents, ids in itertools.groupby(described, key=described.__getitem__):  # a family's stand together, with one list
+        typer.echo("\n".join(ids))
         for name, description in agents.items():
             typer.echo(f"  {name:<17} {description}")
 

@@ -23,6 +23,7 @@ def test_list():
     ran = run("list")
     assert ran.returncode == 0
     assert ID in ran.stdout
+    assert ran.stdout.count("Whittle indices") == 1  # five environments of one family, one list
     assert "rlb" in ran.stdout
     assert "rlb" in json.loads(run("list", "--json").stdout)[ID]
 
