@@ -101,7 +101,10 @@ def _spent() -> Column:
 
 
 def _blocked() -> Column:
-    meaning = "Number of actions, over all episodes, that were not executed because the budget could not pay for them."
+    meaning = (
+        "Number of actions, over all episodes, that were not executed as asked for: the budget could not pay for them, or "
+        "they were cut back to what is feasible."
+    )
     return Column("blocked", "blocked", lambda row: count(row["blocked"]), meaning)
 
 

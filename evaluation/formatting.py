@@ -38,14 +38,14 @@ def estimate(value: float, low: float, high: float, *, signed: bool = False) -> 
 
 def percent(value: float) -> str:
     """A fraction as `96.1 %`."""
-    return UNKNOWN if math.isnan(value) else f"{100 * value:.1f} %"
+    return UNKNOWN if math.isnan(value) else f"{100 * value:z.1f} %"
 
 
 def percent_estimate(value: float, low: float, high: float) -> str:
     """Fractions as `96.1 % [95.2, 97.0]`."""
     if math.isnan(low) or math.isnan(high):
         return percent(value)
-    return f"{percent(value)} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{percent(value)} [{100 * low:z.1f}, {100 * high:z.1f}]"
 
 
 def duration(microseconds: float) -> str:

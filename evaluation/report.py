@@ -160,7 +160,7 @@ def _plots(summary: Frame, references: Frame, curves: Frame, score: str, appeara
     if len(curves):
         reading = (
             "The line is the mean over episodes; above the diagonal the agent spends faster than evenly, "
-            "and a line that ends below 100 % leaves money unspent."
+            "and a line that ends below 100 % leaves some of it unspent."
         )
         figure = plots.spending(curves, references["budget"].tolist(), appearance)
         made.append(_Plot("spending", "Spend over time", reading, figure, True, (("even spending", "5 3"),)))

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from budgetgym.evaluation.formatting import duration, estimate, number, percent_estimate
+from budgetgym.evaluation.formatting import duration, estimate, number, percent, percent_estimate
 from budgetgym.evaluation.summary import summarise
 from budgetgym.evaluation.table import print_table
 from rich.console import Console
@@ -85,3 +85,8 @@ def test_numbers():
     assert estimate(0.5, np.nan, np.nan, signed=True) == "+0.5000"
     assert percent_estimate(0.961, 0.952, 0.97) == "96.1 % [95.2, 97.0]"
     assert [duration(x) for x in (0.42, 999.9, 1e3, 2.5e6, np.nan)] == ["0.42 µs", "1 ms", "1 ms", "2.5 s", "–"]
+
+
+def test_a_share_of_nothing_has_no_sign():
+    assert percent(-1e-5) == "0.0 %"
+    assert percent_estimate(-1e-5, -0.001, -1e-4) == "0.0 % [-0.1, 0.0]"
