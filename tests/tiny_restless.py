@@ -11,10 +11,11 @@ from budgetgym.envs.restless.problem import Restless
 from budgetgym.envs.restless.problems.capacity import RestlessCapacity
 from budgetgym.envs.restless.problems.interventions import RestlessInterventions
 from budgetgym.envs.restless.problems.matching import RestlessMatching
+from budgetgym.envs.restless.problems.paths import RestlessPaths
 from budgetgym.envs.restless.problems.spillover import RestlessSpillover
 
-KINDS = ("capacity", "matching", "interventions", "spillover")
-ONE_BY_ONE = ("capacity", "matching")
+KINDS = ("capacity", "matching", "interventions", "spillover", "paths")
+ONE_BY_ONE = ("capacity", "matching", "paths")
 
 
 def tiny(kind: str, seed: int, *, J: int = 3, S: int = 2, horizon: int = 3, limited: bool = True, **settings: Any) -> Restless:
@@ -39,6 +40,10 @@ def tiny(kind: str, seed: int, *, J: int = 3, S: int = 2, horizon: int = 3, limi
         m = 3
         effects = random.integers(0, 3, (J, m))
         return RestlessInterventions(effects=effects, B=2 if limited else m, **settings)
+    if kind == "paths":
+        ring = Network(tuple(map(str, range(J))), np.array([[j, (j + 1) % J] for j in range(J)]))
+        walk = int(random.integers(1, J + 1)) if limited else 2 * J
+        return RestlessPaths(network=ring, source=0, B=2 if limited else J, walk=walk, **settings)
     network = Network(tuple(map(str, range(J))), np.array([[j, j + 1] for j in range(J - 1)]))
     return RestlessSpillover(network=network, B=1 + (J > 3) if limited else J, q=float(random.uniform(0.2, 0.8)), **settings)
 

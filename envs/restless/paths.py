@@ -106,8 +106,8 @@ class PathSet(FeasibleSet):
         balance[arcs[:, 0], np.arange(A)] -= 1.0
         elsewhere = np.flatnonzero(np.arange(J) != s)
         balls = [(v, hops[v] <= radius) for v in elsewhere for radius in range(hops[s, v])]
-        entered = np.array([inside[arcs[:, 1]] & ~inside[arcs[:, 0]] for _, inside in balls], float).reshape(-1, A)
-        centre = np.eye(J)[[v for v, _ in balls]]
+        entered = np.array([inside[arcs[:, 1]] & ~inside[arcs[:, 0]] for _, inside in balls], float).reshape(len(balls), A)
+        centre = np.eye(J)[np.array([v for v, _ in balls], int)]
         rows: Any = sp.block_array(
             [
                 [np.ones((1, J)), None, None],
