@@ -169,7 +169,7 @@ class FeasibleSet(ABC):
         """
         rows = self._rows("actions", actions)
         orders = np.arange(self.m) if order is None else np.asarray(order, np.int64)
-        if orders.shape[-1:] != (self.m,) or not ((orders >= 0) & (orders < self.m)).all():
+        if orders.shape[-1:] != (self.m,) or (np.sort(orders, axis=-1) != np.arange(self.m)).any():
             raise ValueError(f"order is {order!r}; expected the components 0..{self.m - 1} in some order")
         kept = np.empty_like(rows)
         limit = self.m if most is None else most
@@ -207,12 +207,10 @@ class FeasibleSet(ABC):
         Up to 100,000 actions are listed at the first call, and then one product answers; larger sets ask the programme.
 
         Raises:
-            ValueError: values of another shape, or NaN.
+            ValueError: values of another shape, or not finite; `most` below 0.
             RuntimeError: the solver failed.
         """
-        values = np.asarray(values, float)
-        if values.shape != (self.m,) or np.isnan(values).any():
-            raise ValueError(f"values are {values!r}; expected {self.m} numbers")
+        values = self._values(values, most)
         if self._listed is None:
             return self.maximise_unlisted(values, most)
         gains = self._listed @ np.maximum(values, 0.0)
@@ -230,13 +228,15 @@ class FeasibleSet(ABC):
         """As `maximise`, by the mixed-integer programme whatever the size, to proved optimality.
 
         Raises:
+            ValueError: values of another shape, or not finite; `most` below 0.
             RuntimeError: the solver failed.
         """
+        values = self._values(values, most)
         programme, linear = self._programme
         programme.limit_row(0, linear.low[0], linear.high[0] if most is None else min(linear.high[0], most))
         objective = np.concatenate([values, np.zeros(len(linear.y_low))])
         action = (programme.maximise(objective).x[: self.m] > 0.5).astype(np.int64)
-        action[np.asarray(values) <= 0.0] = 0
+        action[values <= 0.0] = 0
         return action
 
     def enumerate(self, limit: int = ENUMERABLE) -> NDArray[np.int64] | None:
@@ -270,6 +270,14 @@ class FeasibleSet(ABC):
         if not ((rows == 0) | (rows == 1)).all():
             raise ValueError(f"{name} are {actions!r}; expected 0 and 1 only")
         return np.ascontiguousarray(rows, np.int64)
+
+    def _values(self, values: ArrayLike, most: int | None) -> NDArray[np.float64]:
+        numbers = as_array("values", values)
+        if numbers.shape != (self.m,) or numbers.dtype.kind not in "biuf" or not np.isfinite(numbers).all():
+            raise ValueError(f"values are {values!r}; expected {self.m} finite numbers")
+        if most is not None and not most >= 0:
+            raise ValueError(f"most is {most!r}; expected a number >= 0")
+        return numbers.astype(float)
 
     def _desk(self) -> NDArray[np.int64]:
         return np.zeros(self.desk, np.int64)

@@ -105,6 +105,11 @@ class Restless(Problem):
             realised=np.zeros(n),
         )
 
+    def explain_action(self, action: NDArray[Any]) -> str:
+        """What was expected, and how to have such actions cut back instead."""
+        hint = "" if self.params.project else '; on_infeasible="project" cuts back what can\'t be done'
+        return super().explain_action(action) + hint
+
     def check_state(self, state: k.State) -> None:
         """The arms must be in states that there are."""
         S = self.arms.shape[2]

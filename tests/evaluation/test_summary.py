@@ -53,6 +53,8 @@ def test_shares_are_measured_from_what_doing_nothing_earns():
     assert a["share_of_optimum_low"] == pytest.approx((a["value_low"] - 1.5) / 3.5)
     definition = next(c for c in visible_columns(summary, [], "value") if c.name == "share_of_optimum").definition
     assert "less what doing nothing is expected to earn" in definition
+    summary = summarise(episodes, cells.assign(null=5.0 - 1e-14), score="value", metrics=[], resamples=50)
+    assert summary["share_of_optimum"].isna().all()  # the optimum is to do nothing
 
 
 def test_values_by_hand():

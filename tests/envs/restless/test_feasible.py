@@ -353,7 +353,7 @@ def test_actions_that_are_none(make):
             feasible.contains(actions)
         with pytest.raises(ValueError, match=message):
             feasible.project(actions)
-    for order in (np.full(m, m), np.full(m, -1), np.arange(m + 1)):
+    for order in (np.full(m, m), np.full(m, -1), np.arange(m + 1), np.zeros(m, int)):
         with pytest.raises(ValueError, match=r"order is .*; expected the components"):
             feasible.project(np.ones(m, int), order)
 
@@ -373,9 +373,13 @@ def test_copies_work_also_after_the_solver_was_used(make):
 @kinds
 def test_values_must_be_numbers(make):
     feasible = make(np.random.default_rng(8))
-    for values in (np.full(feasible.m, np.nan), np.ones(feasible.m + 1)):
-        with pytest.raises(ValueError, match=f"values are .*; expected {feasible.m} numbers"):
-            feasible.maximise(values)
+    for values in (np.full(feasible.m, np.nan), np.full(feasible.m, np.inf), np.ones(feasible.m + 1)):
+        for best in (feasible.maximise, feasible.prove):
+            with pytest.raises(ValueError, match=f"values are .*; expected {feasible.m} finite numbers"):
+                best(values)
+    for best in (feasible.maximise, feasible.prove):
+        with pytest.raises(ValueError, match="most is -1; expected a number >= 0"):
+            best(np.ones(feasible.m), -1)
 
 
 @kinds

@@ -6,7 +6,7 @@ import json
 import gymnasium as gym
 import numpy as np
 import pytest
-from budgetgym.envs.restless import paths
+from budgetgym.envs.restless import paths, tours
 from budgetgym.envs.restless.network import Network, load_network, planar_network
 from budgetgym.envs.restless.paths import PathSet
 from hypothesis import given, settings
@@ -142,6 +142,23 @@ def test_the_search_on_a_large_network_comes_close_to_the_proof():
         assert feasible.contains(proved)
         assert 0.98 * (values @ proved) <= values @ found <= values @ proved + 1e-9
         assert np.array_equal(found, feasible.maximise(values))
+
+
+def test_the_rest_of_a_tour_costs_at_least_its_bound_also_where_a_price_makes_a_cost_negative():
+    line = np.array([10, 1, 8, 0])  # here, two stops that are left, and the source
+    hops, price = np.abs(line[:, None] - line), tours.SCALE * np.array([0, -3, -2, 0])
+    cost = tours.SCALE * hops + price[:, None] + price
+    least = min(cost[0, a] + cost[a, b] + cost[b, 3] for a, b in ((1, 2), (2, 1)))
+    used, near, link = np.array([1, 0, 0]), np.zeros(3, int), np.zeros(3, int)
+    assert tours._rest(hops, np.arange(4), 3, price, 0, used, near, link) <= least
+
+
+@pytest.mark.timeout(60)
+def test_many_stops_do_not_make_the_test_hang():
+    """With poor prices the search behind the bound took minutes here; it takes a fraction of a second."""
+    network = planar_network(300, np.random.default_rng(0))
+    feasible = PathSet(network, network.centre(), 30)
+    assert feasible.contains(feasible.sample(np.random.default_rng(1), 20)).all()
 
 
 def test_large_sets_are_sampled_projected_and_closed_downwards():

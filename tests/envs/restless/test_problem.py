@@ -392,6 +392,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(kind):
     ) as error:
         env.step(actions)
     assert space.feasible.explain() in str(error.value)
+    assert 'on_infeasible="project"' in str(error.value)
     after = env.snapshot()  # type: ignore[attr-defined]
     assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
     single = gym.make(made_id(kind))
