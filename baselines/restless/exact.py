@@ -68,13 +68,11 @@ class _ByKey:
 def _exact(which: _ByKey, pulls: float) -> Exact:
     problem = which.problem
     (J, _, S), H = problem.arms.shape, problem.horizon
-    actions = problem.feasible.enumerate()
     rests = 1 if pulls == np.inf else int(pulls) + 1
-    if (
-        actions is None
-        or len(actions) * float(S) ** (J + 1) * H * rests > LARGEST_WORK
-        or float(S) ** J * H * rests > LARGEST_TABLE
-    ):
+    situations = float(S) ** J * H * rests
+    # To list the actions of a large set takes time, and every evaluation asks: only where the states are few enough.
+    actions = None if situations > LARGEST_TABLE else problem.feasible.enumerate()
+    if actions is None or len(actions) * situations * S > LARGEST_WORK:
         raise ValueError(f"{problem.instance} is too large for an exact solution; a bound is in `relaxation`")
     order = np.lexsort(levels_of(problem, actions).T)  # actions that treat the last arms alike are neighbours
     actions = actions[order]

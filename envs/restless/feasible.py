@@ -191,10 +191,10 @@ class FeasibleSet(ABC):
         return linear.programme(self.m), linear
 
     @cached_property
-    def _listed(self) -> NDArray[np.float64] | None:
-        """All actions (k, m), to be multiplied with values; None if they are too many to be listed quickly."""
+    def _listed(self) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+        """All actions (k, m), to be multiplied with values, and their pulls (k,); None if they can't be listed quickly."""
         listed = self.enumerate() if self.is_quick_to_list else None
-        return None if listed is None else listed.astype(float)
+        return None if listed is None else (listed.astype(float), listed.sum(axis=1))
 
     @property
     def is_quick_to_list(self) -> bool:
@@ -213,10 +213,11 @@ class FeasibleSet(ABC):
         values = self._values(values, most)
         if self._listed is None:
             return self.maximise_unlisted(values, most)
-        gains = self._listed @ np.maximum(values, 0.0)
+        actions, pulls = self._listed
+        gains = actions @ np.maximum(values, 0.0)
         if most is not None and most < self.most:
-            gains[self._listed.sum(axis=1) > most] = -np.inf
-        action = self._listed[gains.argmax()].astype(np.int64)
+            gains[pulls > most] = -np.inf
+        action = actions[gains.argmax()].astype(np.int64)
         action[values <= 0.0] = 0
         return action
 
