@@ -1,0 +1,1 @@
+"""Exact answers, bounds and simple planners for social-learning steering."""
