@@ -15,6 +15,7 @@ ENVIRONMENTS: dict[str, str] = {
     "budgetgym/RestlessPaths-v0": "budgetgym.envs.restless.problems.paths:RestlessPaths",
     "budgetgym/RestlessInterventions-v0": "budgetgym.envs.restless.problems.interventions:RestlessInterventions",
     "budgetgym/RestlessSpillover-v0": "budgetgym.envs.restless.problems.spillover:RestlessSpillover",
+    "budgetgym/SocialSteering-v0": "budgetgym.envs.steering.problem:SocialSteering",
 }
 """id -> where its problem is defined. An id never changes its meaning; what may change learning results gets a new version."""
 

@@ -129,12 +129,10 @@ def _chooses_good(behaviour, opinion, x, signal, own_on_ties):
     """Probability of the good action of an agent who is not stubborn, with log-odds x after her signal (+1 or -1)."""
     if behaviour.rationality < np.inf:
         return 1.0 / (1.0 + np.exp(-min(max(behaviour.rationality * x, -700.0), 700.0)))
-    if x > TIE:
-        return 1.0
-    if x < -TIE:
-        return 0.0
-    follows_own = own_on_ties or abs(opinion) <= TIE
-    return 1.0 if (signal if follows_own else opinion) > 0.0 else 0.0
+    # Arithmetic instead of branches: which way they go would be a coin toss for the processor's branch prediction.
+    own = own_on_ties | (abs(opinion) <= TIE)
+    torn = (own & (signal > 0.0)) | (~own & (opinion > 0.0))
+    return 1.0 * ((x > TIE) | ((x >= -TIE) & torn))
 
 
 @jit
@@ -167,10 +165,10 @@ def choice_law(behaviour, after_good, after_bad, q):
 @jit
 def evidence(behaviour, after_good, after_bad, q, strength, good_action):
     """What an action says about the state, in log-odds: 0 in a cascade; of an agent who acts on her signal its strength."""
+    if behaviour.rationality == np.inf and behaviour.stubborn == 0.0:
+        return (after_good - after_bad) * (strength if good_action else -strength)
     if after_good == after_bad:
         return 0.0
-    if after_good == 1.0 and after_bad == 0.0 and behaviour.stubborn == 0.0:
-        return strength if good_action else -strength
     in_good, in_bad = choice_law(behaviour, after_good, after_bad, q)
     if not good_action:
         in_good, in_bad = 1.0 - in_good, 1.0 - in_bad

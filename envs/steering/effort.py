@@ -48,7 +48,7 @@ def reach(effort, amount):
 
 
 @jit
-def buy_level(levels, costs, baseline, level, left):
+def buy_level(costs, baseline, level, left):
     """The affordable level nearest to the one asked for: it lies between that and the baseline, which is free."""
     while costs[level] > left + SLACK:
         level += 1 if level < baseline else -1

@@ -1,0 +1,252 @@
+"""The mathematics of a planner who steers what a society learns, one agent after another.
+
+In every period, in each of K topics: the planner buys a precision q; an agent receives a signal that names the true state
+with probability q; she weighs it against what is public, and acts; all see q and the action, nobody sees the signal; the
+public belief moves by Bayes' rule. Log-odds are kept, not probabilities: `behaviour.py` says why ties matter.
+
+The random numbers of a period are the same whatever the planner does, so all planners meet the same agents.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import jit, rng
+from . import behaviour as bh
+from .effort import SLACK, Effort, buy_level, buy_precision, effort_of
+
+DRAWS = 3
+"""Random numbers of a topic in a period: the signal, the choice, the switch of the state."""
+
+NEAR_BASELINE = 1e-6
+"""A precision asked for this near to the baseline is the baseline: learners act in 32-bit numbers."""
+
+
+class Params(NamedTuple):
+    """What the kernels read. K topics, m precisions, T periods."""
+
+    biased: bool
+    """The planner wants the good action whatever the state; otherwise the right one."""
+    realised: bool
+    """Reward what the agents did; otherwise its expectation given the public belief."""
+    loss: float
+    """C, of an action that the planner does not want."""
+    price: float
+    """What a unit of effort takes from the reward."""
+    effort: Effort
+    behaviour: bh.Behaviour
+    own_on_ties: bool
+    periods: int
+    survival: float
+    """Probability that another agent comes: the discount factor."""
+    hazard: float
+    """Probability that the state switches after a period."""
+    prior_low: float
+    prior_high: float
+    continuum: bool
+    """The action is a precision on a scale from -1 to 1; otherwise the number of one."""
+    snap: bool
+    """A precision asked for on the scale is rounded to the nearest one of the list."""
+    q_max: float
+    levels: NDArray[np.float64]
+    """(m,) the precisions on offer, increasing; they include the baseline."""
+    strengths: NDArray[np.float64]
+    """(m,) log-odds of these."""
+    costs: NDArray[np.float64]
+    """(m,) effort that they take."""
+    baseline: int
+    """Which of them is free."""
+    observes: NDArray[np.bool_]
+    """(T, T) whether agent t observes agent s; empty: everybody observes all before her, and understands them."""
+    history: bool
+    """Show what happened only, not the beliefs."""
+
+
+class State(NamedTuple):
+    """One entry (or row of K topics) per episode: the fields of the core, then the society."""
+
+    rng: NDArray[np.uint64]
+    t: NDArray[np.int64]
+    episode: NDArray[np.int64]
+    finished: NDArray[np.bool_]
+    initial: NDArray[np.float64]
+    remaining: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    blocked: NDArray[np.int64]
+    next_budget: NDArray[np.float64]
+    next_episode: NDArray[np.int64]
+    good: NDArray[np.bool_]  # (n, K) the hidden state
+    prior: NDArray[np.float64]  # (n,) log-odds that the episode began with
+    log_odds: NDArray[np.float64]  # (n, K) the planner's belief
+    belief: NDArray[np.float64]  # (n, K) the same as a probability
+    opinion: NDArray[np.float64]  # (n, K or 0) log-odds that the next agent takes from what she sees, if not the belief
+    said: NDArray[np.float64]  # (n, T or 0) every action so far at face value, in log-odds; for networks
+    last_precision: NDArray[np.float64]  # (n, K)
+    last_action: NDArray[np.float64]  # (n, K) 1 good, -1 bad, 0 none yet
+    last_informative: NDArray[np.float64]  # (n, K) whether that action said anything about the state
+    errors: NDArray[np.int64]  # wrong actions so far
+    good_actions: NDArray[np.int64]
+    informative: NDArray[np.int64]  # actions so far that said something
+
+
+@jit
+def reset(params, state, i):
+    """The state of every topic, drawn from the prior."""
+    u = rng.uniform(state.rng, i)
+    prior = params.prior_low + (params.prior_high - params.prior_low) * u
+    state.prior[i] = bh.log_odds(prior)
+    for j in range(state.good.shape[1]):
+        state.good[i, j] = rng.uniform(state.rng, i) < prior
+        state.log_odds[i, j] = state.prior[i]
+        state.belief[i, j] = prior
+        state.last_precision[i, j] = state.last_action[i, j] = state.last_informative[i, j] = 0.0
+    state.opinion[i, :] = state.prior[i]
+    state.said[i, :] = 0.0
+    state.errors[i] = state.good_actions[i] = state.informative[i] = 0
+
+
+@jit
+def level_asked_for(params, action):
+    """Number of the precision that an action of a list asks for."""
+    if not params.continuum:
+        return np.int64(action)
+    q = asked_for(params, action)
+    level = 0
+    for k in range(1, params.levels.shape[0]):
+        level += q > 0.5 * (params.levels[k - 1] + params.levels[k])
+    return level
+
+
+@jit
+def asked_for(params, action):
+    """The precision that an action on the scale from -1 to 1 asks for."""
+    q = 0.5 + 0.5 * (action + 1.0) * (params.q_max - 0.5)
+    return params.effort.p if abs(q - params.effort.p) <= NEAR_BASELINE else q
+
+
+@jit
+def purchase(params, action, left):
+    """What an action buys with the effort that is left: precision, strength, cost, and whether that is what it asked for."""
+    if params.continuum and not params.snap:
+        asked = asked_for(params, action)
+        q = buy_precision(params.effort, asked, left)
+        return q, bh.log_odds(q), min(effort_of(params.effort, q), left), q == asked
+    asked = level_asked_for(params, action)
+    level = buy_level(params.costs, params.baseline, asked, left)
+    return params.levels[level], params.strengths[level], min(params.costs[level], left), level == asked
+
+
+@jit
+def step(params, state, i, action):
+    """One agent in every topic."""
+    topics = state.good.shape[1]
+    draws = rng.reserve(state.rng, i, DRAWS * topics + 1)
+    reward, spent = 0.0, 0.0
+    for j in range(topics):
+        q, strength, cost, as_asked = purchase(params, action[j], state.remaining[i, 0] - spent)
+        spent += cost
+        state.blocked[i] += not as_asked
+        reward += act(params, state, i, j, q, strength, draws)
+    over = state.t[i] + 1 == params.periods
+    if params.survival < 1.0:
+        over |= rng.reserved(draws, DRAWS * topics + 1) >= params.survival
+    return reward - params.price * spent, min(spent, state.remaining[i, 0]), over
+
+
+@jit
+def act(params, state, i, j, q, strength, draws):
+    """An agent of topic j gets a signal of precision q and acts; the beliefs follow. Returns the reward of that."""
+    apart = state.opinion.shape[1] > 0
+    opinion = state.opinion[i, j] if apart else state.log_odds[i, j]
+    mind, b, good = params.behaviour, state.belief[i, j], state.good[i, j]
+    after_good, after_bad = bh.response(mind, opinion, strength, params.own_on_ties)
+    in_good, in_bad = bh.choice_law(mind, after_good, after_bad, q)
+
+    good_signal = good == (rng.reserved(draws, DRAWS * j + 1) < q)
+    listens = (1.0 - mind.stubborn) * (after_good if good_signal else after_bad) + 0.5 * mind.stubborn
+    good_action = rng.reserved(draws, DRAWS * j + 2) < listens
+    state.errors[i] += good_action != good
+    state.good_actions[i] += good_action
+
+    if params.realised:
+        unwanted = 0.0 if (good_action if params.biased else good_action == good) else 1.0
+    elif params.biased:
+        unwanted = 1.0 - bh.good_probability(b, in_good, in_bad)
+    else:
+        unwanted = bh.error_probability(b, in_good, in_bad)
+
+    said = bh.evidence(mind, after_good, after_bad, q, strength, good_action)
+    state.informative[i] += said != 0.0
+    state.last_precision[i, j] = q
+    state.last_action[i, j] = 1.0 if good_action else -1.0
+    state.last_informative[i, j] = 1.0 if said != 0.0 else 0.0
+    if params.hazard > 0.0 and rng.reserved(draws, DRAWS * j + 3) < params.hazard:
+        state.good[i, j] = not good
+    if said != 0.0 or params.hazard > 0.0:
+        state.log_odds[i, j] = bh.drift(bh.bounded(state.log_odds[i, j] + said), params.hazard)
+        state.belief[i, j] = bh.belief(state.log_odds[i, j])
+    if apart:
+        state.opinion[i, j] = next_opinion(params, state, i, j, strength if good_action else -strength, said)
+    return -params.loss * unwanted
+
+
+@jit
+def next_opinion(params, state, i, j, face_value, said):
+    """What the next agent takes from what she can see, where that is not the planner's belief."""
+    if params.observes.shape[0] > 0:
+        now = state.t[i]
+        state.said[i, now] = face_value
+        opinion = state.prior[i]
+        if now + 1 < params.periods:
+            for s in range(now + 1):
+                opinion += state.said[i, s] * params.observes[now + 1, s]
+        return bh.bounded(opinion)
+    return bh.drift(bh.learn(params.behaviour, state.opinion[i, j], said), params.hazard)
+
+
+@jit
+def squashed(b):
+    """tanh(L / 4) of a belief, in [-1, 1]; square roots take a third of the time of a tanh."""
+    good, bad = np.sqrt(b), np.sqrt(1.0 - b)
+    return (good - bad) / (good + bad)
+
+
+@jit
+def observe(params, state, i, out):
+    """The beliefs, what the next agent thinks where that differs, and what happened last."""
+    k = 0
+    topics = state.good.shape[1]
+    if not params.history:
+        for j in range(topics):
+            out[k] = state.belief[i, j]
+            out[k + topics] = squashed(state.belief[i, j])
+            k += 1
+        k += topics
+        for j in range(state.opinion.shape[1]):
+            out[k] = np.tanh(0.25 * state.opinion[i, j])
+            k += 1
+    for j in range(topics):
+        out[k] = state.last_precision[i, j]
+        out[k + topics] = state.last_action[i, j]
+        out[k + 2 * topics] = state.last_informative[i, j]
+        k += 1
+    k += 2 * topics
+    for s in range(state.said.shape[1]):
+        out[k + s] = np.tanh(0.25 * state.said[i, s])
+
+
+@jit
+def mask(params, state, i, out):
+    """Precisions that can be paid."""
+    for level in range(params.levels.shape[0]):
+        out[level] = params.costs[level] <= state.remaining[i, 0] + SLACK
+
+
+@jit
+def resample(params, state, i):
+    """The hidden states, drawn from the planner's belief."""
+    for j in range(state.good.shape[1]):
+        state.good[i, j] = rng.uniform(state.rng, i) < state.belief[i, j]
