@@ -85,6 +85,16 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "joint": Entry("..baselines.restless.policies:Joint", "the same values, with joint effects on every arm"),
         "optimal": Entry("..baselines.restless.policies:Optimal", "the exact optimum of a few arms"),
     },
+    "SocialSteering": {
+        "null": Entry("..baselines.steering.planners:Null", "never does anything: what shares are measured from"),
+        "random": Entry("..baselines.steering.planners:Random", "a precision by chance"),
+        "once": Entry("..baselines.steering.planners:Once", "the largest precision for the first agent, nothing later"),
+        "myopic": Entry("..baselines.steering.planners:Myopic", "the best next reward"),
+        "even_spend": Entry("..baselines.steering.planners:EvenSpend", "the best next reward within an even share of the effort"),
+        "threshold": Entry("..baselines.steering.planners:Threshold", "two thresholds on the belief, tuned"),
+        "lagrangian": Entry("..baselines.steering.optimal:Lagrangian", "the optimum if effort had a price"),
+        "optimal": Entry("..baselines.steering.optimal:Optimal", "the exact optimum"),
+    },
 }
 """Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""
 

@@ -15,6 +15,7 @@ from ..envs.core.problem import Problem
 from ..envs.restless.problem import Restless
 from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
+from ..envs.steering.problem import SocialSteering
 from ..envs.workflow.problem import WorkflowRouting
 from .bidding.bounds import hindsight_bounds
 from .bidding.values import optimal_value
@@ -22,6 +23,8 @@ from .restless.values import null_value
 from .restless.values import optimal_value as optimal_restless
 from .routing import logged_bounds
 from .routing.values import optimal_value as optimal_routing
+from .steering.values import null_value as null_steering
+from .steering.values import optimal_value as optimal_steering
 from .workflow.optimum import optimal_value as optimal_workflow
 
 
@@ -35,7 +38,8 @@ class Oracle(NamedTuple):
     """optimum(problem, *amounts), an amount of each resource: expected score of the best policy that does not know the
     future, or a proved upper bound on it; ValueError if unknown."""
     null: Callable[[Any], float] | None = None
-    """null(problem): expected score of doing nothing, from which shares of the optimum are measured; 0 without it."""
+    """null(problem): expected score of doing nothing, from which shares of the optimum are measured; 0 without it;
+    ValueError if unknown."""
 
 
 ORACLES: dict[type[Problem], Oracle] = {
@@ -44,6 +48,7 @@ ORACLES: dict[type[Problem], Oracle] = {
     LoggedRouting: Oracle(logged_bounds.hindsight_bounds, None),
     WorkflowRouting: Oracle(None, optimal_workflow),
     Restless: Oracle(None, optimal_restless, null_value),
+    SocialSteering: Oracle(None, optimal_steering, null_steering),
 }
 """Add a family of your own here."""
 
@@ -72,6 +77,9 @@ def exact_optimum(problem: Problem) -> float:
 
 
 def null_score(problem: Problem) -> float:
-    """The expected score of doing nothing, from which shares of the optimum are measured."""
+    """The expected score of doing nothing, from which shares of the optimum are measured; NaN if unknown."""
     null = oracle_of(problem).null
-    return 0.0 if null is None else null(problem)
+    try:
+        return 0.0 if null is None else null(problem)
+    except ValueError:
+        return math.nan

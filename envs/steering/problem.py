@@ -119,13 +119,13 @@ class SocialSteering(Problem):
     | k | scale of the cost of effort, >= 0 | 1.0 |
     | cost | `"linear"`, `"concave"` or `"quadratic"` | `"linear"` |
     | price | what a unit of effort takes from the reward, >= 0 | 0.0 |
-    | T | periods, or None | 10 |
+    | T | periods, or None | 20 |
     | discount | probability that another agent comes, in (0, 1] | 1.0 |
-    | budget | see Budget | 0.4 |
+    | budget | see Budget | 0.3 |
     | agents | how agents decide: a name, a mapping or a `Behaviour`, see Instances | `"bayes"` |
     | public_belief | `"bayesian"`, or `"biased"`: agents also update the public belief by their own weights | `"bayesian"` |
     | ties | torn agents act on their own `"signal"`, or on the public `"belief"` | `"signal"` |
-    | hazard | probability that the state switches after a period, in [0, 1/2] | 0.0 |
+    | hazard | probability that the state switches after a period, in [0, 1/2) | 0.0 |
     | topics | K, each with a state and a society of its own, on one budget | 1 |
     | network | who observes whom: `"complete"`, `"last-K"`, `"first-K"`, `"random-R"`, or a matrix (T, T) | None |
     | instance_seed | draws a random network | 0 |
@@ -160,9 +160,9 @@ class SocialSteering(Problem):
 
     resources = ("effort",)
     metrics = (
-        Metric("errors", "wrong", "per step"),
-        Metric("good_actions", "chose good", "per step"),
-        Metric("informative", "informative", "per step"),
+        Metric("errors", "wrong actions", "mean"),
+        Metric("good_actions", "good actions", "mean"),
+        Metric("informative", "informative", "mean"),
     )
 
     def __init__(
@@ -177,9 +177,9 @@ class SocialSteering(Problem):
         k: float = 1.0,
         cost: Literal["linear", "concave", "quadratic"] = "linear",
         price: float = 0.0,
-        T: int | None = 10,
+        T: int | None = 20,
         discount: float = 1.0,
-        budget: Any = 0.4,
+        budget: Any = 0.3,
         agents: Any = "bayes",
         public_belief: Literal["bayesian", "biased"] = "bayesian",
         ties: Literal["signal", "belief"] = "signal",
@@ -353,8 +353,8 @@ def _periods(T: Any, survival: float) -> int:
 
 
 def _hazard(hazard: Any) -> float:
-    if not 0.0 <= number("hazard", hazard, "a probability in [0, 1/2]") <= 0.5:
-        raise ValueError(f"hazard is {hazard!r}; expected a probability in [0, 1/2]")
+    if not 0.0 <= number("hazard", hazard, "a probability in [0, 1/2)") < 0.5:
+        raise ValueError(f"hazard is {hazard!r}; expected a probability in [0, 1/2)")
     return float(hazard)
 
 

@@ -1,0 +1,325 @@
+"""Planners in closed form: from doing nothing to thresholds on the public belief. All are compiled.
+
+With several topics each is steered by the same rule, one after another, from the same effort.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...envs.core.batch import Batch, episode_keys
+from ...envs.core.checks import natural, probability
+from ...envs.core.jit import jit
+from ...envs.core.loops import OK, compile_rollout
+from ...envs.core.problem import Problem
+from ...envs.steering.behaviour import belief
+from ...envs.steering.problem import SocialSteering
+from ..policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
+from .sight import (
+    Sight,
+    affordable,
+    ask,
+    choices,
+    option,
+    options,
+    reward,
+    see_belief,
+    see_left,
+    see_opinion,
+    see_period,
+    sight_of,
+    steering_problem,
+)
+
+TUNING_EPISODES = 4000
+TUNING_SEED = 1_000_003
+
+
+class Steering(KernelPolicy):
+    """What these planners share.
+
+    Raises:
+        ValueError: another family, or observations without what it reads.
+    """
+
+    information: ClassVar[Information] = "model"
+    name: ClassVar[str]
+
+    def check_problem(self, problem: Problem) -> None:
+        """Agents, costs and objective must be the same; the budget may differ."""
+        super().check_problem(problem)
+        mine = self.problem
+        if isinstance(mine, SocialSteering) and isinstance(problem, SocialSteering) and problem.key != mine.key:
+            raise ValueError(f"{type(self).__name__} was made for {mine.instance}; make the agent for this environment")
+
+
+class OnlySight(NamedTuple):
+    """Parameters of planners without any of their own."""
+
+    sight: Sight
+
+
+@jit
+def act_null(p, observation, memory, action):
+    """The baseline."""
+    action[:] = ask(p.sight, p.sight.params.effort.p)
+
+
+class Null(Steering):
+    """Never does anything: all signals have the baseline precision. What shares are measured from."""
+
+    information: ClassVar[Information] = "observation"
+    name = "null"
+
+    def __init__(self, problem: Problem) -> None:
+        problem = steering_problem(problem, self.name, needs_belief=False)
+        super().__init__(problem, act_null, OnlySight(sight_of(problem)))
+
+
+class Random(Policy):
+    """A precision by chance, all alike."""
+
+    information: ClassVar[Information] = "observation"
+    name = "random"
+
+    def __init__(self, problem: Problem, seed: int = 0) -> None:
+        self.problem = steering_problem(problem, self.name, needs_belief=False)
+        self._sight = sight_of(self.problem)
+        self.set_random_seed(seed)
+
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """Choose another stream of precisions."""
+        self._seed = natural("seed", 0 if seed is None else seed)
+
+    def predict(
+        self,
+        observation: Any,
+        state: PolicyState | None = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[Any], PolicyState | None]:
+        """Decide; see `Policy.predict`. The state counts the draws; those of a lane do not depend on the other lanes."""
+        rows = observation_rows(self.problem, observation)
+        drawn = np.zeros(1, np.int64) if state is None else state[0]
+        space = self.problem.action_space
+        shape = (len(rows), *(space.shape or ()))
+        picks = np.random.default_rng([self._seed, int(drawn[0])]).random(shape) * len(self._sight.menu)
+        actions = self._asked[picks.astype(np.int64)].astype(space.dtype)
+        return (actions[0] if np.ndim(observation) == 1 else actions), (drawn + 1,)
+
+    @property
+    def _asked(self) -> NDArray[np.float64]:
+        return np.array([ask(self._sight, q) for q in self._sight.menu])
+
+
+@jit
+def dearest(sight, left):
+    """The largest precision that is affordable."""
+    best = sight.baseline
+    for k in range(sight.baseline, sight.menu.shape[0]):
+        if affordable(sight.costs[k], left):
+            best = k
+    return sight.menu[best], sight.costs[best]
+
+
+@jit
+def act_once(p, observation, memory, action):
+    """All that the effort pays for in the first period, nothing later."""
+    left = see_left(p.sight, observation)
+    first = see_period(p.sight, observation) == 0
+    for j in range(action.shape[0]):
+        q, cost = dearest(p.sight, left) if first else (p.sight.params.effort.p, 0.0)
+        left -= cost
+        action[j] = ask(p.sight, q)
+
+
+class Once(Steering):
+    """Buys the largest precision once, for the first agent, and lets the herd run."""
+
+    name = "once"
+
+    def __init__(self, problem: Problem) -> None:
+        problem = steering_problem(problem, self.name)
+        super().__init__(problem, act_once, OnlySight(sight_of(problem)))
+
+
+@jit
+def greediest(sight, L, opinion, left):
+    """The affordable option with the best reward of this period; among equal ones the cheapest, then the baseline's side."""
+    best_q, best_cost = sight.menu[sight.baseline], 0.0
+    best = reward(sight, best_q, 0.0, L, opinion)
+    for k in range(options(sight)):
+        q, cost = option(sight, k, opinion)
+        if affordable(cost, left):
+            worth = reward(sight, q, cost, L, opinion)
+            if worth > best + 1e-12 or (worth > best - 1e-12 and cost < best_cost - 1e-12):
+                best_q, best_cost, best = q, cost, worth
+    return best_q, best_cost
+
+
+@jit
+def act_myopic(p, observation, memory, action):
+    """The best reward of this period."""
+    left = see_left(p.sight, observation)
+    for j in range(action.shape[0]):
+        L, opinion = see_belief(p.sight, observation, j), see_opinion(p.sight, observation, j)
+        q, cost = greediest(p.sight, L, opinion, left)
+        left -= cost
+        action[j] = ask(p.sight, q)
+
+
+class Myopic(Steering):
+    """The best reward of this period, as long as the effort lasts."""
+
+    name = "myopic"
+
+    def __init__(self, problem: Problem) -> None:
+        problem = steering_problem(problem, self.name)
+        super().__init__(problem, act_myopic, OnlySight(sight_of(problem)))
+
+
+@jit
+def act_even(p, observation, memory, action):
+    """The best reward of this period, within an even share of the effort."""
+    sight = p.sight
+    periods = np.float64(sight.params.periods - see_period(sight, observation))
+    if sight.params.survival < 1.0:
+        periods = min(periods, 1.0 / (1.0 - sight.params.survival))
+    left = see_left(sight, observation) / max(periods, 1.0)
+    for j in range(action.shape[0]):
+        L, opinion = see_belief(sight, observation, j), see_opinion(sight, observation, j)
+        q, cost = greediest(sight, L, opinion, left)
+        left -= cost
+        action[j] = ask(sight, q)
+
+
+class EvenSpend(Steering):
+    """The best reward of this period within what is left per period to come; what is not used is spread over the rest."""
+
+    name = "even_spend"
+
+    def __init__(self, problem: Problem) -> None:
+        problem = steering_problem(problem, self.name)
+        super().__init__(problem, act_even, OnlySight(sight_of(problem)))
+
+
+class ThresholdParameters(NamedTuple):
+    """The two thresholds, on min(b, 1 - b) of the altruistic planner and on b of the biased one."""
+
+    sight: Sight
+    low: float
+    high: float
+
+
+@jit
+def cheapest(sight, opinion, left, informs):
+    """The cheapest affordable option after which agents follow their signal (or else follow a good herd); if none, p.
+
+    Among equally cheap ones the most precise.
+    """
+    best_q, best_cost, found = sight.menu[sight.baseline], 0.0, False
+    for k in range(options(sight)):
+        q, cost = option(sight, k, opinion)
+        after_good, after_bad = choices(sight, q, opinion)
+        fits = after_good - after_bad > 0.5 if informs else after_bad > 0.5
+        better = not found or cost < best_cost - 1e-12 or (cost < best_cost + 1e-12 and q > best_q)
+        if fits and better and affordable(cost, left):
+            best_q, best_cost, found = q, cost, True
+    return best_q, best_cost
+
+
+@jit
+def act_altruistic_thresholds(p, observation, memory, action):
+    """Nothing where the belief is clear, everything where it is open, and the cheapest informative signal in between."""
+    sight, left = p.sight, see_left(p.sight, observation)
+    for j in range(action.shape[0]):
+        b = belief(see_belief(sight, observation, j))
+        doubt = min(b, 1.0 - b)
+        if doubt <= p.low:
+            q, cost = sight.params.effort.p, 0.0
+        elif doubt > p.high:
+            q, cost = dearest(sight, left)
+        else:
+            q, cost = cheapest(sight, see_opinion(sight, observation, j), left, True)
+        left -= cost
+        action[j] = ask(sight, q)
+
+
+@jit
+def act_biased_thresholds(p, observation, memory, action):
+    """Nothing below, where all is lost; keep agents listening in between; above, keep them in a good herd."""
+    sight, left = p.sight, see_left(p.sight, observation)
+    for j in range(action.shape[0]):
+        b, opinion = belief(see_belief(sight, observation, j)), see_opinion(sight, observation, j)
+        if b < p.low:
+            q, cost = sight.params.effort.p, 0.0
+        elif b < p.high:
+            q, cost = cheapest(sight, opinion, left, True)
+        else:
+            q, cost = cheapest(sight, opinion, left, False)
+        left -= cost
+        action[j] = ask(sight, q)
+
+
+class Threshold(Steering):
+    """The shape that the paper reports of optimal policies (its theorems 3 and 5), with two thresholds.
+
+    Altruistic, of the doubt x = min(b, 1 - b): the baseline for x <= low, the largest precision for x > high, and the cheapest
+    precision that agents listen to in between. Biased, of b: the baseline for b < low, the cheapest precision that agents
+    listen to for b < high, and above the cheapest one with which they ignore their signals and act good.
+
+    Args:
+        problem: what to steer.
+        low: lower threshold in [0, 1].
+        high: upper threshold in [low, 1]. Without either both are tuned on episodes of the problem.
+    """
+
+    name = "threshold"
+
+    def __init__(self, problem: Problem, low: float | None = None, high: float | None = None) -> None:
+        problem = steering_problem(problem, self.name)
+        act = act_biased_thresholds if problem.params.biased else act_altruistic_thresholds
+        sight = sight_of(problem)
+        lows = [probability("low", low)] if low is not None else np.linspace(0.0, 0.5, 21).tolist()
+        top = 1.0 if problem.params.biased else 0.5
+        highs = [probability("high", high)] if high is not None else np.linspace(0.0, top, 21).tolist()
+        pairs = [ThresholdParameters(sight, a, b) for a in lows for b in highs if a <= b]
+        if not pairs:
+            raise ValueError(f"low is {low!r} with high {high!r}; expected low <= high")
+        super().__init__(problem, act, max(pairs, key=_Earns(problem, act)) if len(pairs) > 1 else pairs[0])
+
+
+class _Earns:
+    """The mean return of a kernel on tuning episodes, the same for all parameters."""
+
+    def __init__(self, problem: SocialSteering, act: Any) -> None:
+        self._rollout = compile_rollout(problem.kernels, act)
+        self._act = act
+        self._batch = Batch(problem, TUNING_EPISODES)
+        self._batch.seed(episode_keys(TUNING_SEED, TUNING_EPISODES))
+        self._batch.reset()
+        self._start = self._batch.snapshot()
+        self._actions: NDArray[Any] = np.zeros((TUNING_EPISODES, problem.topics), self._batch.action_dtype)
+
+    def __call__(self, parameters: Any) -> float:
+        batch = self._batch
+        batch.restore(self._start)
+        returns = np.zeros(batch.n)
+        memory = np.zeros((batch.n, 0))
+        fault = self._rollout(
+            batch.params,
+            batch.rules,
+            batch.state,
+            parameters,
+            memory,
+            batch.observe(),
+            self._actions,
+            batch.problem.horizon,
+            returns,
+        )
+        if fault != OK:
+            batch.refuse(fault, self._actions)
+        return float(returns.mean())

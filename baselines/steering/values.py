@@ -1,0 +1,150 @@
+"""What is known of a steering problem: the best expected return or a bound on it, and the return of doing nothing."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from ...envs.steering.effort import effort_of
+from ...envs.steering.problem import SocialSteering
+from . import grid
+from .exact import ByKey, check_exact, exact, relaxed, value, without_control
+
+GRID_STEP = 1e-3
+"""Of the beliefs, where values are computed on a grid."""
+
+
+def optimal_value(problem: SocialSteering, budget: float) -> float:
+    """The best expected return where dynamic programming can tell, otherwise an upper bound on it.
+
+    Args:
+        problem: its own budget is ignored.
+        budget: effort of an episode.
+
+    Raises:
+        ValueError: networks and biased public beliefs, of which neither is known.
+    """
+    try:
+        return value(exact(problem, budget), problem)
+    except ValueError:  # several topics, a continuum of precisions, a logit, or too many amounts that can be left
+        return bound(problem, budget)
+
+
+def null_value(problem: SocialSteering) -> float:
+    """The expected return of never doing anything.
+
+    Raises:
+        ValueError: networks and biased public beliefs, of which it is not known.
+    """
+    alone = single_topic(problem)
+    if alone.params.behaviour.certain_choice:
+        return problem.topics * value(without_control(alone), alone)
+    solved = grid.no_control(society_of(alone), **_time(alone), step=GRID_STEP)
+    return problem.topics * _over_priors(alone, solved.value)
+
+
+def bound(problem: SocialSteering, budget: float) -> float:
+    """The Lagrangian bound: the best return if effort may be bought and sold at a price, at the worst price for the planner.
+
+    Every topic is solved for itself. Proved for lists of precisions and agents with certain choices; for a continuum and
+    for logit agents up to the grid of beliefs, about 1e-4. Exact if the budget cannot run out.
+    """
+    return _bound(ByKey(problem), budget)[0]
+
+
+def best_price(problem: SocialSteering, budget: float) -> float:
+    """The price of effort at which the bound is least, beside the problem's own price."""
+    return _bound(ByKey(problem), budget)[1]
+
+
+@lru_cache(maxsize=64)
+def _bound(which: ByKey, budget: float) -> tuple[float, float]:
+    """The least bound, and its price."""
+    problem = which.problem
+    alone = single_topic(problem)
+    priced = _Priced(alone)
+
+    def dual(price: float) -> float:
+        return problem.topics * priced(price) + price * budget
+
+    if budget >= problem.topics * unlimited(alone):
+        return dual(0.0), 0.0
+    # At a price at which even all that can be lost is not worth a thousandth of the dearest precision, nobody buys.
+    most = 1000.0 * alone.params.loss * alone.params.periods / dearest(alone)
+    tried = [(dual(0.0), 0.0)]
+
+    def note(price: float) -> float:
+        tried.append((dual(float(price)), float(price)))
+        return tried[-1][0]
+
+    # The dual is convex in the price, with most of its bends at small ones: search in its square root.
+    minimize_scalar(lambda root: note(root * root), bounds=(0.0, most**0.5), method="bounded", options={"xatol": 1e-5})
+    return min(tried)
+
+
+class _Priced:
+    """The value of one topic without a budget, by the price of effort that comes on top of the problem's own."""
+
+    def __init__(self, alone: SocialSteering) -> None:
+        self.alone = alone
+        p = alone.params
+        self.listed = p.behaviour.certain_choice and (p.snap or not p.continuum)
+        if self.listed:
+            check_exact(alone)
+
+    def __call__(self, price: float) -> float:
+        alone = self.alone
+        total = alone.params.price + price
+        if self.listed:
+            return value(relaxed(alone, total), alone)
+        p = alone.params
+        levels = None if p.continuum and not p.snap else p.levels.tolist()
+        solved = grid.solve(society_of(alone), price=total, levels=levels, step=GRID_STEP, precisions=401, **_time(alone))
+        return _over_priors(alone, solved.value)
+
+
+def single_topic(problem: SocialSteering) -> SocialSteering:
+    """One of the problem's topics, without a budget.
+
+    Raises:
+        ValueError: networks and biased public beliefs.
+    """
+    if len(problem.params.observes) or problem.shared_bias:
+        raise ValueError(f"{problem.instance}: neither an optimum nor a bound is known with networks and biased beliefs")
+    return problem.replace(topics=1, budget=None)
+
+
+def unlimited(alone: SocialSteering) -> float:
+    """Effort of one topic that cannot run out."""
+    return alone.params.periods * dearest(alone)
+
+
+def dearest(alone: SocialSteering) -> float:
+    """Effort that the dearest precision takes."""
+    p = alone.params
+    if p.snap or not p.continuum:
+        return float(p.costs.max())
+    return max(effort_of(p.effort, p.q_max), effort_of(p.effort, 0.5))
+
+
+def society_of(alone: SocialSteering) -> grid.Society:
+    """A topic as the solver on the grid takes it."""
+    p = alone.params
+    return grid.Society(p.biased, p.loss, p.effort, p.behaviour, p.own_on_ties, p.hazard, p.q_max)
+
+
+def _time(alone: SocialSteering) -> dict[str, Any]:
+    """Horizon and discount, as the solver on the grid takes them; a society without a last period has no horizon there."""
+    endless = alone.settings.get("T", 0) is None
+    return {"discount": alone.params.survival, "horizon": None if endless else alone.params.periods}
+
+
+def _over_priors(alone: SocialSteering, solved: grid.Solution) -> float:
+    """The mean value over the problem's priors."""
+    low, high = alone.params.prior_low, alone.params.prior_high
+    if low == high:
+        return solved.value(low)
+    return float(np.mean([solved.value(b) for b in np.linspace(low, high, 2001)]))
