@@ -90,7 +90,7 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "random": Entry("..baselines.steering.planners:Random", "a precision by chance"),
         "once": Entry("..baselines.steering.planners:Once", "the largest precision for the first agent, nothing later"),
         "myopic": Entry("..baselines.steering.planners:Myopic", "the best next reward"),
-        "even_spend": Entry("..baselines.steering.planners:EvenSpend", "the best next reward within an even share of the effort"),
+        "even_spend": Entry("..baselines.steering.planners:EvenSpend", "the best next reward, within an even share"),
         "threshold": Entry("..baselines.steering.planners:Threshold", "two thresholds on the belief, tuned"),
         "lagrangian": Entry("..baselines.steering.optimal:Lagrangian", "the optimum if effort had a price"),
         "optimal": Entry("..baselines.steering.optimal:Optimal", "the exact optimum"),

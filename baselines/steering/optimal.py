@@ -9,12 +9,28 @@ from numpy.typing import NDArray
 
 from ...envs.core.jit import jit
 from ...envs.core.problem import Problem, read_only
+from ...envs.steering.behaviour import TIE, belief, bounded, choice_law, drift, evidence, good_probability, log_odds
 from ...envs.steering.effort import SLACK
+from ...envs.steering.problem import SocialSteering
 from .exact import Exact, Functions, exact, relaxed
+from .grid import solve
 from .piecewise import Law, look_ahead
 from .planners import Steering
-from .sight import Sight, affordable, ask, see_belief, see_left, see_period, sight_of, steering_problem
-from .values import best_price, single_topic
+from .sight import (
+    Sight,
+    affordable,
+    ask,
+    choices,
+    option,
+    options,
+    reward,
+    see_belief,
+    see_left,
+    see_period,
+    sight_of,
+    steering_problem,
+)
+from .values import best_price, levels_of, single_topic, society_of, unlimited
 
 
 class LookAheadParameters(NamedTuple):
@@ -69,14 +85,58 @@ def act_look_ahead(p, observation, memory, action):
         action[j] = ask(sight, sight.menu[level])
 
 
+class GridParameters(NamedTuple):
+    """Values on a grid of beliefs, the same in every period; see `grid.Solution`."""
+
+    sight: Sight
+    values: NDArray[np.float64]
+
+
+@jit
+def interpolate(values, L):
+    """The value at log-odds L, on the two halves of the grid."""
+    b = belief(L)
+    half = 1 if L > TIE else 0
+    place = (b - 0.5 * half) * 2.0 * (values.shape[1] - 1)
+    i = min(max(np.int64(place), 0), values.shape[1] - 2)
+    part = min(max(place - i, 0.0), 1.0)
+    return (1.0 - part) * values[half, i] + part * values[half, i + 1]
+
+
+@jit
+def act_on_grid(p, observation, memory, action):
+    """The best option, by its reward and the values of the beliefs that follow; of equal ones the cheapest."""
+    sight, params, mind = p.sight, p.sight.params, p.sight.params.behaviour
+    L = see_belief(sight, observation, 0)
+    best_q, best_cost, best = params.effort.p, 0.0, -np.inf
+    for k in range(options(sight)):
+        q, cost = option(sight, k, L)
+        after_good, after_bad = choices(sight, q, L)
+        in_good, in_bad = choice_law(mind, after_good, after_bad, q)
+        likely = good_probability(belief(L), in_good, in_bad)
+        value = reward(sight, q, cost, L, L)
+        for good_action in (True, False):
+            chance = likely if good_action else 1.0 - likely
+            if chance > 0.0:
+                said = evidence(mind, after_good, after_bad, q, log_odds(q), good_action)
+                value += params.survival * chance * interpolate(p.values, drift(bounded(L + said), params.hazard))
+        if value > best + 1e-9 or (value > best - 1e-9 and cost < best_cost):
+            best_q, best_cost, best = q, cost, value
+    action[0] = ask(sight, best_q)
+
+
 class Optimal(Steering):
     """The exact optimum of one topic with a list of precisions.
+
+    For a continuum of precisions and for logit agents, where effort has a price, no limit, and T=None: the optimum on a fine
+    grid of beliefs. Where that is a limit which no precision attains (a biased planner's obfuscation), this asks for one that
+    is 1e-7 in log-odds from it.
 
     Args:
         problem: what to steer; its largest budget is solved for, and all that can be left of it.
 
     Raises:
-        ValueError: where there is no exact solution, see `exact`.
+        ValueError: other problems, see `exact`.
     """
 
     name = "optimal"
@@ -84,7 +144,24 @@ class Optimal(Steering):
     def __init__(self, problem: Problem) -> None:
         problem = steering_problem(problem, self.name)
         _, high = problem.budget.arrays(problem.resources)
-        super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), exact(problem, float(high[0]))))
+        if on_grid(problem, float(high[0])):
+            solved = solve(
+                society_of(problem),
+                price=problem.params.price,
+                discount=problem.params.survival,
+                levels=levels_of(problem),
+            )
+            super().__init__(problem, act_on_grid, GridParameters(sight_of(problem), read_only(solved.values)))
+        else:
+            super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), exact(problem, float(high[0]))))
+
+
+def on_grid(problem: SocialSteering, budget: float) -> bool:
+    """Whether the optimum is stationary, of one belief, and not linear in pieces."""
+    one_belief = problem.topics == 1 and not problem.opinions_apart
+    endless = problem.settings.get("T", 0) is None and budget >= unlimited(problem) - SLACK
+    linear = problem.params.behaviour.certain_choice and levels_of(problem) is not None
+    return one_belief and endless and not linear
 
 
 class Lagrangian(Steering):

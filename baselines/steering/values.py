@@ -43,7 +43,7 @@ def null_value(problem: SocialSteering) -> float:
     if alone.params.behaviour.certain_choice:
         return problem.topics * value(without_control(alone), alone)
     solved = grid.no_control(society_of(alone), **_time(alone), step=GRID_STEP)
-    return problem.topics * _over_priors(alone, solved.value)
+    return problem.topics * _over_priors(alone, solved)
 
 
 def bound(problem: SocialSteering, budget: float) -> float:
@@ -90,8 +90,7 @@ class _Priced:
 
     def __init__(self, alone: SocialSteering) -> None:
         self.alone = alone
-        p = alone.params
-        self.listed = p.behaviour.certain_choice and (p.snap or not p.continuum)
+        self.listed = alone.params.behaviour.certain_choice and levels_of(alone) is not None
         if self.listed:
             check_exact(alone)
 
@@ -100,10 +99,9 @@ class _Priced:
         total = alone.params.price + price
         if self.listed:
             return value(relaxed(alone, total), alone)
-        p = alone.params
-        levels = None if p.continuum and not p.snap else p.levels.tolist()
-        solved = grid.solve(society_of(alone), price=total, levels=levels, step=GRID_STEP, precisions=401, **_time(alone))
-        return _over_priors(alone, solved.value)
+        time, levels = _time(alone), levels_of(alone)
+        solved = grid.solve(society_of(alone), price=total, levels=levels, step=GRID_STEP, precisions=401, **time)
+        return _over_priors(alone, solved)
 
 
 def single_topic(problem: SocialSteering) -> SocialSteering:
@@ -125,9 +123,15 @@ def unlimited(alone: SocialSteering) -> float:
 def dearest(alone: SocialSteering) -> float:
     """Effort that the dearest precision takes."""
     p = alone.params
-    if p.snap or not p.continuum:
+    if levels_of(alone) is not None:
         return float(p.costs.max())
     return max(effort_of(p.effort, p.q_max), effort_of(p.effort, 0.5))
+
+
+def levels_of(problem: SocialSteering) -> list[float] | None:
+    """The precisions on offer; None: a continuum."""
+    p = problem.params
+    return p.levels.tolist() if p.snap or not p.continuum else None
 
 
 def society_of(alone: SocialSteering) -> grid.Society:
