@@ -227,7 +227,8 @@ def improve(society, menu, price, grid, values, discount, slack, choice, improve
 
     Agents whose choice is certain change their response only at the strengths that leave them torn. Between those, if they
     ignore their signal, precision changes nothing but the cost: the baseline and the limits are enough. Where they follow it,
-    the value jumps only where the belief reaches 1/2.
+    the value of the next belief jumps at 1/2. (With q_max < 1 or self-trust it jumps elsewhere too. There precisions of the
+    menu come near enough to the better side.)
     """
     mind, beliefs = society.behaviour, grid.beliefs
     limits = menu.continuum and mind.rationality == np.inf
