@@ -110,6 +110,15 @@ class Menu(NamedTuple):
     """(m,) price * beta"""
 
 
+class Grid(NamedTuple):
+    """Beliefs, uniform but for a few more; c cells of the uniform grid in each half."""
+
+    beliefs: NDArray[np.float64]
+    """(2 n,) the halves one after the other."""
+    first: NDArray[np.int64]
+    """(2, c) the number, in its half, of the belief with which a cell begins."""
+
+
 class Choice(NamedTuple):
     """What is chosen at every belief, and what comes of it; 2 n beliefs, the halves one after the other."""
 
@@ -130,12 +139,13 @@ class Choice(NamedTuple):
 
 
 @jit
-def locate(beliefs, i, L, said, beyond, hazard):
+def locate(grid, i, L, said, beyond, hazard):
     """Where the belief lies after evidence, from log-odds L of grid belief i: number of the grid belief below, part beyond.
 
-    beliefs: (2 n,). Beliefs within `TIE` of 1/2 are 1/2, as they are to agents; unless the evidence is a limit, approached
-    by evidence that speaks more for the good state (`beyond` 1) or for the bad one (-1). Then they lie beside 1/2.
+    Beliefs within `TIE` of 1/2 are 1/2, as they are to agents; unless the evidence is a limit, approached by evidence that
+    speaks more for the good state (`beyond` 1) or for the bad one (-1). Then they lie beside 1/2.
     """
+    beliefs = grid.beliefs
     half = beliefs.shape[0] // 2
     if said == 0.0 and beyond == 0:
         if hazard == 0.0:
@@ -143,28 +153,30 @@ def locate(beliefs, i, L, said, beyond, hazard):
         if i == half:
             return i, 0.0  # drift brings the limit from above no nearer
     later = drift(bounded(L + said), hazard)
-    first = half if later > TIE or (later >= -TIE and beyond > 0) else 0
-    place = (belief(later) - beliefs[first]) * 2.0 * (half - 1)
-    j = min(max(np.int64(place), 0), half - 2)
-    return first + j, min(max(place - j, 0.0), 1.0)
+    right = 1 if later > TIE or (later >= -TIE and beyond > 0) else 0
+    b, cells = belief(later), grid.first.shape[1]
+    j = right * half + grid.first[right, min(max(np.int64((2.0 * b - right) * cells), 0), cells - 1)]
+    while j < (right + 1) * half - 2 and beliefs[j + 1] <= b:
+        j += 1
+    return j, min(max((b - beliefs[j]) / (beliefs[j + 1] - beliefs[j]), 0.0), 1.0)
 
 
 @jit
-def outcome(society, beliefs, i, L, q, strength, side, cost, follows_good, follows_bad):
+def outcome(society, grid, i, L, q, strength, side, cost, follows_good, follows_bad):
     """What a signal does to agents who then choose the good action with probability `follows_good` or `follows_bad`.
 
     Returns the fields `reward` to `part_bad` of `Choice`.
     """
-    mind, b, hazard = society.behaviour, beliefs[i], society.hazard
+    mind, b, hazard = society.behaviour, grid.beliefs[i], society.hazard
     in_good, in_bad = choice_law(mind, follows_good, follows_bad, q)
     good = good_probability(b, in_good, in_bad)
     unwanted = 1.0 - good if society.biased else error_probability(b, in_good, in_bad)
     reward = -society.loss * unwanted - cost
     if follows_good == follows_bad:
-        after, part = locate(beliefs, i, L, 0.0, 0, hazard)
+        after, part = locate(grid, i, L, 0.0, 0, hazard)
         return reward, good, after, part, after, part
-    after_good, part_good = locate(beliefs, i, L, evidence(mind, follows_good, follows_bad, q, strength, True), side, hazard)
-    after_bad, part_bad = locate(beliefs, i, L, evidence(mind, follows_good, follows_bad, q, strength, False), -side, hazard)
+    after_good, part_good = locate(grid, i, L, evidence(mind, follows_good, follows_bad, q, strength, True), side, hazard)
+    after_bad, part_bad = locate(grid, i, L, evidence(mind, follows_good, follows_bad, q, strength, False), -side, hazard)
     return reward, good, after_good, part_good, after_bad, part_bad
 
 
@@ -208,16 +220,17 @@ def choose(choice, i, q, side, obfuscates, reward, good, after_good, part_good, 
 
 
 @jit
-def improve(society, menu, price, beliefs, values, discount, slack, choice, improved):
+def improve(society, menu, price, grid, values, discount, slack, choice, improved):
     """One Bellman backup of `values` (2 n,), into `improved` (2 n,).
 
     `choice` gets precisions that are within `slack` of the best: a later one of the menu must be better than that.
 
     Agents whose choice is certain change their response only at the strengths that leave them torn. Between those, if they
     ignore their signal, precision changes nothing but the cost: the baseline and the limits are enough. Where they follow it,
-    the value jumps only where the belief reaches 1/2.
+    the value of the next belief jumps at 1/2. (With q_max < 1 or self-trust it jumps elsewhere too. There precisions of the
+    menu come near enough to the better side.)
     """
-    mind = society.behaviour
+    mind, beliefs = society.behaviour, grid.beliefs
     limits = menu.continuum and mind.rationality == np.inf
     strongest = log_odds(society.q_max)
     for i in range(beliefs.shape[0]):
@@ -229,7 +242,7 @@ def improve(society, menu, price, beliefs, values, discount, slack, choice, impr
             good, bad = response(mind, opinion, strength, society.own_on_ties)
             if limits and k > 0 and good == bad:
                 continue
-            result = outcome(society, beliefs, i, L, q, strength, 0, menu.costs[k], good, bad)
+            result = outcome(society, grid, i, L, q, strength, 0, menu.costs[k], good, bad)
             value = expected(values, discount, *result)
             best = max(best, value)
             if value > chosen + slack:
@@ -244,7 +257,7 @@ def improve(society, menu, price, beliefs, values, discount, slack, choice, impr
                 if min(at, beside) < 0.0 or at > strongest + (-TIE if side > 0 else TIE):
                     continue
                 good, bad = response(mind, opinion, beside, society.own_on_ties)
-                result = outcome(society, beliefs, i, L, q, at, side, cost, good, bad)
+                result = outcome(society, grid, i, L, q, at, side, cost, good, bad)
                 value = expected(values, discount, *result)
                 best = max(best, value)
                 if value > chosen + slack:
@@ -291,7 +304,9 @@ def solve(
         discount: in [0, 1); with a finite horizon also 1.
         price: what a unit of effort takes from the reward, >= 0.
         horizon: periods; None: for ever.
-        levels: the precisions on offer, in [1/2, q_max]; None: all of them.
+        levels: the precisions on offer, in [1/2, q_max]; None: all of them. With a list the value jumps, at the beliefs where
+            agents cease to follow one (they join the grid) and at all from which those are reached. There, and wherever paths
+            lead to such ties, several levels give the value to about 1e-2 only.
         step: of the grid of beliefs; 1/2 is a multiple of it.
         precisions: how many of a continuum are tried, evenly spaced, besides the baseline and those that leave agents torn.
 
@@ -302,9 +317,9 @@ def solve(
     price = non_negative("price", price)
     periods = None if horizon is None else positive_integer("horizon", horizon)
     discount = _discount(discount, periods)
-    beliefs = _beliefs(step)
     menu = make_menu(society, price, levels, precisions)
-    size = len(beliefs)
+    grid = make_grid(step, _where_torn(society.behaviour, menu))
+    size = len(grid.beliefs)
     choice = Choice(
         np.zeros(size),
         np.zeros(size, np.int64),
@@ -320,7 +335,7 @@ def solve(
     slack = GAP if periods else 0.5 * GAP * (1.0 - discount)
 
     def backup() -> float:
-        improve(society, menu, price, beliefs, values, discount, slack, choice, improved)
+        improve(society, menu, price, grid, values, discount, slack, choice, improved)
         change = float(np.abs(improved - values).max())
         values[:] = improved
         return change
@@ -337,7 +352,7 @@ def solve(
         gap = change * to_go
     halves = (2, size // 2)
     return Solution(
-        beliefs.reshape(halves),
+        grid.beliefs.reshape(halves),
         values.reshape(halves),
         choice.precision.reshape(halves),
         choice.side.reshape(halves),
@@ -408,10 +423,22 @@ def _discount(discount: Any, periods: int | None) -> float:
     return value
 
 
-def _beliefs(step: Any) -> NDArray[np.float64]:
-    """(2 n,) the grid, its halves one after the other."""
-    intervals = round(0.5 / positive("step", step))
-    if intervals < 1 or abs(intervals * step - 0.5) > 1e-9:
+def _where_torn(behaviour: Behaviour, menu: Menu) -> NDArray[np.float64]:
+    """Beliefs above 1/2 at which a signal of the list leaves an agent torn: the values on both sides are far apart."""
+    if menu.continuum or not behaviour.certain_choice or behaviour.prior_weight == 0.0:
+        return np.zeros(0)
+    opinions = (behaviour.contradicting * menu.strengths + behaviour.self_trust) / behaviour.prior_weight
+    return np.array([belief(opinion) for opinion in opinions if opinion > 0.0])
+
+
+def make_grid(step: Any, more: NDArray[np.float64]) -> Grid:
+    """The grid with this step, and `more` beliefs above 1/2, with their mirror images below."""
+    cells = round(0.5 / positive("step", step))
+    if cells < 1 or abs(cells * step - 0.5) > 1e-9:
         raise ValueError(f"step is {step!r}; expected a number that divides 1/2")
-    half = np.linspace(0.0, 0.5, intervals + 1)
-    return np.concatenate([half, half + 0.5])
+    left = np.linspace(0.0, 0.5, cells + 1)
+    images = 1.0 - more
+    images = np.unique(images[np.abs(left[:, None] - images).min(axis=0) > 1e-9])
+    halves = [np.sort(np.concatenate([left, images])), np.sort(np.concatenate([left + 0.5, 1.0 - images]))]
+    first = [np.searchsorted(half, left[:-1] + 0.5 * side) for side, half in enumerate(halves)]
+    return Grid(np.concatenate(halves), np.array(first, np.int64))
