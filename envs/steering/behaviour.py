@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.checks import is_number, non_negative, number, probability
+from ..core.checks import non_negative, number, probability
 from ..core.jit import jit
 from ..core.resolve import near
 
@@ -43,7 +43,7 @@ class Behaviour(NamedTuple):
     contradicting: float = 1.0
     """Weight of a signal that contradicts the belief, or meets none, >= 0."""
     self_trust: float = 0.0
-    """Log-odds that speak for the own signal, however weak it is."""
+    """Log-odds that speak for the own signal, however weak it is, >= 0."""
     rationality: float = math.inf
     """Of the logit choice, > 0; infinite: the better action for sure."""
     stubborn: float = 0.0
@@ -88,10 +88,8 @@ def read_behaviour(value: Any) -> tuple[str, Behaviour]:
         if field not in Behaviour._fields:
             raise ValueError(f"agents has the field {field!r}{near(str(field), list(Behaviour._fields))}")
     behaviour = Behaviour(**value)
-    for field in ("prior_weight", "confirming", "contradicting"):
+    for field in ("prior_weight", "confirming", "contradicting", "self_trust"):
         non_negative(f"agents' {field}", getattr(behaviour, field))
-    if not (is_number(behaviour.self_trust) and math.isfinite(behaviour.self_trust)):
-        raise ValueError(f"agents' self_trust is {behaviour.self_trust!r}; expected a finite number of log-odds")
     if not number("agents' rationality", behaviour.rationality, "a number > 0, or infinity") > 0:
         raise ValueError(f"agents' rationality is {behaviour.rationality!r}; expected a number > 0, or infinity")
     if probability("agents' stubborn", behaviour.stubborn) == 1.0:
