@@ -48,7 +48,7 @@ class Exact(NamedTuple):
 
     law: Law
     rests: NDArray[np.float64]
-    """(R,) amounts of effort that can be left, increasing; one entry if it cannot run out."""
+    """(R,) amounts of effort that make a difference, increasing; one entry if it cannot run out. See `rests_of`."""
     after: NDArray[np.int64]
     """(R, A) which rest is left after a precision; -1: it can't be paid."""
     ahead: Functions
@@ -57,20 +57,21 @@ class Exact(NamedTuple):
     """What the whole episode is worth, of the prior."""
 
 
-def exact(problem: SocialSteering, budget: float, tolerance: float = TOLERANCE) -> Exact:
+def exact(problem: SocialSteering, budget: float, tolerance: float = TOLERANCE, least: float | None = None) -> Exact:
     """Solve a problem of one topic and a list of precisions; the latest few are kept in memory.
 
     Args:
         problem: the law; its own budget is ignored.
         budget: effort of an episode.
         tolerance: what the values may be off in all.
+        least: the smallest budget of an episode, where budgets differ. All from there to `budget` are solved for.
 
     Raises:
         ValueError: several topics, a network, a biased public belief, a logit, a continuum of precisions; or too many amounts
             of effort that can be left.
     """
     check_exact(problem)
-    return _exact(ByKey(problem), budget, tolerance)
+    return _exact(ByKey(problem), budget, tolerance, budget if least is None else least)
 
 
 def relaxed(problem: SocialSteering, price: float, tolerance: float = TOLERANCE) -> Exact:
@@ -129,15 +130,17 @@ class ByKey:
 
 
 @lru_cache(maxsize=8)
-def _exact(which: ByKey, budget: float, tolerance: float) -> Exact:
+def _exact(which: ByKey, budget: float, tolerance: float, least: float) -> Exact:
     problem = which.problem
-    return _solve(problem, budget, problem.params.price, list(range(len(problem.params.levels))), tolerance)
+    return _solve(problem, budget, problem.params.price, list(range(len(problem.params.levels))), tolerance, least)
 
 
-def _solve(problem: SocialSteering, budget: float, price: float, actions: list[int], tolerance: float) -> Exact:
+def _solve(
+    problem: SocialSteering, budget: float, price: float, actions: list[int], tolerance: float, least: float = math.inf
+) -> Exact:
     p = problem.params
     law = law_of(problem, actions, price)
-    rests, after = rests_of(p.costs[actions], budget, p.periods)
+    rests, after = rests_of(p.costs[actions], budget, p.periods, min(budget, least))
     *ahead, first = _backwards(law, after, p.periods, p.survival, p.hazard, tolerance / p.periods)
     return Exact(law, rests, after, _joined(ahead[::-1]), first)
 
@@ -189,18 +192,28 @@ def _cell(problem: SocialSteering, action: int, L: float, price: float) -> tuple
     return in_good, in_bad, good, bad, -p.loss * (1.0 - in_good) - paid, -p.loss * loss_bad - paid
 
 
-def rests_of(costs: NDArray[np.float64], budget: float, periods: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """All amounts of effort that can be left of a budget, and which follows which; see `Exact`.
+def rests_of(
+    costs: NDArray[np.float64], budget: float, periods: int, least: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The amounts of effort that must be told apart, and which follows which; see `Exact`.
+
+    They are all sums of costs within the budget: what is left pays for the same purchases as the largest sum within it.
+
+    Args:
+        costs: (A,) of the precisions.
+        budget: the largest amount.
+        periods: there are no more purchases than these.
+        least: the smallest amount that an episode begins with. If even that cannot run out, one entry is enough.
 
     Raises:
         ValueError: there are too many.
     """
-    if budget >= periods * costs.max() - SLACK:
+    if least >= periods * costs.max() - SLACK:
         return np.array([budget]), np.zeros((1, len(costs)), np.int64)
-    rests = np.array([budget])
-    while True:
-        spent = (rests[:, None] - costs).ravel()
-        more = np.sort(np.concatenate([rests, np.maximum(spent[spent >= -SLACK], 0.0)]))
+    rests = np.zeros(1)
+    for _ in range(periods):
+        sums = (rests[:, None] + costs).ravel()
+        more = np.sort(np.concatenate([rests, sums[sums <= budget + SLACK]]))
         more = more[np.concatenate([[True], np.diff(more) > SLACK])]
         if len(more) > MOST_RESTS:
             raise ValueError(f"more than {MOST_RESTS} amounts can be left of a budget of {budget:g}; round the costs")
@@ -208,7 +221,7 @@ def rests_of(costs: NDArray[np.float64], budget: float, periods: int) -> tuple[N
             break
         rests = more
     left = rests[:, None] - costs
-    after = np.searchsorted(rests, left - SLACK)
+    after = np.searchsorted(rests, left + SLACK, side="right") - 1
     return rests, np.where(left >= -SLACK, after, -1)
 
 

@@ -143,8 +143,9 @@ class Optimal(Steering):
 
     def __init__(self, problem: Problem) -> None:
         problem = steering_problem(problem, self.name)
-        _, high = problem.budget.arrays(problem.resources)
-        if on_grid(problem, float(high[0])):
+        ends = problem.budget.arrays(problem.resources)
+        self.least, self.most = (float(end[0]) for end in ends)
+        if on_grid(problem, self.least):
             solved = solve(
                 society_of(problem),
                 price=problem.params.price,
@@ -153,7 +154,8 @@ class Optimal(Steering):
             )
             super().__init__(problem, act_on_grid, GridParameters(sight_of(problem), read_only(solved.values)))
         else:
-            super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), exact(problem, float(high[0]))))
+            solved = exact(problem, self.most, least=self.least)
+            super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), solved))
 
 
 def on_grid(problem: SocialSteering, budget: float) -> bool:
