@@ -130,10 +130,10 @@ class Optimal(Steering):
 
     For a continuum of precisions and for logit agents, where effort has a price, no limit, and T=None: the optimum on a fine
     grid of beliefs. Where that is a limit which no precision attains (a biased planner's obfuscation), this asks for one that
-    is 1e-7 in log-odds from it.
+    is 1e-7 in log-odds from it, or 2e-6 from the baseline.
 
     Args:
-        problem: what to steer; its largest budget is solved for, and all that can be left of it.
+        problem: what to steer. It is solved for all its budgets, and serves problems with smaller ones if they can run out.
 
     Raises:
         ValueError: other problems, see `exact`.
@@ -156,6 +156,19 @@ class Optimal(Steering):
         else:
             solved = exact(problem, self.most, least=self.least)
             super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), solved))
+
+    def check_problem(self, problem: Problem) -> None:
+        """The budget must be among those that were solved for."""
+        super().check_problem(problem)
+        mine = self.problem
+        if isinstance(mine, SocialSteering) and isinstance(problem, SocialSteering):
+            least, most = (float(end[0]) for end in problem.budget.arrays(problem.resources))
+            enough = unlimited(mine) - SLACK
+            if min(most, enough) > self.most + SLACK or self.least >= enough > least:
+                raise ValueError(
+                    f"Optimal was made for budgets from {self.least:g} to {self.most:g}, not for {least:g} to {most:g}; "
+                    "make the agent for this environment"
+                )
 
 
 def on_grid(problem: SocialSteering, budget: float) -> bool:

@@ -16,6 +16,7 @@ from ...envs.core.jit import jit
 from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem
 from ...envs.steering.behaviour import belief
+from ...envs.steering.effort import buy_precision, effort_of
 from ...envs.steering.problem import SocialSteering
 from ..policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
 from .sight import (
@@ -118,6 +119,10 @@ class Random(Policy):
 @jit
 def dearest(sight, left):
     """The largest precision that is affordable."""
+    params = sight.params
+    if params.continuum and not params.snap:
+        q = buy_precision(params.effort, params.q_max, left)
+        return q, min(effort_of(params.effort, q), left)
     best = sight.baseline
     for k in range(sight.baseline, sight.menu.shape[0]):
         if affordable(sight.costs[k], left):

@@ -20,7 +20,7 @@ from ...envs.steering.behaviour import (
     response,
 )
 from ...envs.steering.effort import SLACK, effort_of
-from ...envs.steering.kernels import Params
+from ...envs.steering.kernels import NEAR_BASELINE, Params
 from ...envs.steering.problem import Reading, SocialSteering
 
 MENU = 161
@@ -113,8 +113,11 @@ def option(sight, k, opinion):
         return sight.menu[k], sight.costs[k]
     mind = sight.params.behaviour
     strength = (mind.prior_weight * abs(opinion) - mind.self_trust) / max(mind.contradicting, 1e-12)
-    strength += EDGE if k == sight.menu.shape[0] else -EDGE
-    q = min(max(belief(strength), 0.5), sight.params.q_max)
+    side = 1.0 if k == sight.menu.shape[0] else -1.0
+    q, p = belief(strength + side * EDGE), sight.params.effort.p
+    if abs(q - p) <= NEAR_BASELINE:  # asked for, that would be the baseline itself
+        q = p + side * 2.0 * NEAR_BASELINE
+    q = min(max(q, 0.5), sight.params.q_max)
     return q, effort_of(sight.params.effort, q)
 
 

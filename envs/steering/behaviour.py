@@ -144,8 +144,8 @@ def response(behaviour, opinion, strength, own_on_ties):
         own_on_ties: if she is torn, she acts on her signal; otherwise on her opinion.
     """
     prior = behaviour.prior_weight * opinion
-    good = prior + behaviour.self_trust + strength * (behaviour.confirming if opinion > 0.0 else behaviour.contradicting)
-    bad = prior - behaviour.self_trust - strength * (behaviour.confirming if opinion < 0.0 else behaviour.contradicting)
+    good = prior + behaviour.self_trust + strength * (behaviour.confirming if opinion > TIE else behaviour.contradicting)
+    bad = prior - behaviour.self_trust - strength * (behaviour.confirming if opinion < -TIE else behaviour.contradicting)
     return (
         _chooses_good(behaviour, opinion, good, 1.0, own_on_ties),
         _chooses_good(behaviour, opinion, bad, -1.0, own_on_ties),
@@ -180,7 +180,8 @@ def learn(behaviour, opinion, said):
     """The opinion after evidence, by the agents' own weights. What says nothing changes nothing."""
     if said == 0.0:
         return opinion
-    weight = behaviour.confirming if said * opinion > 0.0 else behaviour.contradicting
+    agrees = said * opinion > 0.0 and abs(opinion) > TIE
+    weight = behaviour.confirming if agrees else behaviour.contradicting
     return bounded(behaviour.prior_weight * opinion + weight * said)
 
 

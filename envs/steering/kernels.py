@@ -150,7 +150,7 @@ def step(params, state, i, action):
         spent += cost
         state.blocked[i] += not as_asked
         reward += act(params, state, i, j, q, strength, draws)
-    over = state.t[i] + 1 == params.periods
+    over = state.t[i] + 1 >= params.periods  # beyond, if restored from a longer problem
     if params.survival < 1.0:
         over |= rng.reserved(draws, DRAWS * topics + 1) >= params.survival
     return reward - params.price * spent, min(spent, state.remaining[i, 0]), over
