@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ..core.checks import boolean, is_number, natural, non_negative, number, one_of, positive_integer, probability
+from ..core.checks import as_array, boolean, is_number, natural, non_negative, number, one_of, positive_integer, probability
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, core_fields, read_only
 from . import kernels
@@ -367,7 +367,9 @@ def _check_network(T: Any, topics: int, hazard: float, shared_bias: bool) -> Non
         (shared_bias, 'public_belief="biased"'),
     ):
         if wrong:
-            raise ValueError(f"network=... with {what}; a network is for one topic, T agents, a lasting state, without it")
+            raise ValueError(
+                f"network=... with {what}; expected one topic, T agents, a state that lasts, and a Bayesian public belief"
+            )
 
 
 def _levels(levels: Any, p: float, q_max: float) -> NDArray[np.float64]:
@@ -377,7 +379,8 @@ def _levels(levels: Any, p: float, q_max: float) -> NDArray[np.float64]:
             raise ValueError(f"levels is {levels!r}; expected at least 2 precisions, a list of them, or None")
         values = np.round(np.linspace(0.5, q_max, int(levels)), 12)
     else:
-        values = np.asarray(levels) if isinstance(levels, Sequence | np.ndarray) and not isinstance(levels, str) else None
+        listed = isinstance(levels, Sequence | np.ndarray) and not isinstance(levels, str)
+        values = as_array("levels", levels) if listed else None
         if values is None or values.ndim != 1 or not len(values) or values.dtype.kind not in "iuf":
             raise ValueError(f"levels is {levels!r}; expected a number of precisions, a list of them, or None")
         if not ((values >= 0.5) & (values <= q_max)).all():

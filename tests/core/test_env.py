@@ -17,6 +17,7 @@ IDS = sorted(ENVIRONMENTS)
 BIDDING = "budgetgym/RealTimeBidding-v0"
 ROUTING = "budgetgym/AgenticRouting-v0"
 WORKFLOW = "budgetgym/WorkflowRouting-v0"
+STEERING = "budgetgym/SocialSteering-v0"
 VARIANTS = [
     (BIDDING, {"T": 25}),
     (BIDDING, {"T": 25, "discrete": True}),
@@ -38,11 +39,20 @@ VARIANTS = [
     ("budgetgym/RestlessPaths-v0", {"J": 24, "walk": 7, "on_infeasible": "project"}),
     ("budgetgym/RestlessInterventions-v0", {"budget_aware": False}),
     ("budgetgym/RestlessSpillover-v0", {"horizon": 5}),
+    (STEERING, {}),
+    (STEERING, {"objective": "biased", "discrete": True}),
+    (STEERING, {"topics": 3, "discrete": True}),
+    (STEERING, {"network": "last-2"}),
+    (STEERING, {"agents": "llm_like", "public_belief": "biased", "prior": (0.3, 0.6)}),
+    (STEERING, {"T": None, "discount": 0.9, "budget": None, "price": 1.0, "levels": None}),
+    (STEERING, {"observation": "history", "budget_aware": False}),
 ]
 
 
-# A bid is money in 0..300: both checkers would like actions scaled, which `pacing=True` offers.
+# A bid is money in 0..300: both checkers would like actions scaled, which `pacing=True` offers. A precision is a 64-bit number,
+# since planners ask for those at which an agent is torn; 32-bit actions of learners are taken as well.
 @pytest.mark.filterwarnings("ignore:.*symmetric and normalized")
+@pytest.mark.filterwarnings("ignore:Your action space has dtype float64")
 @pytest.mark.parametrize(("id", "settings"), VARIANTS, ids=str)
 def test_gymnasium_and_sb3_accept_it(id, settings):
     env = gym.make(id, **settings)
