@@ -57,7 +57,7 @@ class Society(NamedTuple):
     biased: bool
     """She wants the good action whatever the state; otherwise the right one."""
     loss: float
-    """C, of an action that she does not want."""
+    """C, of an action that she does not want, >= 0."""
     effort: Effort
     behaviour: Behaviour = Behaviour()
     own_on_ties: bool = True
@@ -381,7 +381,7 @@ def check_society(society: Society) -> Society:
         raise ValueError(f"hazard is {society.hazard!r}; expected a probability in [0, 1/2)")
     return Society(
         boolean("biased", society.biased),
-        positive("loss", society.loss),
+        non_negative("loss", society.loss),
         Effort(
             non_negative("k", effort.k),
             float(effort.p),

@@ -49,7 +49,7 @@ VARIANTS = [
 ]
 
 
-# A bid is money in 0..300: both checkers would like actions scaled, which `pacing=True` offers. A precision is a 64-bit number,
+# A bid is money in 0..300: both checkers would like actions scaled, which `pacing=True` offers. Precisions are 64-bit numbers,
 # since planners ask for those at which an agent is torn; 32-bit actions of learners are taken as well.
 @pytest.mark.filterwarnings("ignore:.*symmetric and normalized")
 @pytest.mark.filterwarnings("ignore:Your action space has dtype float64")

@@ -523,7 +523,7 @@ def test_bad_arguments_are_named(changes, message):
         (society(1, q_max=0.6), r"q_max is 0\.6; expected a precision in \[p, 1\], with p = 0\.7"),
         (society(1, p=1.0), r"p is 1\.0; expected a precision in \[0\.5, 1\)"),
         (society(-1), r"k is -1\.0; expected a finite number >= 0"),
-        (society(1)._replace(loss=0.0), r"loss is 0\.0; expected a finite number > 0"),
+        (society(1)._replace(loss=-1.0), r"loss is -1\.0; expected a finite number >= 0"),
         (society(1)._replace(biased="yes"), "biased is 'yes'; expected True or False"),
         (society(1, behaviour=Behaviour(stubborn=1.0)), "agents' stubborn is 1; expected a share below 1"),
     ],
