@@ -228,10 +228,11 @@ def cheapest(sight, opinion, left, informs):
     best_q, best_cost, found = sight.menu[sight.baseline], 0.0, False
     for k in range(options(sight)):
         q, cost = option(sight, k, opinion)
-        after_good, after_bad = choices(sight, q, opinion)
-        fits = after_good - after_bad > 0.5 if informs else after_bad > 0.5
         better = not found or cost < best_cost - 1e-12 or (cost < best_cost + 1e-12 and q > best_q)
-        if fits and better and affordable(cost, left):
+        if not (better and affordable(cost, left)):
+            continue
+        after_good, after_bad = choices(sight, q, opinion)
+        if after_good - after_bad > 0.5 if informs else after_bad > 0.5:
             best_q, best_cost, found = q, cost, True
     return best_q, best_cost
 
