@@ -199,17 +199,35 @@ def simplify(x, at, g, h, n, tolerance):
 
 @jit
 def before_drift(x, at, g, h, n, hazard):
-    """Turn a function of the belief after the state may have switched into one of the belief before. In place."""
+    """Turn a function of the belief after the state may have switched into one of the belief before. In place.
+
+    A breakpoint to which certainty drifts is met from all beliefs that are as good as certain: it becomes a piece.
+    """
     m, last = 0, n
     for i in range(n):
-        b = (belief(x[i]) - hazard) / (1.0 - 2.0 * hazard)
-        if b >= 1.0:
+        b_after = belief(x[i])
+        b = (b_after - hazard) / (1.0 - 2.0 * hazard)
+        near = TIE * b_after * (1.0 - b_after) / (1.0 - 2.0 * hazard)
+        if b >= 1.0 + near:
             last = i
             break
-        if b > 0.0:
+        if b > 1.0 - near:
+            certain = at[i]
+            x[m] = log_odds(1.0 - near)
+            _mix(g, h, i, m, hazard)
+            at[m] = g[m] * (1.0 - near) + h[m] * near
+            g[m + 1] = h[m + 1] = certain
+            return m + 1
+        if b >= near:
             x[m], at[m] = log_odds(b), at[i]
             _mix(g, h, i, m, hazard)
             m += 1
+        elif b > -near:
+            g[0] = h[0] = at[i]
+            x[0] = log_odds(near)
+            good, bad = (1.0 - hazard) * g[i + 1] + hazard * h[i + 1], hazard * g[i + 1] + (1.0 - hazard) * h[i + 1]
+            at[0] = good * near + bad * (1.0 - near)
+            m = 1
     _mix(g, h, last, m, hazard)
     return m
 

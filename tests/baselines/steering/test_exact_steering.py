@@ -138,6 +138,20 @@ def test_longer_problems_agree_too():
         assert best(SocialSteering(**case), budget) == pytest.approx(Truth(**case).optimum(budget), abs=1e-7)
 
 
+def test_certainty_that_drifts_to_a_tie():
+    """From certainty the belief drifts to 0.6, and then, if nobody listens, to 0.52, where agents are torn at q = 0.52.
+
+    The value at that single belief counts for all beliefs that are as good as certain; below 1/2 likewise.
+    """
+    case = {"p": 0.55, "q_max": 1.0, "levels": [0.52, 1.0], "hazard": 0.4, "price": 0.3, "C": 2.0, "T": 4, "ties": "belief"}
+    for prior in (0.2, 0.5, 0.8):
+        for objective in ("altruistic", "biased"):
+            own = {**case, "objective": objective, "prior": prior}
+            assert best(SocialSteering(**own), 0.6) == pytest.approx(Truth(**own).optimum(0.6), abs=1e-8)
+            own["ties"] = "signal"
+            assert best(SocialSteering(**own), 0.6) == pytest.approx(Truth(**own).optimum(0.6), abs=1e-8)
+
+
 def test_a_range_of_priors_is_their_mean():
     for objective in ("altruistic", "biased"):
         problem = SocialSteering(prior=(0.15, 0.85), T=4, objective=objective, budget=0.25)
