@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.core.checks import positive
 from ...envs.core.jit import jit
 from ...envs.core.problem import Problem, read_only
 from ...envs.steering.behaviour import TIE, belief, bounded, choice_law, drift, evidence, good_probability, log_odds
 from ...envs.steering.effort import SLACK
 from ...envs.steering.problem import SocialSteering
-from .exact import Exact, Functions, exact, relaxed
+from .exact import TOLERANCE, Exact, Functions, check_exact, exact, relaxed
 from .grid import solve
 from .piecewise import Law, look_ahead
 from .planners import Steering
@@ -134,6 +135,7 @@ class Optimal(Steering):
 
     Args:
         problem: what to steer. It is solved for all its budgets, and serves problems with smaller ones if they can run out.
+        tolerance: what exact values may be off in all; long problems of many precisions need a larger one.
 
     Raises:
         ValueError: other problems, see `exact`.
@@ -141,8 +143,9 @@ class Optimal(Steering):
 
     name = "optimal"
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, tolerance: float = TOLERANCE) -> None:
         problem = steering_problem(problem, self.name)
+        tolerance = positive("tolerance", tolerance)
         ends = problem.budget.arrays(problem.resources)
         self.least, self.most = (float(end[0]) for end in ends)
         if on_grid(problem, self.least):
@@ -154,7 +157,7 @@ class Optimal(Steering):
             )
             super().__init__(problem, act_on_grid, GridParameters(sight_of(problem), read_only(solved.values)))
         else:
-            solved = exact(problem, self.most, least=self.least)
+            solved = exact(problem, self.most, tolerance, self.least)
             super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), solved))
 
     def check_problem(self, problem: Problem) -> None:
@@ -197,6 +200,7 @@ class Lagrangian(Steering):
     def __init__(self, problem: Problem) -> None:
         problem = steering_problem(problem, self.name)
         alone = single_topic(problem)
+        check_exact(alone)
         self.price = best_price(problem, problem.budget.middle(problem.resources))
         solved = relaxed(alone, alone.params.price + self.price)
         super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), solved))

@@ -16,7 +16,7 @@ from ...envs.core.jit import jit
 from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem
 from ...envs.steering.behaviour import belief
-from ...envs.steering.effort import buy_precision, effort_of
+from ...envs.steering.effort import SLACK, buy_precision, effort_of
 from ...envs.steering.problem import SocialSteering
 from ..policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
 from .sight import (
@@ -244,9 +244,9 @@ def act_altruistic_thresholds(p, observation, memory, action):
     for j in range(action.shape[0]):
         b = belief(see_belief(sight, observation, j))
         doubt = min(b, 1.0 - b)
-        if doubt <= p.low:
+        if doubt <= p.low + SLACK:
             q, cost = sight.params.effort.p, 0.0
-        elif doubt > p.high:
+        elif doubt > p.high + SLACK:
             q, cost = dearest(sight, left)
         else:
             q, cost = cheapest(sight, see_opinion(sight, observation, j), left, True)
@@ -260,9 +260,9 @@ def act_biased_thresholds(p, observation, memory, action):
     sight, left = p.sight, see_left(p.sight, observation)
     for j in range(action.shape[0]):
         b, opinion = belief(see_belief(sight, observation, j)), see_opinion(sight, observation, j)
-        if b < p.low:
+        if b < p.low - SLACK:
             q, cost = sight.params.effort.p, 0.0
-        elif b < p.high:
+        elif b < p.high - SLACK:
             q, cost = cheapest(sight, opinion, left, True)
         else:
             q, cost = cheapest(sight, opinion, left, False)

@@ -146,8 +146,9 @@ class SocialSteering(Problem):
 
     ## Exact optimum
     `budgetgym.baselines.steering`: the exact value by dynamic programming over piecewise linear functions of the belief;
-    for a continuum of precisions, on a grid of beliefs; with several topics, a proved upper bound (Lagrangian relaxation
-    of the budget). Shares of the optimum are measured from what doing nothing (q = p) earns.
+    for a continuum of precisions and for logit agents without a hard budget, on a grid of beliefs. With several topics, or
+    with a hard budget on such a grid, an upper bound (Lagrangian relaxation of the budget). Neither is known with a network
+    or a biased public belief. Shares of the optimum are measured from what doing nothing (q = p) earns.
 
     ## References
     R. Arghal, K. He, S. Saeedi Bidokhti, S. Sarkar: Steering the Herd: A Framework for LLM-based Control of Social Learning.

@@ -69,15 +69,13 @@ def every(cases):
 def made(agent, problem):
     """The planner (thresholds not tuned: that takes a second), or None if it refuses the problem as it must."""
     params = problem.params
+    linear = params.behaviour.certain_choice and (params.snap or not params.continuum)
     if agent is Threshold:
         return Threshold(problem, 0.15, 0.45)
     if agent is Optimal:
-        refuses = len(params.levels) == 1 and problem.settings.get("T", 0) is not None
-        refuses |= not params.behaviour.certain_choice and problem.settings.get("T", 0) is not None
-        refuses |= problem.topics > 1 or problem.opinions_apart
+        refuses = problem.topics > 1 or problem.opinions_apart or (not linear and problem.settings.get("T", 0) is not None)
     else:
-        alone = params.behaviour.certain_choice and len(params.levels) > 1 and not problem.opinions_apart
-        refuses = agent is Lagrangian and not alone
+        refuses = agent is Lagrangian and (problem.opinions_apart or not linear)
     if not refuses:
         return agent(problem)
     with pytest.raises(ValueError, match=r"no exact solution with|neither an optimum nor a bound is known"):
@@ -164,8 +162,8 @@ def test_where_no_bound_is_known_simple_planners_act_all_the_same(index):
         assert made(agent, problem) is None
 
 
-def test_planners_are_better_than_nothing_where_effort_is_free():
-    """The altruist's share of what is to be gained: measured, but a planner that stops working fails here."""
+def test_the_planners_of_a_scarce_budget_gain_their_share():
+    """Of what an altruist can gain over doing nothing, as measured; a planner that stops working fails here."""
     problem = SocialSteering(T=10, budget=0.4)
     nothing, optimum = null_value(problem), optimal_value(problem, 0.4)
     share = {a.name: (earned(a(problem), problem)[0] - nothing) / (optimum - nothing) for a in EVERY}
@@ -216,6 +214,18 @@ def test_thresholds_by_hand():
     expected = {0.1: 0.7, 0.13: 0.9, 0.25: 0.8, 0.4: 0.7, 0.54: 0.7, 0.56: 0.5, 0.65: 0.6, 0.7: 0.6, 0.71: 0.7, 0.99: 0.7}
     for b, q in expected.items():
         assert asked(biased, b) == pytest.approx(q), b
+
+
+def test_thresholds_on_the_lattice_of_beliefs():
+    """1 - 0.7 is not 0.3 in 64 bits; paths lead to both."""
+    problem = SocialSteering(discrete=True, budget=None)
+    for low, high, level in ((0.3, 0.4, 2), (0.25, 0.3, 2), (0.2, 0.25, 4)):
+        policy = Threshold(problem, low, high)
+        for b in (0.3, 0.7, 1 - 0.7, 0.7 - 1e-16, 0.3 + 1e-16):
+            assert policy.predict(np.array([b, 0, 0, 0, 0, 0.5, 1, 1]))[0] == level
+    biased = Threshold(problem.replace(objective="biased"), 0.3, 0.7)
+    for b in (0.7, 1 - 0.3, 0.7 - 1e-16):
+        assert biased.predict(np.array([b, 0, 0, 0, 0, 0.5, 1, 1]))[0] == 1
 
 
 def test_bad_thresholds_are_named():
