@@ -58,7 +58,7 @@ class Exact(NamedTuple):
 
 
 def exact(problem: SocialSteering, budget: float, tolerance: float = TOLERANCE, least: float | None = None) -> Exact:
-    """Solve a problem of one topic and a list of precisions; the latest few are kept in memory.
+    """Solve a problem of one topic and a list of precisions; the latest two are kept in memory.
 
     Args:
         problem: the law; its own budget is ignored.
@@ -129,7 +129,7 @@ class ByKey:
         return isinstance(other, ByKey) and self.problem.key == other.problem.key
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)  # each may take half a GiB
 def _exact(which: ByKey, budget: float, tolerance: float, least: float) -> Exact:
     problem = which.problem
     return _solve(problem, budget, problem.params.price, list(range(len(problem.params.levels))), tolerance, least)

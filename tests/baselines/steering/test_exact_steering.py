@@ -309,6 +309,7 @@ def test_solutions_are_kept_and_do_not_depend_on_the_problem_s_own_budget():
     problem = SocialSteering(T=5)
     assert exact(problem, 0.2) is exact(problem.replace(budget=3.0, observation="history"), 0.2)
     assert exact(problem, 0.2) is not exact(problem, 0.3)
+    assert exact(problem, 0.2) is not exact(problem, 0.2, 1e-3)
     assert exact(problem, 0.2) is not exact(problem.replace(k=2.0), 0.2)
 
 

@@ -122,6 +122,8 @@ def test_the_optimum_of_a_range_is_that_of_every_budget_in_it():
         ValueError, match=r"Optimal was made for budgets from 1\.2 to 1\.2, not for 0\.3 to 0\.3; make the agent"
     ):
         unlimited.check_problem(SocialSteering(T=6, discrete=True, budget=0.3))
+    with pytest.raises(ValueError, match=r"tolerance is 0\.0; expected a finite number > 0"):
+        Optimal(SocialSteering(T=6), tolerance=0.0)
     small = Optimal(SocialSteering(T=6, discrete=True, budget=0.3))
     small.check_problem(SocialSteering(T=6, discrete=True, budget=(0.0, 0.3)))
     with pytest.raises(ValueError, match=r"budgets from 0\.3 to 0\.3, not for 0\.6 to 0\.6"):
