@@ -47,7 +47,7 @@ def logit(b: float) -> float:
 
 
 def sigmoid(L: float) -> float:
-    return 1 / (1 + math.exp(-L))
+    return 1 / (1 + math.exp(-max(L, -700.0)))
 
 
 def sign(L: float) -> int:

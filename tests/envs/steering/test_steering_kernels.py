@@ -166,7 +166,7 @@ def test_an_unaffordable_precision_becomes_the_nearest_affordable_one(effort, q,
     if effort_of(effort, q) <= left:
         assert bought == q
     elif effort_of(effort, q) > left + 1e-9:
-        assert effort_of(effort, bought) == pytest.approx(left, abs=1e-9)
+        assert effort_of(effort, bought) == pytest.approx(left, abs=1e-6)  # steep concave costs feel the last bit of p
     levels = np.unique(np.append(np.linspace(0.5, 1.0, 9), effort.p))
     costs = np.array([effort_of(effort, x) for x in levels])
     base = int(np.flatnonzero(levels == effort.p)[0])

@@ -66,7 +66,7 @@ def test_nobody_overspends(problem, seed, budget):
         d = np.abs(d) if p.effort.two_sided else np.maximum(d, 0)
         scale = p.effort.k * (1 - p.effort.p)
         bought = (scale * (d / (1 - p.effort.p)) ** p.effort.exponent).sum(axis=1) * alive
-        assert batch.state.cost[:, 0] == pytest.approx(bought, abs=2e-9)
+        assert batch.state.cost[:, 0] == pytest.approx(bought, abs=1e-6)
         assert batch.state.remaining[:, 0] == pytest.approx(left - batch.state.cost[:, 0])
         assert (batch.state.remaining >= 0).all()
         total += batch.state.cost[:, 0]
