@@ -16,7 +16,10 @@ from ..envs.core.budget import Budget
 from ..envs.core.problem import Problem
 from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
-from .ppo import PpoConfiguration
+from ..envs.steering.problem import SocialSteering
+from .learner import Configuration
+from .ppo import CriticFirst, EntropyToZero
+from .sac import TemperatureToZero
 
 
 def budgets_around(problem: Problem, factor: float) -> Budget:
@@ -74,18 +77,75 @@ def logged_training(problem: LoggedRouting) -> LoggedRouting:
     return problem.replace(**settings, shuffled=True, budget=budgets_around(problem, 2.0), share=None)
 
 
+def as_it_is(problem: Problem) -> Problem:
+    """Learn on the problem itself."""
+    return problem
+
+
 def as_chosen(problem: Problem, observations: NDArray[np.float64], actions: NDArray[Any]) -> NDArray[Any]:
     """The learner's actions are the problem's own."""
     return actions
 
 
-PPO_CONFIGURATIONS: dict[type[Problem], PpoConfiguration] = {
-    RealTimeBidding: PpoConfiguration(
+class SteeringFeatures(BaseFeaturesExtractor):
+    """The belief, the effort and the time, and which precisions agents would listen to now, and which can be paid.
+
+    What agents do jumps where the strength of a signal reaches the log-odds of the belief; from the belief alone a network
+    has to learn these steps to the last digit, since ties decide.
+    """
+
+    def __init__(self, observation_space: spaces.Box, strengths: list[float], costs: list[float], scale: float) -> None:
+        super().__init__(observation_space, features_dim=4 + 3 * len(strengths))
+        self.scale = scale
+        self.strengths: torch.Tensor
+        self.costs: torch.Tensor
+        self.register_buffer("strengths", torch.tensor(strengths, dtype=torch.float32))
+        self.register_buffer("costs", torch.tensor(costs, dtype=torch.float32))
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """(n, 8) -> (n, 4 + 3 m); see the observation table of `SocialSteering`."""
+        belief, size, remaining, time = (observations[:, k : k + 1] for k in (0, 5, 6, 7))
+        L = torch.logit(belief, eps=1e-6)
+        left = size / (1.0 - size).clamp(min=1e-6) * remaining * self.scale
+        herd = (L > 1e-4).float() - (L < -1e-4).float()
+        beyond = L.abs() - self.strengths
+        listens, affordable = (beyond <= 1e-4).float(), (self.costs <= left + 1e-5).float()
+        share = left / self.costs.max().clamp(min=1e-6)
+        return torch.cat([L / 2, herd, 2.0 * time - 1.0, share, listens, beyond.clamp(-2.0, 2.0), affordable], dim=1)
+
+
+def steering_features(problem: SocialSteering) -> dict[str, Any]:
+    """`SteeringFeatures` where the observation is that of one topic with a list of precisions; else the observation itself."""
+    plain = SocialSteering().observation_names
+    if problem.observation_names != plain or len(problem.params.levels) < 2:
+        return {}
+    p = problem.params
+    known = {"strengths": p.strengths.tolist(), "costs": p.costs.tolist(), "scale": float(problem.budget_scale[0])}
+    return {"features_extractor_class": SteeringFeatures, "features_extractor_kwargs": known}
+
+
+def steering_by_number(problem: SocialSteering) -> SocialSteering:
+    """The same problem, with the numbers of precisions as actions where they are listed."""
+    listed = problem.params.snap or not problem.params.continuum
+    return problem.replace(discrete=True) if listed else problem
+
+
+def precisions_from_numbers(problem: SocialSteering, observations: NDArray[np.float64], actions: NDArray[Any]) -> NDArray[Any]:
+    """What the problem takes for the numbers of precisions: themselves, or places on the scale from -1 to 1."""
+    p = problem.params
+    if not (p.continuum and p.snap):
+        return actions
+    on_scale = (p.levels - 0.5) / (p.q_max - 0.5) * 2.0 - 1.0
+    return on_scale[actions].reshape(len(actions), -1)
+
+
+PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
+    RealTimeBidding: Configuration(
         training=bidding_training,
         decode=bids_from_pacing,
         timesteps=10_000_000,
         lanes=128,
-        critic_first=5,
+        callbacks=lambda: [CriticFirst(5)],
         settings={
             "n_steps": 1000,
             "batch_size": 16_000,
@@ -101,7 +161,7 @@ PPO_CONFIGURATIONS: dict[type[Problem], PpoConfiguration] = {
             },
         },
     ),
-    AgenticRouting: PpoConfiguration(
+    AgenticRouting: Configuration(
         training=routing_training,
         decode=as_chosen,
         timesteps=6_000_000,
@@ -116,7 +176,7 @@ PPO_CONFIGURATIONS: dict[type[Problem], PpoConfiguration] = {
             "policy_kwargs": {"net_arch": [64, 64]},
         },
     ),
-    LoggedRouting: PpoConfiguration(
+    LoggedRouting: Configuration(
         training=logged_training,
         decode=as_chosen,
         timesteps=3_000_000,
@@ -129,6 +189,47 @@ PPO_CONFIGURATIONS: dict[type[Problem], PpoConfiguration] = {
             "gamma": 1.0,
             "gae_lambda": 0.8,  # most of what a query earns does not depend on the one before
             "policy_kwargs": {"net_arch": [64, 64]},
+        },
+    ),
+    SocialSteering: Configuration(
+        training=steering_by_number,
+        decode=precisions_from_numbers,
+        timesteps=3_000_000,
+        lanes=1024,  # whether the herd goes right is mostly luck: small batches settle for a plan that is merely good
+        callbacks=lambda: [EntropyToZero(0.3)],
+        features=steering_features,
+        settings={
+            "n_steps": 20,
+            "batch_size": 5120,
+            "n_epochs": 6,
+            "learning_rate": lambda left: 2e-3 * left,
+            "gamma": 1.0,
+            "gae_lambda": 0.95,
+            "policy_kwargs": {"net_arch": [64, 64]},
+        },
+    ),
+}
+
+SAC_CONFIGURATIONS: dict[type[Problem], Configuration] = {
+    SocialSteering: Configuration(
+        training=as_it_is,
+        decode=as_chosen,
+        timesteps=700_000,
+        lanes=128,
+        callbacks=lambda: [TemperatureToZero(0.3)],
+        features=steering_features,
+        settings={
+            "train_freq": 1,
+            "gradient_steps": 4,
+            "batch_size": 1024,
+            "buffer_size": 1_000_000,  # everything: what happens off the present plan must stay known
+            "learning_starts": 100_000,
+            "learning_rate": lambda left: 1e-3 * max(left, 0.05),
+            "ent_coef": 0.3,
+            "gamma": 1.0,
+            "tau": 0.02,
+            # One critic: the smaller of two takes the luck of the herd for a reason to be careful.
+            "policy_kwargs": {"net_arch": [64, 64], "n_critics": 1},
         },
     ),
 }

@@ -94,6 +94,8 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "threshold": Entry("..baselines.steering.planners:Threshold", "two thresholds on the belief, tuned"),
         "lagrangian": Entry("..baselines.steering.optimal:Lagrangian", "the optimum if effort had a price"),
         "optimal": Entry("..baselines.steering.optimal:Optimal", "the exact optimum"),
+        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "sac": Entry(".sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
     },
 }
 """Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""

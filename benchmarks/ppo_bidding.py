@@ -33,7 +33,7 @@ def train(c0: float, seed: int, ablation: str = "") -> dict:
     assert isinstance(agent, Ppo)
     configuration = agent.configuration
     if ablation == "critic and policy together":
-        configuration = dataclasses.replace(configuration, critic_first=0)
+        configuration = dataclasses.replace(configuration, callbacks=list)
     elif ablation == "one budget only":
         training = configuration.training
         configuration = dataclasses.replace(configuration, training=lambda p: training(p).replace(budget=p.budget))

@@ -119,9 +119,9 @@ class SocialSteering(Problem):
     | k | scale of the cost of effort, >= 0 | 1.0 |
     | cost | `"linear"`, `"concave"` or `"quadratic"` | `"linear"` |
     | price | what a unit of effort takes from the reward, >= 0 | 0.0 |
-    | T | periods, or None | 20 |
+    | T | periods, or None | 10 |
     | discount | probability that another agent comes, in (0, 1] | 1.0 |
-    | budget | see Budget | 0.3 |
+    | budget | see Budget | 0.6 |
     | agents | how agents decide: a name, a mapping or a `Behaviour`, see Instances | `"bayes"` |
     | public_belief | `"bayesian"`, or `"biased"`: agents also update the public belief by their own weights | `"bayesian"` |
     | ties | torn agents act on their own `"signal"`, or on the public `"belief"` | `"signal"` |
@@ -178,9 +178,9 @@ class SocialSteering(Problem):
         k: float = 1.0,
         cost: Literal["linear", "concave", "quadratic"] = "linear",
         price: float = 0.0,
-        T: int | None = 20,
+        T: int | None = 10,
         discount: float = 1.0,
-        budget: Any = 0.3,
+        budget: Any = 0.6,
         agents: Any = "bayes",
         public_belief: Literal["bayesian", "biased"] = "bayesian",
         ties: Literal["signal", "belief"] = "signal",
