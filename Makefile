@@ -14,6 +14,8 @@ demo: $(READY)  ## compare agents of each family on embedded instances, and writ
 		--agents null,random,myopic,whittle,lagrangian --episodes 200 --out runs/demo/paths
 	$(BIN)/budgetgym compare budgetgym/RestlessSpillover-v0 \
 		--agents null,random,whittle,lagrangian,joint --episodes 50 --out runs/demo/spillover
+	$(BIN)/budgetgym compare budgetgym/SocialSteering-v0 --set objective=biased --budgets 0.3,0.6,1.2 \
+		--agents null,random,myopic,even_spend,threshold,lagrangian,optimal --episodes 20000 --out runs/demo/steering
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile

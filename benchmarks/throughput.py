@@ -38,6 +38,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 ROUNDS = 5
 ID = "budgetgym/RealTimeBidding-v0"
 ROUTING = "budgetgym/AgenticRouting-v0"
+STEERING = "budgetgym/SocialSteering-v0"
 RESTLESS = ("Capacity", "Matching", "Paths", "Interventions", "Spillover")
 LOG_LENGTH = 156_063
 
@@ -211,6 +212,13 @@ def main() -> None:
         fast, slow = alternate(lambda env=restless, a=pulls: vector_rate(env, a), lambda: vector_rate(cartpole, flips))
         what = f"restless {kind.lower()}, J = 20, native vector env, 1024 lanes"
         note(what, fast / 1e6, "M steps/s", ">= 5", "CartPole-v1 native vector", slow / 1e6)
+    for what, steering, actions in (
+        ("precisions on a scale", gym.make_vec(STEERING, num_envs=1024), generator.uniform(-1, 1, (64, 1024, 1))),
+        ("numbers, with masks", gym.make_vec(STEERING, num_envs=1024, discrete=True), generator.integers(0, 5, (64, 1024))),
+    ):
+        fast, slow = alternate(lambda env=steering, a=actions: vector_rate(env, a), lambda: vector_rate(cartpole, flips))
+        what = f"steering, native vector env, 1024 lanes, {what}"
+        note(what, fast / 1e6, "M steps/s", ">= 20", "CartPole-v1 native vector", slow / 1e6)
     routing = gym.make(ROUTING)
     fast, slow = alternate(lambda: single_rate(routing, [0, 1, 1, 0]), lambda: single_rate(gym.make("CartPole-v1"), [0, 1]))
     note("routing, single env through gym.make", fast / 1e3, "k steps/s", "reported", "CartPole-v1", slow / 1e3)

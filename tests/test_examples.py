@@ -67,3 +67,14 @@ def test_maternal_health(capsys, tmp_path):
     assert list(shares) == ["random", "myopic", "whittle", "lagrangian"]
     assert shares["lagrangian"] > max(shares["random"], shares["myopic"], shares["whittle"]) + 0.05
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_steer_a_society(capsys, tmp_path):
+    import steer_a_society
+
+    steer_a_society.main("weizsacker", str(tmp_path / "plot.png"), episodes=500)
+    printed = capsys.readouterr().out
+    shares = {line.split()[0]: float(line.split()[2]) for line in printed.splitlines()[1:5]}
+    assert shares["null"] == pytest.approx(0.0, abs=0.15)
+    assert shares["optimal"] == pytest.approx(1.0, abs=0.15)
+    assert (tmp_path / "plot.png").stat().st_size > 10_000
