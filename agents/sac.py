@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import torch
+from gymnasium import spaces
 from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 
@@ -20,12 +24,19 @@ class Sac(Learner):
         overrides: replace settings of the configuration, such as `learning_rate` or `lanes`.
 
     Raises:
-        ValueError: no configuration for the family.
+        ValueError: no configuration for the family, or actions that are not continuous.
     """
 
     name = "sac"
     algorithm = SAC
     policy = "MlpPolicy"
+
+    def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
+        super().__init__(problem, path, seed, **overrides)
+        if not isinstance(problem.action_space, spaces.Box):
+            raise ValueError(
+                f"sac is for continuous actions, not {problem.action_space}; expected a problem with discrete=False"
+            )
 
     @staticmethod
     def configuration_for(problem: Problem) -> Configuration:
