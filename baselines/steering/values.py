@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 from ...envs.steering.effort import effort_of
 from ...envs.steering.problem import SocialSteering
 from . import grid
+from .enumeration import enumerated_value
 from .exact import ByKey, check_exact, exact, relaxed, value, without_control
 
 GRID_STEP = 1e-3
@@ -25,8 +26,10 @@ def optimal_value(problem: SocialSteering, budget: float) -> float:
         budget: effort of an episode.
 
     Raises:
-        ValueError: networks and biased public beliefs, of which neither is known.
+        ValueError: networks and biased public beliefs with more states than can be listed, of which neither is known.
     """
+    if problem.opinions_apart:
+        return enumerated_value(problem, budget)
     try:
         return value(exact(problem, budget), problem)
     except ValueError:  # several topics, a continuum of precisions, a logit, or too many amounts that can be left
@@ -37,8 +40,10 @@ def null_value(problem: SocialSteering) -> float:
     """The expected return of never doing anything.
 
     Raises:
-        ValueError: networks and biased public beliefs, of which it is not known.
+        ValueError: networks and biased public beliefs with more states than can be listed.
     """
+    if problem.opinions_apart:
+        return enumerated_value(problem, 0.0, control=False)
     alone = single_topic(problem)
     if alone.params.behaviour.certain_choice:
         return problem.topics * value(without_control(alone), alone)
@@ -50,7 +55,7 @@ def bound(problem: SocialSteering, budget: float) -> float:
     """The Lagrangian bound: the best return if effort may be bought and sold at a price, at the worst price for the planner.
 
     Every topic is solved for itself. Proved for lists of precisions and agents with certain choices; for a continuum and
-    for logit agents up to the grid of beliefs, about 1e-4. Exact if the budget cannot run out.
+    for logit agents up to the grid of beliefs, 1e-4 to 1e-3. Exact if the budget cannot run out.
     """
     return _bound(ByKey(problem), budget)[0]
 
@@ -110,8 +115,8 @@ def single_topic(problem: SocialSteering) -> SocialSteering:
     Raises:
         ValueError: networks and biased public beliefs.
     """
-    if len(problem.params.observes) or problem.shared_bias:
-        raise ValueError(f"{problem.instance}: neither an optimum nor a bound is known with networks and biased beliefs")
+    if problem.opinions_apart:
+        raise ValueError(f"{problem.instance}: no topic by itself is solved with networks and biased public beliefs")
     return problem.replace(topics=1, budget=None)
 
 

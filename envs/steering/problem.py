@@ -145,10 +145,11 @@ class SocialSteering(Problem):
     `budgetgym.envs.steering.behaviour`.
 
     ## Exact optimum
-    `budgetgym.baselines.steering`: the exact value by dynamic programming over piecewise linear functions of the belief;
-    for a continuum of precisions and for logit agents without a hard budget, on a grid of beliefs. With several topics, or
-    with a hard budget on such a grid, an upper bound (Lagrangian relaxation of the budget). Neither is known with a network
-    or a biased public belief. Shares of the optimum are measured from what doing nothing (q = p) earns.
+    `budgetgym.baselines.steering`: the exact value by dynamic programming over piecewise linear functions of the belief,
+    for one topic, a list of precisions and agents without a logit. For biased public beliefs and networks, by listing all
+    states, where these are few enough. For the paper's model (a continuum or a logit, a price, no budget, T=None) on a grid
+    of beliefs. With several topics, or a continuum and a budget, an upper bound (Lagrangian relaxation of the budget).
+    Shares of the optimum are measured from what doing nothing (q = p) earns.
 
     ## References
     R. Arghal, K. He, S. Saeedi Bidokhti, S. Sarkar: Steering the Herd: A Framework for LLM-based Control of Social Learning.
