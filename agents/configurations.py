@@ -194,7 +194,7 @@ PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
     SocialSteering: Configuration(
         training=steering_by_number,
         decode=precisions_from_numbers,
-        timesteps=3_000_000,
+        timesteps=6_000_000,
         lanes=1024,  # whether the herd goes right is mostly luck: small batches settle for a plan that is merely good
         callbacks=lambda: [EntropyToZero(0.3)],
         features=steering_features,
@@ -214,7 +214,7 @@ SAC_CONFIGURATIONS: dict[type[Problem], Configuration] = {
     SocialSteering: Configuration(
         training=as_it_is,
         decode=as_chosen,
-        timesteps=700_000,
+        timesteps=1_400_000,
         lanes=128,
         callbacks=lambda: [TemperatureToZero(0.3)],
         features=steering_features,

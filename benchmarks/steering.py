@@ -1,6 +1,6 @@
 """Studies of social-learning steering; each writes a small table into results/.
 
-python benchmarks/steering.py learners           # PPO and SAC in the defaults, 5 seeds each (15 min on 2 cores)
+python benchmarks/steering.py learners           # PPO and SAC in the defaults, 5 seeds each (25 min on 2 cores)
 python benchmarks/steering.py policies           # draws what they learned beside the exact policy (after `learners`)
 python benchmarks/steering.py planners           # planners in closed form over budgets and behaviours (2 min)
 python benchmarks/steering.py exact              # how long exact solutions take (1 min)
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,17 @@ def train(job: tuple[str, dict[str, Any], int]) -> dict[str, Any]:
     }
 
 
-def learners(file: str, seeds: int, **settings: Any) -> None:
-    """Both learners, both objectives, so many seeds; two at a time."""
-    jobs = [(name, {"objective": o, **settings}, s) for o in OBJECTIVES for name in ("sac", "ppo") for s in range(seeds)]
+def learners(file: str, objectives: Sequence[str], seeds: int, **settings: Any) -> None:
+    """Both learners, so many seeds; two at a time. Rows of other objectives in the file stay."""
+    jobs = [(name, {"objective": o, **settings}, s) for o in objectives for name in ("sac", "ppo") for s in range(seeds)]
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(2) as pool:
         rows = pd.DataFrame(pool.map(train, jobs))
-    rows.to_csv(RESULTS / file, index=False)
+    path = RESULTS / file
+    if path.exists():
+        before = pd.read_csv(path)
+        rows = pd.concat([before[~before["objective"].isin(objectives)], rows])
+    rows.to_csv(path, index=False)
     for (name, objective), group in rows.groupby(["agent", "objective"]):
         half = student.ppf(0.975, len(group) - 1) * group["share"].std() / np.sqrt(len(group)) if len(group) > 1 else np.nan
         print(f"{name} {objective}: {group['share'].mean():.4f} +- {half:.4f}, least {group['share'].min():.4f}")
@@ -118,11 +123,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("study", choices=["learners", "policies", "planners", "exact", "longer"])
     arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--objectives", default=",".join(OBJECTIVES))
     chosen = arguments.parse_args()
     if chosen.study == "learners":
-        learners("steering_learners.csv", chosen.seeds)
+        learners("steering_learners.csv", chosen.objectives.split(","), chosen.seeds)
     elif chosen.study == "longer":
-        learners("steering_longer.csv", chosen.seeds, T=20, budget=0.3)
+        learners("steering_longer.csv", ("biased",), chosen.seeds, T=20, budget=0.3)
     elif chosen.study == "planners":
         planners()
     elif chosen.study == "exact":
