@@ -2,7 +2,7 @@
 
 python benchmarks/steering.py learners           # PPO and SAC in the defaults, 5 seeds each (25 min on 2 cores)
 python benchmarks/steering.py policies           # draws what they learned beside the exact policy (after `learners`)
-python benchmarks/steering.py planners           # planners in closed form over budgets and behaviours (2 min)
+python benchmarks/steering.py planners           # planners in closed form over budgets and behaviours (3 min)
 python benchmarks/steering.py exact              # how long exact solutions take (1 min)
 python benchmarks/steering.py longer             # PPO and SAC where luring detours are longer: T = 20, budget 0.3
 """
@@ -45,22 +45,22 @@ def share_of_exact(agent: Any, problem: SocialSteering, episodes: int = EPISODES
     return float(shares.mean()), float(1.96 * shares.std() / np.sqrt(episodes))
 
 
-def train(job: tuple[str, dict[str, Any], int]) -> dict[str, Any]:
-    """Train one learner on one problem, and measure it."""
-    name, settings, seed = job
+def train(job: tuple[str, Any, int]) -> dict[str, Any]:
+    """Train one learner for one objective, and measure it."""
+    name, objective, seed = job
     torch.set_num_threads(1)
-    problem = SocialSteering(**settings)
+    problem = SocialSteering(objective=objective)
     started = time.perf_counter()
     agent: Any = make_agent(name, problem, seed=seed)
     agent.learn()
     seconds = time.perf_counter() - started
     MODELS.mkdir(parents=True, exist_ok=True)
-    agent.save(MODELS / f"{name}-{settings['objective']}-{settings.get('T', 10)}-{seed}.zip")
+    agent.save(MODELS / f"{name}-{objective}-{seed}.zip")
     share, half = share_of_exact(agent, problem)
-    print(f"{name:4} {settings} seed {seed}: {share:.4f} +- {half:.4f}, {seconds:.0f} s", flush=True)
+    print(f"{name:4} {objective} seed {seed}: {share:.4f} +- {half:.4f}, {seconds:.0f} s", flush=True)
     return {
         "agent": name,
-        **settings,
+        "objective": objective,
         "seed": seed,
         "decisions": agent.configuration.timesteps,
         "seconds": round(seconds),
@@ -69,20 +69,21 @@ def train(job: tuple[str, dict[str, Any], int]) -> dict[str, Any]:
     }
 
 
-def learners(file: str, objectives: Sequence[str], seeds: int, **settings: Any) -> None:
+def learners(objectives: Sequence[str], seeds: int) -> None:
     """Both learners, so many seeds; two at a time. Rows of other objectives in the file stay."""
-    jobs = [(name, {"objective": o, **settings}, s) for o in objectives for name in ("sac", "ppo") for s in range(seeds)]
+    jobs = [(name, objective, seed) for objective in objectives for name in ("sac", "ppo") for seed in range(seeds)]
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(2) as pool:
         rows = pd.DataFrame(pool.map(train, jobs))
-    path = RESULTS / file
+    path = RESULTS / "steering_learners.csv"
     if path.exists():
         before = pd.read_csv(path)
         rows = pd.concat([before[~before["objective"].isin(objectives)], rows])
     rows.to_csv(path, index=False)
-    for (name, objective), group in rows.groupby(["agent", "objective"]):
-        half = student.ppf(0.975, len(group) - 1) * group["share"].std() / np.sqrt(len(group)) if len(group) > 1 else np.nan
-        print(f"{name} {objective}: {group['share'].mean():.4f} +- {half:.4f}, least {group['share'].min():.4f}")
+    for name, objective in sorted(set(zip(rows["agent"], rows["objective"], strict=True))):
+        shares = rows.loc[(rows["agent"] == name) & (rows["objective"] == objective), "share"]
+        half = student.ppf(0.975, len(shares) - 1) * shares.std() / np.sqrt(len(shares)) if len(shares) > 1 else np.nan
+        print(f"{name} {objective}: {shares.mean():.4f} +- {half:.4f}, least {shares.min():.4f}")
 
 
 def planners() -> None:
@@ -121,14 +122,12 @@ def solutions() -> None:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("study", choices=["learners", "policies", "planners", "exact", "longer"])
+    arguments.add_argument("study", choices=["learners", "policies", "planners", "exact"])
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--objectives", default=",".join(OBJECTIVES))
     chosen = arguments.parse_args()
     if chosen.study == "learners":
-        learners("steering_learners.csv", chosen.objectives.split(","), chosen.seeds)
-    elif chosen.study == "longer":
-        learners("steering_longer.csv", ("biased",), chosen.seeds, T=20, budget=0.3)
+        learners(chosen.objectives.split(","), chosen.seeds)
     elif chosen.study == "planners":
         planners()
     elif chosen.study == "exact":

@@ -12,8 +12,8 @@ from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.steering.problem import SocialSteering
 from matplotlib.axes import Axes
 
-SITUATIONS = ((0, 0.6), (3, 0.6), (3, 0.4))
-"""Period, and effort left."""
+SITUATIONS = {"altruistic": ((0, 0.6), (1, 0.4), (2, 0.2)), "biased": ((0, 0.6), (1, 0.5), (5, 0.1))}
+"""Periods, and effort left, that the exact policy comes through."""
 
 COLOURS = {"ppo": "#3f90da", "sac": "#bd1f01"}
 EPISODES = 20_000
@@ -71,12 +71,12 @@ def panel(axes: Axes, problem: SocialSteering, learned: dict[str, list[Any]], pe
 
 def draw(models: Path, path: Path) -> None:
     """All objectives and situations into one file."""
-    figure, grid = plt.subplots(2, len(SITUATIONS), figsize=(11, 6.2), sharex=True, sharey=True, layout="constrained")
-    for line, objective in zip(grid, ("altruistic", "biased"), strict=True):
+    figure, grid = plt.subplots(2, 3, figsize=(11, 6.2), sharex=True, sharey=True, layout="constrained")
+    for line, (objective, situations) in zip(grid, SITUATIONS.items(), strict=True):
         problem = SocialSteering(objective=objective)
-        files = {name: sorted(models.glob(f"{name}-{objective}-10-*.zip")) for name in COLOURS}
+        files = {name: sorted(models.glob(f"{name}-{objective}-*.zip")) for name in COLOURS}
         learned = {name: [make_agent(name, problem, path=file) for file in found] for name, found in files.items()}
-        for axes, (period, left) in zip(line, SITUATIONS, strict=True):
+        for axes, (period, left) in zip(line, situations, strict=True):
             panel(axes, problem, learned, period, left)
         line[0].set_ylabel(f"{objective} planner\nprecision q")
     for axes in grid[1]:

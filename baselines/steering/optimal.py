@@ -53,7 +53,10 @@ def parameters_of(sight: Sight, solved: Exact) -> LookAheadParameters:
 
 @jit
 def best_level(p, period, rest, L, left):
-    """The best precision's number, in a period, with a rest of effort, at log-odds L; of equal ones the cheapest."""
+    """The best precision's number, in a period, with a rest of effort, at log-odds L.
+
+    Of equally good ones the cheapest, and if that is free the baseline.
+    """
     sight, ahead = p.sight, p.ahead
     best, best_value = sight.baseline, -np.inf
     for a in range(sight.menu.shape[0]):
@@ -66,7 +69,8 @@ def best_level(p, period, rest, L, left):
         g, h = ahead.g[i : i + n + 1], ahead.h[i : i + n + 1]
         value = look_ahead(p.law, a, x, at, g, h, n, L, sight.params.survival)
         equal = abs(value - best_value) <= 1e-9
-        if value > best_value + 1e-9 or (equal and sight.costs[a] < sight.costs[best]):
+        cheaper = sight.costs[a] < sight.costs[best] or (sight.costs[a] == 0.0 and a == sight.baseline)
+        if value > best_value + 1e-9 or (equal and cheaper):
             best, best_value = a, value
     return best
 
