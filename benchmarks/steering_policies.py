@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +12,10 @@ from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.steering.problem import SocialSteering
 from matplotlib.axes import Axes
 
-SITUATIONS = {"altruistic": ((0, 0.6), (1, 0.4), (2, 0.2)), "biased": ((0, 0.6), (1, 0.5), (5, 0.1))}
+SITUATIONS: dict[Literal["altruistic", "biased"], tuple[tuple[int, float], ...]] = {
+    "altruistic": ((0, 0.6), (1, 0.4), (2, 0.2)),
+    "biased": ((0, 0.6), (1, 0.5), (5, 0.1)),
+}
 """Periods, and effort left, that the exact policy comes through."""
 
 COLOURS = {"ppo": "#3f90da", "sac": "#bd1f01"}
