@@ -7,13 +7,30 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 LARGEST = 1 << 29
 """Tables above half a GiB are computed anew rather than kept."""
+
+
+P = TypeVar("P")
+
+
+class ByKey(Generic[P]):
+    """A problem that counts as the same as others with the same `key`, as an argument of what `lru_cache` keeps."""
+
+    def __init__(self, problem: P) -> None:
+        self.problem = problem
+        self.key: str = cast(Any, problem).key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ByKey) and self.key == other.key
 
 
 def cache_directory() -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.restless.problem import Restless
+from ..cache import ByKey
 from .relaxation import whole_pulls
 from .treatment import levels_of
 
@@ -43,7 +44,7 @@ def exact(problem: Restless, budget: float) -> Exact:
     Raises:
         ValueError: there are too many joint states, actions or pulls.
     """
-    return _exact(_ByKey(problem), whole_pulls(problem, budget))
+    return _exact(ByKey(problem), whole_pulls(problem, budget))
 
 
 def exact_value(problem: Restless, budget: float) -> float:
@@ -51,21 +52,8 @@ def exact_value(problem: Restless, budget: float) -> float:
     return exact(problem, budget).value
 
 
-class _ByKey:
-    """A problem that counts as the same as others with the same law."""
-
-    def __init__(self, problem: Restless) -> None:
-        self.problem = problem
-
-    def __hash__(self) -> int:
-        return hash(self.problem.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByKey) and self.problem.key == other.problem.key
-
-
 @lru_cache(maxsize=2)
-def _exact(which: _ByKey, pulls: float) -> Exact:
+def _exact(which: ByKey[Restless], pulls: float) -> Exact:
     problem = which.problem
     (J, _, S), H = problem.arms.shape, problem.horizon
     rests = 1 if pulls == np.inf else int(pulls) + 1

@@ -28,7 +28,7 @@ from ...envs.steering.behaviour import (
 from ...envs.steering.effort import SLACK
 from ...envs.steering.kernels import Params
 from ...envs.steering.problem import SocialSteering
-from .exact import ByKey
+from ..cache import ByKey
 
 MOST_STATES = 1_500_000
 """In one period, before the same ones are joined."""
@@ -66,7 +66,7 @@ def enumerated_value(problem: SocialSteering, budget: float, control: bool = Tru
 
 
 @lru_cache(maxsize=32)
-def _value(which: ByKey, budget: float, control: bool) -> float:
+def _value(which: ByKey[SocialSteering], budget: float, control: bool) -> float:
     p = which.problem.params
     actions = np.arange(len(p.levels)) if control else np.array([p.baseline])
     start = log_odds(p.prior_low)

@@ -20,6 +20,7 @@ from ...envs.core.jit import jit
 from ...envs.steering.behaviour import CERTAIN, choice_law, evidence, log_odds, response
 from ...envs.steering.effort import SLACK
 from ...envs.steering.problem import SocialSteering
+from ..cache import ByKey
 from .piecewise import Law, average, back_up, before_drift, larger, simplify, value_at
 
 TOLERANCE = 1e-6
@@ -116,21 +117,8 @@ def check_exact(problem: SocialSteering) -> None:
             raise ValueError(f"no exact solution with {reason}; expected one topic, certain choices and a list of precisions")
 
 
-class ByKey:
-    """A problem that counts as the same as others with the same law."""
-
-    def __init__(self, problem: SocialSteering) -> None:
-        self.problem = problem
-
-    def __hash__(self) -> int:
-        return hash(self.problem.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ByKey) and self.problem.key == other.problem.key
-
-
 @lru_cache(maxsize=2)  # each may take half a GiB
-def _exact(which: ByKey, budget: float, tolerance: float, least: float) -> Exact:
+def _exact(which: ByKey[SocialSteering], budget: float, tolerance: float, least: float) -> Exact:
     problem = which.problem
     return _solve(problem, budget, problem.params.price, list(range(len(problem.params.levels))), tolerance, least)
 

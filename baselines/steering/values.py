@@ -10,9 +10,10 @@ from scipy.optimize import minimize_scalar
 
 from ...envs.steering.effort import effort_of
 from ...envs.steering.problem import SocialSteering
+from ..cache import ByKey
 from . import grid
 from .enumeration import enumerated_value
-from .exact import ByKey, check_exact, exact, relaxed, value, without_control
+from .exact import check_exact, exact, relaxed, value, without_control
 
 GRID_STEP = 1e-3
 """Of the beliefs, where values are computed on a grid."""
@@ -66,7 +67,7 @@ def best_price(problem: SocialSteering, budget: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _bound(which: ByKey, budget: float) -> tuple[float, float]:
+def _bound(which: ByKey[SocialSteering], budget: float) -> tuple[float, float]:
     """The least bound, and its price."""
     problem = which.problem
     alone = single_topic(problem)
