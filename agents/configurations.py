@@ -126,14 +126,13 @@ def steering_features(problem: SocialSteering) -> dict[str, Any]:
 
 def steering_by_number(problem: SocialSteering) -> SocialSteering:
     """The same problem, with the numbers of precisions as actions where they are listed."""
-    listed = problem.params.snap or not problem.params.continuum
-    return problem.replace(discrete=True) if listed else problem
+    return problem.replace(discrete=True) if problem.params.listed else problem
 
 
 def precisions_from_numbers(problem: SocialSteering, observations: NDArray[np.float64], actions: NDArray[Any]) -> NDArray[Any]:
     """What the problem takes for the numbers of precisions: themselves, or places on the scale from -1 to 1."""
     p = problem.params
-    if not (p.continuum and p.snap):
+    if not (p.on_scale and p.listed):
         return actions
     on_scale = (p.levels - 0.5) / (p.q_max - 0.5) * 2.0 - 1.0
     return on_scale[actions].reshape(len(actions), -1)

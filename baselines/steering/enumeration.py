@@ -18,15 +18,15 @@ from ...envs.steering.behaviour import (
     bounded,
     choice_law,
     drift,
-    error_probability,
     evidence,
     good_probability,
     learn,
     log_odds,
     response,
+    unwanted_probability,
 )
-from ...envs.steering.effort import SLACK
-from ...envs.steering.kernels import Params
+from ...envs.steering.effort import affordable
+from ...envs.steering.kernels import Params, naive_opinion
 from ...envs.steering.problem import SocialSteering
 from ..cache import ByKey
 
@@ -60,7 +60,7 @@ def enumerated_value(problem: SocialSteering, budget: float, control: bool = Tru
         ValueError: other problems, and those with too many states.
     """
     p = problem.params
-    if problem.topics > 1 or (control and p.continuum and not p.snap) or p.prior_low != p.prior_high:
+    if problem.topics > 1 or (control and not p.listed) or p.prior_low != p.prior_high:
         raise ValueError(f"{problem.instance}: states can be listed of one topic with one prior and a list of precisions")
     return _value(ByKey(problem), budget, control)
 
@@ -106,13 +106,12 @@ def expand(p: Params, states, actions, t, prior, gain, likely, following):
         b = belief(L)
         for a in range(actions.shape[0]):
             q, strength, cost = p.levels[actions[a]], p.strengths[actions[a]], p.costs[actions[a]]
-            if cost > left + SLACK:
+            if not affordable(cost, left):
                 continue
             after_good, after_bad = response(p.behaviour, opinion, strength, p.own_on_ties)
             in_good, in_bad = choice_law(p.behaviour, after_good, after_bad, q)
             likely[i, a] = good_probability(b, in_good, in_bad)
-            unwanted = 1.0 - likely[i, a] if p.biased else error_probability(b, in_good, in_bad)
-            gain[i, a] = -p.loss * unwanted - p.price * cost
+            gain[i, a] = -p.loss * unwanted_probability(p.biased, b, in_good, in_bad) - p.price * cost
             for k in range(2):
                 good_action = k == 0
                 said = evidence(p.behaviour, after_good, after_bad, q, strength, good_action)
@@ -123,8 +122,4 @@ def expand(p: Params, states, actions, t, prior, gain, likely, following):
                     row[1] = drift(learn(p.behaviour, opinion, said), p.hazard)
                     continue
                 row[3 + t] = strength if good_action else -strength
-                row[1] = prior
-                if t + 1 < p.periods:
-                    for s in range(t + 1):
-                        row[1] += row[3 + s] * p.observes[t + 1, s]
-                row[1] = bounded(row[1])
+                row[1] = naive_opinion(p.observes, prior, row[3:], t + 1)

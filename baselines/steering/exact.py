@@ -88,7 +88,7 @@ def relaxed(problem: SocialSteering, price: float, tolerance: float = TOLERANCE)
 def without_control(problem: SocialSteering) -> Exact:
     """The same for the planner who never does anything."""
     p = problem.params
-    check_exact(problem if p.snap or not p.continuum else problem.replace(levels=2))
+    check_exact(problem if p.listed else problem.replace(levels=2))
     return _solve(problem, math.inf, 0.0, [p.baseline], TOLERANCE)
 
 
@@ -110,7 +110,7 @@ def check_exact(problem: SocialSteering) -> None:
         "a network": len(p.observes) > 0,
         "a biased public belief": problem.shared_bias,
         "agents with a logit choice": not p.behaviour.certain_choice,
-        "a continuum of precisions": p.continuum and not p.snap,
+        "a continuum of precisions": not p.listed,
     }
     for reason, holds in reasons.items():
         if holds:

@@ -30,12 +30,12 @@ from ...envs.steering.behaviour import (
     bounded,
     choice_law,
     drift,
-    error_probability,
     evidence,
     good_probability,
     log_odds,
     read_behaviour,
     response,
+    unwanted_probability,
 )
 from ...envs.steering.effort import Effort, effort_of
 
@@ -170,7 +170,7 @@ def outcome(society, grid, i, L, q, strength, side, cost, follows_good, follows_
     mind, b, hazard = society.behaviour, grid.beliefs[i], society.hazard
     in_good, in_bad = choice_law(mind, follows_good, follows_bad, q)
     good = good_probability(b, in_good, in_bad)
-    unwanted = 1.0 - good if society.biased else error_probability(b, in_good, in_bad)
+    unwanted = unwanted_probability(society.biased, b, in_good, in_bad)
     reward = -society.loss * unwanted - cost
     if follows_good == follows_bad:
         after, part = locate(grid, i, L, 0.0, 0, hazard)

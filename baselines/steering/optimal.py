@@ -11,7 +11,7 @@ from ...envs.core.checks import positive
 from ...envs.core.jit import jit
 from ...envs.core.problem import Problem, read_only
 from ...envs.steering.behaviour import TIE, belief, bounded, choice_law, drift, evidence, good_probability, log_odds
-from ...envs.steering.effort import SLACK
+from ...envs.steering.effort import SLACK, affordable
 from ...envs.steering.problem import SocialSteering
 from .exact import TOLERANCE, Exact, Functions, check_exact, exact, relaxed
 from .grid import solve
@@ -19,7 +19,6 @@ from .piecewise import Law, look_ahead
 from .planners import Steering
 from .sight import (
     Sight,
-    affordable,
     ask,
     choices,
     option,

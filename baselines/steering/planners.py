@@ -16,12 +16,11 @@ from ...envs.core.jit import jit
 from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem
 from ...envs.steering.behaviour import belief
-from ...envs.steering.effort import SLACK, buy_precision, effort_of
+from ...envs.steering.effort import SLACK, affordable, buy_precision, effort_of
 from ...envs.steering.problem import SocialSteering
 from ..policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
 from .sight import (
     Sight,
-    affordable,
     ask,
     choices,
     option,
@@ -120,7 +119,7 @@ class Random(Policy):
 def dearest(sight, left):
     """The largest precision that is affordable."""
     params = sight.params
-    if params.continuum and not params.snap:
+    if not params.listed:
         q = buy_precision(params.effort, params.q_max, left)
         return q, min(effort_of(params.effort, q), left)
     best = sight.baseline

@@ -14,12 +14,11 @@ from ...envs.steering.behaviour import (
     TIE,
     belief,
     choice_law,
-    error_probability,
-    good_probability,
     log_odds,
     response,
+    unwanted_probability,
 )
-from ...envs.steering.effort import SLACK, effort_of
+from ...envs.steering.effort import effort_of
 from ...envs.steering.kernels import NEAR_BASELINE, Params
 from ...envs.steering.problem import Reading, SocialSteering
 
@@ -62,7 +61,7 @@ def sight_of(problem: SocialSteering) -> Sight:
     """What planners of this problem read."""
     p = problem.params
     menu = p.levels
-    if p.continuum and not p.snap:
+    if not p.listed:
         even = np.linspace(0.5, p.q_max, MENU)
         menu = np.unique(np.append(even[np.abs(even - p.effort.p) > 1e-6], p.effort.p))
     costs = np.array([effort_of(p.effort, q) for q in menu])
@@ -102,7 +101,7 @@ def see_period(sight, observation):
 @jit
 def options(sight):
     """How many options there are: the menu, and in a continuum the two sides of the edge of a cascade."""
-    edges = 2 if sight.params.continuum and not sight.params.snap else 0
+    edges = 0 if sight.params.listed else 2
     return sight.menu.shape[0] + edges
 
 
@@ -133,23 +132,15 @@ def reward(sight, q, cost, L, opinion):
     p = sight.params
     after_good, after_bad = choices(sight, q, opinion)
     in_good, in_bad = choice_law(p.behaviour, after_good, after_bad, q)
-    b = belief(L)
-    unwanted = 1.0 - good_probability(b, in_good, in_bad) if p.biased else error_probability(b, in_good, in_bad)
-    return -p.loss * unwanted - p.price * cost
+    return -p.loss * unwanted_probability(p.biased, belief(L), in_good, in_bad) - p.price * cost
 
 
 @jit
 def ask(sight, q):
     """The action of one topic that asks for a precision."""
-    if sight.params.continuum:
+    if sight.params.on_scale:
         return min(max((q - 0.5) / (sight.params.q_max - 0.5) * 2.0 - 1.0, -1.0), 1.0)
     level = 0
     while level + 1 < sight.menu.shape[0] and sight.menu[level] < q - TIE:
         level += 1
     return np.float64(level)
-
-
-@jit
-def affordable(cost, left):
-    """Whether what is left pays for it."""
-    return cost <= left + SLACK

@@ -137,7 +137,7 @@ def dearest(alone: SocialSteering) -> float:
 def levels_of(problem: SocialSteering) -> list[float] | None:
     """The precisions on offer; None: a continuum."""
     p = problem.params
-    return p.levels.tolist() if p.snap or not p.continuum else None
+    return p.levels.tolist() if p.listed else None
 
 
 def society_of(alone: SocialSteering) -> grid.Society:

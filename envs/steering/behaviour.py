@@ -207,6 +207,12 @@ def error_probability(b, in_good, in_bad):
 
 
 @jit
+def unwanted_probability(biased, b, in_good, in_bad):
+    """Of an action that the planner does not want: the bad one if he is biased, else a wrong one; likewise."""
+    return 1.0 - good_probability(b, in_good, in_bad) if biased else error_probability(b, in_good, in_bad)
+
+
+@jit
 def good_probability(b, in_good, in_bad):
     """Of the good action, likewise."""
     return b * in_good + (1.0 - b) * in_bad

@@ -48,9 +48,15 @@ def reach(effort, amount):
 
 
 @jit
+def affordable(cost, left):
+    """Whether what is left pays for it."""
+    return cost <= left + SLACK
+
+
+@jit
 def buy_level(costs, baseline, level, left):
     """The affordable level nearest to the one asked for: it lies between that and the baseline, which is free."""
-    while costs[level] > left + SLACK:
+    while not affordable(costs[level], left):
         level += 1 if level < baseline else -1
     return level
 
@@ -58,7 +64,7 @@ def buy_level(costs, baseline, level, left):
 @jit
 def buy_precision(effort, q, left):
     """The affordable precision nearest to the one asked for, of a continuum."""
-    if effort_of(effort, q) <= left + SLACK:
+    if affordable(effort_of(effort, q), left):
         return q
     distance = reach(effort, max(left, 0.0))
     return effort.p + distance if q > effort.p else effort.p - distance

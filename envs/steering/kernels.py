@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..core import jit, rng
 from . import behaviour as bh
-from .effort import SLACK, Effort, buy_level, buy_precision, effort_of
+from .effort import Effort, affordable, buy_level, buy_precision, effort_of
 
 DRAWS = 3
 """Random numbers of a topic in a period: the signal, the choice, the switch of the state."""
@@ -46,10 +46,10 @@ class Params(NamedTuple):
     """Probability that the state switches after a period."""
     prior_low: float
     prior_high: float
-    continuum: bool
+    on_scale: bool
     """The action is a precision on a scale from -1 to 1; otherwise the number of one."""
-    snap: bool
-    """A precision asked for on the scale is rounded to the nearest one of the list."""
+    listed: bool
+    """There is a list of precisions, to the nearest of which one asked for on the scale is rounded; otherwise a continuum."""
     q_max: float
     levels: NDArray[np.float64]
     """(m,) the precisions on offer, increasing; they include the baseline."""
@@ -111,7 +111,7 @@ def reset(params, state, i):
 @jit
 def level_asked_for(params, action):
     """Number of the precision that an action of a list asks for."""
-    if not params.continuum:
+    if not params.on_scale:
         return np.int64(action)
     q = asked_for(params, action)
     level = 0
@@ -130,7 +130,7 @@ def asked_for(params, action):
 @jit
 def purchase(params, action, left):
     """What an action buys with the effort that is left: precision, strength, cost, and whether that is what it asked for."""
-    if params.continuum and not params.snap:
+    if not params.listed:
         asked = asked_for(params, action)
         q = buy_precision(params.effort, asked, left)
         return q, bh.log_odds(q), min(effort_of(params.effort, q), left), q == asked
@@ -173,10 +173,8 @@ def act(params, state, i, j, q, strength, draws):
 
     if params.realised:
         unwanted = 0.0 if (good_action if params.biased else good_action == good) else 1.0
-    elif params.biased:
-        unwanted = 1.0 - bh.good_probability(b, in_good, in_bad)
     else:
-        unwanted = bh.error_probability(b, in_good, in_bad)
+        unwanted = bh.unwanted_probability(params.biased, b, in_good, in_bad)
 
     said = bh.evidence(mind, after_good, after_bad, q, strength, good_action)
     state.informative[i] += said != 0.0
@@ -197,14 +195,19 @@ def act(params, state, i, j, q, strength, draws):
 def next_opinion(params, state, i, j, face_value, said):
     """What the next agent takes from what she can see, where that is not the planner's belief."""
     if params.observes.shape[0] > 0:
-        now = state.t[i]
-        state.said[i, now] = face_value
-        opinion = state.prior[i]
-        if now + 1 < params.periods:
-            for s in range(now + 1):
-                opinion += state.said[i, s] * params.observes[now + 1, s]
-        return bh.bounded(opinion)
+        state.said[i, state.t[i]] = face_value
+        return naive_opinion(params.observes, state.prior[i], state.said[i], state.t[i] + 1)
     return bh.drift(bh.learn(params.behaviour, state.opinion[i, j], said), params.hazard)
+
+
+@jit
+def naive_opinion(observes, prior, said, agent):
+    """Log-odds of an agent of a network who takes all that she observes at face value; after the last one, the prior."""
+    opinion = prior
+    if agent < observes.shape[0]:
+        for s in range(agent):
+            opinion += said[s] * observes[agent, s]
+    return bh.bounded(opinion)
 
 
 @jit
@@ -242,7 +245,7 @@ def observe(params, state, i, out):
 def mask(params, state, i, out):
     """Precisions that can be paid."""
     for level in range(params.levels.shape[0]):
-        out[level] = params.costs[level] <= state.remaining[i, 0] + SLACK
+        out[level] = affordable(params.costs[level], state.remaining[i, 0])
 
 
 @jit

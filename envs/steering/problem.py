@@ -27,16 +27,12 @@ MOST_PERIODS = 100_000
 
 
 class Reading(NamedTuple):
-    """What planners need to read observations, and to ask for a precision."""
+    """What planners need to read observations."""
 
-    topics: int
     belief: int
     """Index of the first topic's public belief; -1 if beliefs are hidden."""
     opinion: int
     """Index of the first topic's opinion; -1 where it is the belief."""
-    continuum: bool
-    q_max: float
-    p: float
     scale: float
     """Of the budget's size."""
     horizon: int
@@ -213,13 +209,13 @@ class SocialSteering(Problem):
             _check_network(T, topics, hazard, shared_bias)
             observes = read_network(network, periods, np.random.default_rng(instance_seed))
         self._network = network if network is None or isinstance(network, str) else "of your own"
-        continuum = not boolean("discrete", discrete)
-        if levels is None and not continuum:
+        discrete = boolean("discrete", discrete)
+        if levels is None and discrete:
             raise ValueError("levels=None with discrete=True; expected a number of precisions, or a list of them")
         offered = np.array([p]) if levels is None else _levels(levels, p, q_max)
         dearest = max(effort_of(effort, q_max), effort_of(effort, 0.5))
         history = one_of("observation", observation, ("belief", "history")) == "history"
-        masks = kernels.mask if not continuum and topics == 1 else None
+        masks = kernels.mask if discrete and topics == 1 else None
         self.kernels = Kernels(kernels.reset, kernels.step, kernels.observe, masks, kernels.resample)
         self.topics = topics
         self.opinions_apart = shared_bias or network is not None
@@ -238,8 +234,8 @@ class SocialSteering(Problem):
                 hazard=hazard,
                 prior_low=low,
                 prior_high=high,
-                continuum=continuum,
-                snap=levels is not None,
+                on_scale=not discrete,
+                listed=levels is not None,
                 q_max=q_max,
                 levels=read_only(offered),
                 strengths=read_only(np.array([log_odds(q) for q in offered])),
@@ -249,7 +245,7 @@ class SocialSteering(Problem):
                 history=history,
             ),
             features=_features(topics, q_max, history, self.opinions_apart, len(observes)),
-            action_space=_action_space(continuum, topics, len(offered)),
+            action_space=_action_space(discrete, topics, len(offered)),
             horizon=periods,
             budget=topics * periods * dearest if budget is None else budget,
             budget_scale=topics * length * dearest or 1.0,
@@ -303,11 +299,11 @@ class SocialSteering(Problem):
 
     @property
     def reading(self) -> Reading:
-        """What planners need to read observations, and to ask for a precision."""
+        """What planners need to read observations."""
         p, K = self.params, self.topics
         opinion = 2 * K if not p.history and self.opinions_apart else -1
         belief = -1 if p.history else 0
-        return Reading(K, belief, opinion, p.continuum, p.q_max, p.effort.p, float(self.budget_scale[0]), self.horizon)
+        return Reading(belief, opinion, float(self.budget_scale[0]), self.horizon)
 
     @cached_property
     def key(self) -> str:
@@ -403,7 +399,7 @@ def _features(topics: int, q_max: float, history: bool, opinions: bool, agents: 
     return {**beliefs, **latest, **said}
 
 
-def _action_space(continuum: bool, topics: int, levels: int) -> spaces.Space[Any]:
-    if continuum:
+def _action_space(discrete: bool, topics: int, levels: int) -> spaces.Space[Any]:
+    if not discrete:
         return spaces.Box(-1.0, 1.0, (topics,), np.float64)
     return spaces.Discrete(levels) if topics == 1 else spaces.MultiDiscrete([levels] * topics)

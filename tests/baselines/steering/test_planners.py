@@ -69,7 +69,7 @@ def every(cases):
 def made(agent, problem):
     """The planner (thresholds not tuned: that takes a second), or None if it refuses the problem as it must."""
     params = problem.params
-    linear = params.behaviour.certain_choice and (params.snap or not params.continuum)
+    linear = params.behaviour.certain_choice and params.listed
     if agent is Threshold:
         return Threshold(problem, 0.15, 0.45)
     if agent is Optimal:
@@ -250,7 +250,7 @@ def q_of(policy, b, left=0.3, time=1.0):
     initial = max(left, 1.0)
     row = [b, math.tanh(math.log(b / (1 - b)) / 4), 0.0, 0.0, 0.0, initial / (initial + scale), left / initial, time]
     action, _ = policy.predict(np.array(row))
-    if problem.params.continuum:
+    if problem.params.on_scale:
         return 0.5 + (float(action[0]) + 1) / 2 * (problem.params.q_max - 0.5)
     return problem.params.levels[action]
 
