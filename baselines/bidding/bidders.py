@@ -19,11 +19,10 @@ from ...envs.bidding.kernels import (
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core import jit, rng
-from ...envs.core.batch import Batch, episode_keys
 from ...envs.core.checks import natural, positive
-from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
+from ..tuning import MeanReturn
 from .values import best_bid, rlb_values, worth_and_price_weight
 
 
@@ -179,31 +178,9 @@ class Lin(KernelPolicy):
 def tuned_b0(problem: RealTimeBidding, episodes: int = 64) -> float:
     """The b0 with the highest mean score over simulated training episodes, from a geometric grid of 1..300."""
     training = training_problem(problem)
-    rollout = compile_rollout(training.kernels, act_lin)
-    scores = {}
-    for b0 in np.unique(np.round(np.geomspace(1, HIGHEST_PRICE, 80), 1)):
-        batch = Batch(training, episodes)
-        batch.seed(episode_keys(0, episodes))
-        batch.reset()
-        returns = np.zeros(episodes)
-        blank = np.zeros((episodes, 0))
-        actions = np.zeros((episodes, 1), batch.action_dtype)
-        parameters = LinParameters(training.reading, float(b0))
-        fault = rollout(
-            batch.params,
-            batch.rules,
-            batch.state,
-            parameters,
-            blank,
-            batch.observe(),
-            actions,
-            training.horizon,
-            returns,
-        )
-        if fault != OK:
-            batch.refuse(fault, actions)
-        scores[float(b0)] = returns.mean()
-    return max(scores, key=scores.__getitem__)
+    earns = MeanReturn(training, act_lin, episodes, seed=0)
+    grid = np.unique(np.round(np.geomspace(1, HIGHEST_PRICE, 80), 1)).tolist()
+    return max(grid, key=lambda b0: earns(LinParameters(training.reading, b0)))
 
 
 def training_problem(problem: RealTimeBidding) -> RealTimeBidding:

@@ -10,15 +10,14 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.core.batch import Batch, episode_keys
 from ...envs.core.checks import natural, probability
 from ...envs.core.jit import jit
-from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem
 from ...envs.steering.behaviour import belief
 from ...envs.steering.effort import SLACK, affordable, buy_precision, effort_of
 from ...envs.steering.problem import SocialSteering
 from ..policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
+from ..tuning import MeanReturn
 from .sight import (
     Sight,
     ask,
@@ -294,37 +293,5 @@ class Threshold(Steering):
         pairs = [ThresholdParameters(sight, a, b) for a in lows for b in highs if a <= b]
         if not pairs:
             raise ValueError(f"low is {low!r} with high {high!r}; expected low <= high")
-        super().__init__(problem, act, max(pairs, key=_Earns(problem, act)) if len(pairs) > 1 else pairs[0])
-
-
-class _Earns:
-    """The mean return of a kernel on tuning episodes, the same for all parameters."""
-
-    def __init__(self, problem: SocialSteering, act: Any) -> None:
-        self._rollout = compile_rollout(problem.kernels, act)
-        self._act = act
-        self._batch = Batch(problem, TUNING_EPISODES)
-        self._batch.seed(episode_keys(TUNING_SEED, TUNING_EPISODES))
-        self._batch.reset()
-        self._start = self._batch.snapshot()
-        self._actions: NDArray[Any] = np.zeros((TUNING_EPISODES, problem.topics), self._batch.action_dtype)
-
-    def __call__(self, parameters: Any) -> float:
-        batch = self._batch
-        batch.restore(self._start)
-        returns = np.zeros(batch.n)
-        memory = np.zeros((batch.n, 0))
-        fault = self._rollout(
-            batch.params,
-            batch.rules,
-            batch.state,
-            parameters,
-            memory,
-            batch.observe(),
-            self._actions,
-            batch.problem.horizon,
-            returns,
-        )
-        if fault != OK:
-            batch.refuse(fault, self._actions)
-        return float(returns.mean())
+        earns = MeanReturn(problem, act, TUNING_EPISODES, TUNING_SEED) if len(pairs) > 1 else None
+        super().__init__(problem, act, max(pairs, key=earns) if earns else pairs[0])
