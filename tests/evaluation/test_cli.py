@@ -89,7 +89,7 @@ def test_train_then_compare(tmp_path):
 def test_ctrl_c_keeps_what_is_finished(tmp_path):
     """The first agent is quick; the second, with a large table to compute, is interrupted."""
     log = tmp_path / "log.txt"
-    log.write_text("".join(f"0 {k % 300} 0.0{k % 7}1\n" for k in range(3000)))
+    log.write_text("".join(f"0 {k % 150} 0.0{k % 7}1\n" for k in range(3000)))
     code = "from budgetgym.evaluation.cli import main; main()"
     arguments = ["compare", ID, "--set", f"log={log}", "--set", "c0=1", "--agents", "constant,rlb", "--out", str(tmp_path)]
     process = subprocess.Popen(
@@ -98,6 +98,8 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "BUDGETGYM_CACHE": str(tmp_path / "cache")},
+        # Where the tests run in the background of a script, Ctrl-C is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 200
     while not list(tmp_path.glob("cells/constant-*.json")) and time.monotonic() < deadline:
