@@ -16,6 +16,8 @@ demo: $(READY)  ## compare agents of each family on embedded instances, and writ
 		--agents null,random,whittle,lagrangian,joint --episodes 50 --out runs/demo/spillover
 	$(BIN)/budgetgym compare budgetgym/SocialSteering-v0 --set objective=biased --budgets 0.3,0.6,1.2 \
 		--agents null,random,myopic,even_spend,threshold,lagrangian,optimal --episodes 20000 --out runs/demo/steering
+	$(BIN)/budgetgym compare budgetgym/TrapTree-v0 --set traps=2 \
+		--agents random,greedy,beam:width=3,one_step,flare --episodes 60 --out runs/demo/traptree
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.type_aliases import MaybeCallback
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from ..baselines.policy import Information, Policy, PolicyState
 from ..envs.core.problem import Problem
@@ -57,10 +57,17 @@ class Learner(Policy):
         self._seed = seed
         self.model: Any = None if path is None else self.algorithm.load(_existing(path), device="cpu")
 
-    @staticmethod
     @abstractmethod
-    def configuration_for(problem: Problem) -> Configuration:
+    def configuration_for(self, problem: Problem) -> Configuration:
         """The configuration of the problem's family; ValueError if there is none."""
+
+    def make_venv(self, training: Problem, lanes: int) -> VecEnv:
+        """The environment to learn in, with so many episodes side by side."""
+        return BudgetedSb3VecEnv(training, lanes, seed=self._seed)
+
+    def scaled(self, venv: VecEnv) -> VecEnv:
+        """Rewards scaled by their own spread: in money, theta or clicks they are nowhere near 1."""
+        return VecNormalize(venv, norm_obs=False, norm_reward=True, gamma=0.999, clip_reward=np.inf)
 
     def learn(self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False) -> Self:
         """Learn from so many decisions, by default what the configuration finds enough."""
@@ -68,14 +75,13 @@ class Learner(Policy):
         settings = {**configuration.settings, **self._overrides}
         lanes = settings.pop("lanes", configuration.lanes)
         training = configuration.training(self.problem)
-        venv = BudgetedSb3VecEnv(training, lanes, seed=self._seed)
-        # Rewards are scaled by their own spread: in money, theta or clicks they are nowhere near 1.
-        scaled = VecNormalize(venv, norm_obs=False, norm_reward=True, gamma=0.999, clip_reward=np.inf)
+        venv = self.scaled(self.make_venv(training, lanes))
         if self.model is None:
-            settings["policy_kwargs"] = {**settings.get("policy_kwargs", {}), **configuration.features(training)}
-            self.model = self.algorithm(self.policy, scaled, seed=self._seed, device="cpu", **settings)
+            own, given = configuration.settings.get("policy_kwargs", {}), self._overrides.get("policy_kwargs", {})
+            settings["policy_kwargs"] = {**own, **configuration.features(training), **given}
+            self.model = self.algorithm(self.policy, venv, seed=self._seed, device="cpu", **settings)
         else:
-            self.model.set_env(scaled)
+            self.model.set_env(venv)
         callbacks = [*configuration.callbacks(), *([] if callback is None else [callback])]
         steps = configuration.timesteps if total_timesteps is None else total_timesteps
         self.model.learn(steps, callback=CallbackList(callbacks), progress_bar=progress_bar)
@@ -93,13 +99,25 @@ class Learner(Policy):
         Raises:
             ValueError: it has not learned yet.
         """
+        self.learned()
+        actions = self.decide(np.atleast_2d(np.asarray(observation, float)), deterministic)
+        return (actions[0] if np.ndim(observation) == 1 else actions), state
+
+    def learned(self) -> Any:
+        """The model that has learned.
+
+        Raises:
+            ValueError: it has not learned yet.
+        """
         if self.model is None:
             trained = f"{self.name}:path=runs/{self.name}.zip"
             raise ValueError(f"{self.name} has not learned: call learn(), or load what was trained, as in {trained!r}")
-        rows = np.atleast_2d(np.asarray(observation, float))
+        return self.model
+
+    def decide(self, rows: NDArray[np.float64], deterministic: bool) -> NDArray[Any]:
+        """The actions of the problem for a batch of observations (n, d), by the model that has learned."""
         actions, _ = self.model.predict(rows, deterministic=deterministic)
-        decoded = self.configuration.decode(self.problem, rows, actions)
-        return (decoded[0] if np.ndim(observation) == 1 else decoded), state
+        return self.configuration.decode(self.problem, rows, actions)
 
     def save(self, path: str | Path) -> None:
         """Save the model as SB3 does; its own `load` reads it too."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
@@ -27,8 +29,7 @@ class Ppo(Learner):
     algorithm = PPO
     policy = ActorCriticPolicy
 
-    @staticmethod
-    def configuration_for(problem: Problem) -> Configuration:
+    def configuration_for(self, problem: Problem) -> Configuration:
         """The family's configuration."""
         from .configurations import PPO_CONFIGURATIONS
 
@@ -68,8 +69,8 @@ class EntropyToZero(BaseCallback):
         self._start = start
 
     def _on_rollout_end(self) -> None:
-        assert isinstance(self.model, PPO)
-        self.model.ent_coef = self._start * self.model._current_progress_remaining
+        model: Any = self.model  # PPO, or one of its variants, which have no common class with a weight of entropy
+        model.ent_coef = self._start * max(model._current_progress_remaining, 0.0)
 
     def _on_step(self) -> bool:
         return True

@@ -49,6 +49,8 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "criticality_gated": Entry("..baselines.routing.routers:CriticalityGated", "the tier that the signal names"),
         "greedy": Entry("..baselines.routing.routers:Greedy", "least cost per expected progress"),
         "belief": Entry("..baselines.routing.belief_router:Belief", "exact posterior, lookahead into the exact values"),
+        "bopo": Entry(".bopo.agent:Bopo", "boundary-guided policy optimisation (arXiv:2602.21227)"),
+        "grpo": Entry(".bopo.agent:Grpo", "group-relative policy optimisation, without guidance"),
         "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
     },
     "LoggedRouting": {
@@ -84,6 +86,11 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "lagrangian": Entry("..baselines.restless.policies:Lagrangian", "decoupled values to the end, in a linear programme"),
         "joint": Entry("..baselines.restless.policies:Joint", "the same values, with joint effects on every arm"),
         "optimal": Entry("..baselines.restless.policies:Optimal", "the exact optimum of a few arms"),
+        "sequential_ppo": Entry(".sequential_ppo:SequentialPpo", "masked PPO that builds the action component by component"),
+        "sequoia": Entry(".sequoia.agent:Sequoia", "a Q-network in a mixed-integer programme (Xu et al. 2025)"),
+        "residual_sequoia": Entry(".sequoia.agent:ResidualSequoia", "the same, on top of Lagrangian values"),
+        "iterative_dqn": Entry(".sequoia.agent:IterativeDqn", "a Q-network asked greedily"),
+        "latent_ppo": Entry(".latent_ppo:LatentPpo", "PPO over costs that a maximiser turns into the action"),
     },
     "SocialSteering": {
         "null": Entry("..baselines.steering.planners:Null", "never does anything: what shares are measured from"),
@@ -97,8 +104,27 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
         "sac": Entry(".sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
     },
+    "TrapTree": {
+        "random": Entry("..baselines.traptree.policies:Random", "a child by chance"),
+        "greedy": Entry("..baselines.traptree.policies:Greedy", "the child that looks best"),
+        "contrarian": Entry("..baselines.traptree.policies:Contrarian", "the odd one out: reads the trap off"),
+        "systematic": Entry("..baselines.traptree.policies:Systematic", "depth-first search, with backtracking"),
+    },
 }
 """Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""
+
+
+PLANNERS: dict[str, Entry] = {
+    "flare": Entry(".planning.flare:Flare", "lookahead in forks of the present (FLARE)"),
+    "one_step": Entry(".planning.flare:OneStep", "the best next step, by trying all in forks"),
+    "beam": Entry(".planning.beam:BeamSearch", "keeps the few best-looking continuations"),
+    "mds": Entry(".planning.mirror_descent:MirrorDescentSearch", "one step of mirror descent on a policy's values"),
+    "bavt": Entry(".planning.value_tree:ValueTree", "value tree that narrows as its budget runs out"),
+}
+"""Planners serve every family that they know how to look ahead in."""
+
+for _family in ("RealTimeBidding", "AgenticRouting", "WorkflowRouting", "Restless", "SocialSteering", "TrapTree"):
+    AGENTS[_family].update(PLANNERS)
 
 
 def make_agent(name: str, env: Any, **settings: Any) -> Policy:

@@ -38,8 +38,7 @@ class Sac(Learner):
                 f"sac is for continuous actions, not {problem.action_space}; expected a problem with discrete=False"
             )
 
-    @staticmethod
-    def configuration_for(problem: Problem) -> Configuration:
+    def configuration_for(self, problem: Problem) -> Configuration:
         """The family's configuration."""
         from .configurations import SAC_CONFIGURATIONS
 

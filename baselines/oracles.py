@@ -16,6 +16,7 @@ from ..envs.restless.problem import Restless
 from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
 from ..envs.steering.problem import SocialSteering
+from ..envs.traptree.problem import TrapTree
 from ..envs.workflow.problem import WorkflowRouting
 from .bidding.bounds import hindsight_bounds
 from .bidding.values import optimal_value
@@ -25,6 +26,7 @@ from .routing import logged_bounds
 from .routing.values import optimal_value as optimal_routing
 from .steering.values import null_value as null_steering
 from .steering.values import optimal_value as optimal_steering
+from .traptree.oracles import optimal_value as optimal_tree
 from .workflow.optimum import optimal_value as optimal_workflow
 
 
@@ -49,6 +51,7 @@ ORACLES: dict[type[Problem], Oracle] = {
     WorkflowRouting: Oracle(None, optimal_workflow),
     Restless: Oracle(None, optimal_restless, null_value),
     SocialSteering: Oracle(None, optimal_steering, null_steering),
+    TrapTree: Oracle(None, optimal_tree),
 }
 """Add a family of your own here."""
 

@@ -16,6 +16,7 @@ ENVIRONMENTS: dict[str, str] = {
     "budgetgym/RestlessInterventions-v0": "budgetgym.envs.restless.problems.interventions:RestlessInterventions",
     "budgetgym/RestlessSpillover-v0": "budgetgym.envs.restless.problems.spillover:RestlessSpillover",
     "budgetgym/SocialSteering-v0": "budgetgym.envs.steering.problem:SocialSteering",
+    "budgetgym/TrapTree-v0": "budgetgym.envs.traptree.problem:TrapTree",
 }
 """id -> where its problem is defined. An id never changes its meaning; what may change learning results gets a new version."""
 

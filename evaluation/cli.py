@@ -104,7 +104,7 @@ def compare(
 @app.command()
 def train(
     env: Annotated[str, typer.Argument(help="Id of the environment; see `budgetgym list`.")],
-    agent: Annotated[str, typer.Option(help="A learner: ppo or sac.")] = "ppo",
+    agent: Annotated[str, typer.Option(help="A learner, such as ppo, sac or sequoia.")] = "ppo",
     settings: Settings = [],  # noqa: B006  typer reads it
     timesteps: Annotated[
         int | None, typer.Option(help="Decisions to learn from; by default what the configuration says.")
@@ -112,7 +112,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the learner and its environments.")] = 0,
     out: Annotated[Path, typer.Option(help="Where to save the trained agent.")] = Path("runs/agent.zip"),
 ) -> None:
-    """Train a learner and save it; compare it as ppo:path=OUT or sac:path=OUT."""
+    """Train a learner and save it; compare it as NAME:path=OUT, such as ppo:path=OUT."""
     problem = problem_from(env, settings)
     name, written = split_name(agent)
     if name not in LEARNERS:
@@ -162,7 +162,7 @@ def frontier(
         typer.echo(f"plot:   {paths[1] or NO_REPORT}")
 
 
-LEARNERS = ("ppo", "sac")
+LEARNERS = ("ppo", "sac", "grpo", "bopo", "sequential_ppo", "latent_ppo", "sequoia", "residual_sequoia", "iterative_dqn")
 NO_REPORT = 'not written; pip install "budgetgym[report]"'
 
 

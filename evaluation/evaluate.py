@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics
 
+from ..agents.planning.world import Planner
 from ..agents.registry import as_problem
 from ..baselines.oracles import exact_optimum, null_score
 from ..baselines.policy import Policy
@@ -131,14 +132,16 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
 
 
 def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200) -> float:
-    """The median time of `predict` on one observation, in microseconds."""
-    batch = Batch(problem, decisions)
-    batch.seed(episode_keys(0, decisions))
-    batch.reset()
-    observations = batch.observe()
+    """The median time of `predict` on one observation, the first one of an episode, in microseconds."""
+    batch, keys = Batch(problem, 1), episode_keys(0, decisions)
+    if isinstance(agent, Planner):
+        agent.attach(batch)
     state: Any = None
     taken = []
-    for k, observation in enumerate(observations):
+    for k in range(decisions):
+        batch.seed(keys[k : k + 1])
+        batch.reset()
+        observation = batch.observe()[0]
         started = time.perf_counter()
         _, state = agent.predict(observation, state=state, episode_start=np.array([k == 0]), deterministic=True)
         taken.append(time.perf_counter() - started)

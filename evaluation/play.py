@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..agents.planning.world import Planner
 from ..baselines.oracles import episode_bounds
 from ..baselines.policy import KernelPolicy
 from ..envs.core.batch import Batch, episode_keys
@@ -161,6 +162,8 @@ class _Predicting:
     def start(self, batch: Batch) -> None:
         """Take over a batch that was just reset."""
         self._batch = batch
+        if isinstance(self._agent, Planner):
+            self._agent.attach(batch)
         self._observation = batch.observe()
         if not getattr(self._agent, "carries_over", False):
             self._memory = None

@@ -6,12 +6,13 @@ Myopic, Lagrangian and constant policies all ask this question; they differ in t
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ...envs.restless.feasible import LinearSet
 from ...envs.restless.problem import Restless
 from ...envs.restless.programme import Programme
 
@@ -30,7 +31,7 @@ class Treatment:
     """
 
     def __init__(self, problem: Restless) -> None:
-        self.feasible = problem.feasible
+        self.problem, self.feasible = problem, problem.feasible
         self.levels = problem.arms.shape[1]
         self.coupling = problem.coupling
         self.one_by_one = bool(problem.params.one_by_one)
@@ -67,12 +68,13 @@ class Treatment:
 
     def prove(self, values: NDArray[np.float64], most: int | None = None, price: float = 0.0) -> NDArray[np.int64]:
         """As `maximise`, by the mixed-integer programme whatever the size; with components that add nothing."""
-        programme, high = self._programme
+        programme, levelled = self._programme
+        high, m = levelled.linear.high[0], self.feasible.m
         programme.limit_row(0, -np.inf, high if most is None else min(high, most))
-        m = self.feasible.m
+        gains = levelled.fold(values[None, :, 1:] - values[None, :, :1])[0]
         objective = np.zeros(programme.shape[1])
         objective[:m] = -price
-        objective[-values.size - len(values) : -len(values)] = values.ravel()  # before the excess of every arm
+        objective[m : m + gains.size] = gains
         return (programme.maximise(objective).x[:m] > 0.5).astype(np.int64)
 
     def _without_idle(self, action: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -88,44 +90,70 @@ class Treatment:
         return action
 
     @cached_property
-    def _programme(self) -> tuple[Programme, float]:
-        """The programme, and the most pulls that it allows.
+    def _programme(self) -> tuple[Programme, Levelled]:
+        levelled = levelled_set(self.problem)
+        return levelled.linear.programme(self.feasible.m), levelled
 
-        Variables: action, the set's own ones, a binary for every arm and level, and what exceeds the highest level.
 
-        `sum_l l z[j, l] + excess[j] = sum_i M[j, i] a_i`, `sum_l z[j, l] = 1`, and excess only at the highest level. A
-        component that takes an arm to the highest level alone says so in a row of its own: without it, half a pull would
-        look like reaching every neighbour of the arm.
-        """
-        linear, (J, m), L = self.feasible.linear(), self.coupling.shape, self.levels
-        Y = len(linear.y_low)
-        excess = np.maximum(self.coupling.sum(axis=1) - (L - 1), 0).astype(float)
-        arms = sp.identity(J, format="csr")
-        level = sp.kron(arms, np.arange(L, dtype=float)[None, :])
-        highest = sp.kron(arms, (np.arange(L) == L - 1).astype(float)[None, :])
-        nothing = sp.csr_array((J, Y))
-        alone = np.argwhere(self.coupling >= L - 1)
-        arm, component = (sp.csr_array(np.eye(n)[alone[:, k]]) for k, n in enumerate((J, m)))
-        rows: Any = sp.block_array(
-            [
-                [linear.rows, sp.csr_array((len(linear.high), J * L)), None],
-                [sp.hstack([-self.coupling.astype(float), nothing]), level, arms],
-                [None, sp.kron(arms, np.ones((1, L))), None],
-                [None, -sp.diags_array(excess) @ highest, arms],
-                [sp.hstack([-component, sp.csr_array((len(alone), Y))]), arm @ highest, None],
-            ],
-            format="csr",
-        )
-        zero, one, free = np.zeros(J), np.ones(J), np.full(len(alone), np.inf)
-        programme = Programme(
+class Levelled(NamedTuple):
+    """A feasible set with what its actions do to arms, as rows of a mixed-integer programme.
+
+    The variables after the action are z[g, l - 1], G (L - 1) of them: 1 if the arms of group g get the level l > 0. Arms
+    that the same components treat alike always have the same level, and are one group; arms that nothing treats are in none.
+    """
+
+    linear: LinearSet
+    groups: NDArray[np.float64]
+    """(J, G) 1 where an arm belongs to a group."""
+
+    def fold(self, gains: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(k, G (L - 1)) coefficients of z that say the same as coefficients (k, J, L - 1) of the arms' levels."""
+        return np.einsum("jg,kjl->kgl", self.groups, gains).reshape(len(gains), -1)
+
+
+def levelled_set(problem: Restless) -> Levelled:
+    """The feasible set of a problem with the levels of its arms.
+
+    `sum_l l z[g, l] + excess[g] = sum_i M[g, i] a_i`, `sum_l z[g, l] <= 1`, and excess only at the highest level. A
+    component that takes a group to the highest level alone says so in a row of its own: without it, half a pull would
+    look like reaching every neighbour of the arm.
+    """
+    linear, m, L = problem.feasible.linear(), problem.feasible.m, problem.arms.shape[1]
+    coupling, member = np.unique(problem.coupling, axis=0, return_inverse=True)
+    groups = np.eye(len(coupling))[member.ravel()]
+    treated = coupling.any(axis=1)
+    coupling, groups = coupling[treated], groups[:, treated]
+    G, Y = len(coupling), len(linear.y_low)
+    total = coupling.sum(axis=1)
+    excess = np.maximum(total - (L - 1), 0).astype(float)
+    each = sp.identity(G, format="csr")
+    level = sp.kron(each, np.arange(1, L, dtype=float)[None, :])
+    highest = sp.kron(each, (np.arange(1, L) == L - 1).astype(float)[None, :])
+    alone = np.argwhere(coupling >= L - 1)
+    group, component = (sp.csr_array(np.eye(n)[alone[:, k]]) for k, n in enumerate((G, m)))
+    rows: Any = sp.block_array(
+        [
+            [linear.rows[:, :m], None, linear.rows[:, m:] if Y else None, sp.csr_array((len(linear.high), G))],
+            [-coupling.astype(float), level, None, each],
+            [None, sp.kron(each, np.ones((1, L - 1))), None, None],
+            [None, -sp.diags_array(excess) @ highest, None, each],
+            [-component, group @ highest, None, None],
+        ],
+        format="csr",
+    )
+    zero, one, free = np.zeros(G), np.ones(G), np.full(len(alone), np.inf)
+    reachable = (np.arange(1, L) <= total[:, None]).astype(float).ravel()
+    return Levelled(
+        LinearSet(
             rows,
-            np.concatenate([linear.low, zero, one, np.full(J, -np.inf), np.zeros(len(alone))]),
+            np.concatenate([linear.low, zero, np.full(2 * G, -np.inf), np.zeros(len(alone))]),
             np.concatenate([linear.high, zero, one, zero, free]),
-            np.concatenate([np.zeros(m), linear.y_low, np.zeros(J * L), zero]),
-            np.concatenate([np.ones(m), linear.y_high, np.ones(J * L), excess]),
-            np.concatenate([np.ones(m, np.bool_), linear.y_whole, np.ones(J * L, np.bool_), np.zeros(J, np.bool_)]),
-        )
-        return programme, float(linear.high[0])
+            np.concatenate([np.zeros(G * (L - 1)), linear.y_low, zero]),
+            np.concatenate([reachable, linear.y_high, excess]),
+            np.concatenate([np.ones(G * (L - 1), np.bool_), linear.y_whole, np.zeros(G, np.bool_)]),
+        ),
+        groups,
+    )
 
 
 def levels_of(problem: Restless, actions: NDArray[np.int64]) -> NDArray[np.int64]:

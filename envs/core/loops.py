@@ -63,11 +63,11 @@ def is_valid(rules, action):
     return True
 
 
-def _record(costs, i, cost):
+def record_cost(costs, i, cost):
     """Write a kernel's cost, a number or a tuple, into row i. Only called from compiled code."""
 
 
-@overload(_record)
+@overload(record_cost)
 def _record_compiled(costs, i, cost):
     if isinstance(cost, types.BaseTuple):
 
@@ -167,7 +167,7 @@ def compile_loops(kernels: Kernels) -> Loops:
     @jit
     def advance(params, rules, state, i, action):
         reward, cost, terminated = kernel_step(params, state, i, action)
-        _record(state.cost, i, cost)
+        record_cost(state.cost, i, cost)
         affordable = charge(state, i)
         if affordable:
             state.t[i] += 1
@@ -245,7 +245,7 @@ def compile_rollout(kernels: Kernels, act: Callable[..., Any]) -> Callable[..., 
                 if not (is_valid(rules, action[i]) and kernel_feasible(params, state, i, action[i])):
                     return INVALID - i
                 reward, cost, terminated = kernel_step(params, state, i, action[i])
-                _record(state.cost, i, cost)
+                record_cost(state.cost, i, cost)
                 if not charge(state, i):
                     return i
                 state.t[i] += 1

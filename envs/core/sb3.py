@@ -13,7 +13,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-from .batch import Batch, seeded_keys
+from .batch import Batch, Transition, seeded_keys
 from .problem import Problem
 from .resolve import make_problem, near, problem_of
 
@@ -89,7 +89,7 @@ class BudgetedSb3VecEnv(VecEnv):
     def step_wait(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """One decision in every lane; lanes that finish start their next episode."""
         batch = self._batch
-        observation, reward, terminated, truncated = batch.step(batch.read_actions(self._actions))
+        observation, reward, terminated, truncated = self._advance()
         self._returns += reward
         infos = self._lane_infos(range(self.num_envs)) if self.step_info else self._no_infos.copy()
         done = terminated | truncated
@@ -108,6 +108,10 @@ class BudgetedSb3VecEnv(VecEnv):
             batch.reset(done)
             batch.observe(observation, done)
         return observation, reward.astype(np.float32), done, infos
+
+    def _advance(self) -> Transition:
+        """The batch's step with the actions taken; a subclass may let lanes wait."""
+        return self._batch.step(self._batch.read_actions(self._actions))
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions can be executed now, (n, number of actions)."""

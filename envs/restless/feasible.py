@@ -126,6 +126,8 @@ class FeasibleSet(ABC):
 
     Attributes:
         test: compiled `contains(members, action (m,), desk (d,)) -> bool`, exact.
+        easy_test: the same for searches, which ask often: it may refuse a feasible action, and never admits another. None
+            where `test` is quick.
         m: components of an action.
         members: NamedTuple of arrays that `test` reads.
         desk: how many whole numbers `test` needs to write on.
@@ -133,6 +135,7 @@ class FeasibleSet(ABC):
     """
 
     test: ClassVar[Callable[..., bool]]
+    easy_test: ClassVar[Callable[..., bool] | None] = None
     m: int
     members: Any
     desk: int = 1

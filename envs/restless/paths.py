@@ -13,7 +13,7 @@ from ..core.jit import jit
 from ..core.problem import read_only
 from .feasible import FeasibleSet, LinearSet, linear_set
 from .network import Network
-from .tours import DESK_ROWS, search_tour, tabulate, tour_within
+from .tours import DESK_ROWS, search_tour, tabulate, tour_found, tour_within
 
 LARGEST_TABLE = 20
 """Networks of up to so many nodes have a table of all sets of nodes."""
@@ -38,20 +38,41 @@ class Members(NamedTuple):
 def contains(members, action, desk):
     """Whether a closed walk from the source within the length passes all pulled nodes, and they are not too many."""
     if members.table.shape[0] > 0:
-        chosen = 0
-        for j in range(action.shape[0]):
-            chosen |= action[j] << j
-        return (members.table[chosen >> 6] >> np.uint64(chosen & 63)) & np.uint64(1) != np.uint64(0)
+        return _tabulated(members, action)
+    stops = _stops(members, action, desk)
+    return stops >= 0 and tour_within(members.hops, members.source, members.walk, stops, desk)
+
+
+@jit
+def contains_surely(members, action, desk):
+    """The same, but only if such a walk is easy to find."""
+    if members.table.shape[0] > 0:
+        return _tabulated(members, action)
+    stops = _stops(members, action, desk)
+    return stops >= 0 and tour_found(members.hops, members.source, members.walk, stops, desk)
+
+
+@jit
+def _tabulated(members, action):
+    chosen = 0
+    for j in range(action.shape[0]):
+        chosen |= action[j] << j
+    return (members.table[chosen >> 6] >> np.uint64(chosen & 63)) & np.uint64(1) != np.uint64(0)
+
+
+@jit
+def _stops(members, action, desk):
+    """How many nodes besides the source have to be passed, with their numbers on the desk; -1 if too many are pulled."""
     count, stops = 0, 0
     for j in range(action.shape[0]):
         if action[j]:
             count += 1
             if j != members.source:  # the walk begins there
                 if count > members.most:
-                    return False
+                    return -1
                 desk[stops] = j
                 stops += 1
-    return count <= members.most and tour_within(members.hops, members.source, members.walk, stops, desk)
+    return stops if count <= members.most else -1
 
 
 class PathSet(FeasibleSet):
@@ -69,6 +90,7 @@ class PathSet(FeasibleSet):
     """
 
     test = contains
+    easy_test = contains_surely
 
     def __init__(self, network: Network, source: int, most: int, walk: int | None = None) -> None:
         self.network, self.m = network, len(network.names)

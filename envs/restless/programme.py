@@ -24,6 +24,18 @@ class Solution(NamedTuple):
     """"optimal", or "time_limit" with the best solution found until then."""
 
 
+class OutOfTime(RuntimeError):
+    """The time limit came before any solution.
+
+    Attributes:
+        bound: proved until then: no solution is better; infinite if nothing was.
+    """
+
+    def __init__(self, message: str, bound: float) -> None:
+        super().__init__(message)
+        self.bound = bound
+
+
 class Programme:
     """max c x subject to row_low <= A x <= row_high, low <= x <= high, and some x whole.
 
@@ -85,19 +97,29 @@ class Programme:
         columns = np.asarray(columns, np.int32)
         self._solver.changeColsBounds(len(columns), columns, np.asarray(low, float), np.asarray(high, float))
 
-    def maximise(self, objective: NDArray[np.float64]) -> Solution:
+    def maximise(self, objective: NDArray[np.float64], start: NDArray[Any] | None = None) -> Solution:
         """The best x for this objective c (n,).
 
+        Args:
+            objective: c.
+            start: (k,) the first variables of a solution that is known; the solver finds the rest of it.
+
         Raises:
-            RuntimeError: the solver found no solution; its status is in the message.
+            OutOfTime: the time limit came first.
+            RuntimeError: the solver found no solution for another reason; its status is in the message.
         """
         solver = self._solver
         solver.changeColsCost(len(self._columns), self._columns, np.ascontiguousarray(objective, float))
+        if start is not None:
+            solver.setSolution(len(start), self._columns[: len(start)], np.asarray(start, float))
         solver.run()
         status, info = solver.getModelStatus(), solver.getInfo()
         timely = status == self._optimal
         if not timely and not (status == self._late and np.isfinite(info.objective_function_value)):
-            raise RuntimeError(f"HiGHS ended with status {solver.modelStatusToString(status)}; expected a solution")
+            message = f"HiGHS ended with status {solver.modelStatusToString(status)}; expected a solution"
+            if status == self._late:
+                raise OutOfTime(message, info.mip_dual_bound if self.is_mixed else np.inf)
+            raise RuntimeError(message)
         x = np.array(solver.getSolution().col_value)
         bound = info.mip_dual_bound if self.is_mixed else info.objective_function_value
         return Solution(x, info.objective_function_value, bound, "optimal" if timely else "time_limit")

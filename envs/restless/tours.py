@@ -79,6 +79,21 @@ def tour_within(hops, source, walk, stops, desk):
 
 
 @jit
+def tour_found(hops, source, walk, stops, desk):
+    """Whether insertion and 2-opt find a tour within the walk, for the same arguments; a no proves nothing."""
+    n = stops
+    width = desk.shape[0] // DESK_ROWS
+    node, tour = desk[:width], desk[width : 2 * width]
+    for i in range(n):
+        if 2 * hops[source, node[i]] > walk:
+            return False
+    if n <= 1:
+        return True
+    node[n] = source
+    return _insertion_length(hops, node, n, tour) <= walk or _shorten(hops, source, tour, n) <= walk
+
+
+@jit
 def _insertion_length(hops, node, n, tour):
     """Length of the tour that takes up the stops one by one, the farthest from the source first, each where it costs least.
 

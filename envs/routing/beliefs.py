@@ -113,7 +113,8 @@ def normalise(belief):
     for d in range(belief.shape[0]):
         total += belief[d, WEIGHT]
     for d in range(belief.shape[0]):
-        belief[d, WEIGHT] /= total
+        # Who came in the middle of a task took its work for clean; if that turns out impossible, it knows nothing.
+        belief[d, WEIGHT] = belief[d, WEIGHT] / total if total > 0.0 else 1.0 / belief.shape[0]
 
 
 @jit

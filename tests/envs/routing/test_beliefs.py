@@ -7,7 +7,7 @@ import pytest
 from budgetgym.envs.core import BudgetedEnv
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.core.jit import jit
-from budgetgym.envs.routing.beliefs import CORRUPTED, TIERS, WEIGHT, replay_history
+from budgetgym.envs.routing.beliefs import CORRUPTED, TIERS, WEIGHT, normalise, replay_history
 from budgetgym.envs.routing.problem import AgenticRouting
 
 EPISODES = 60_000
@@ -94,3 +94,9 @@ def test_a_finished_task_can_be_resampled():
     env.reset(seed=0)
     env.step(2)
     assert env.model(4, seed=0)._batch.state.finished.all()
+
+
+def test_a_belief_that_is_contradicted_knows_nothing():
+    rows = np.zeros((4, WEIGHT + TIERS + 4))
+    normalise(rows)
+    assert rows[:, WEIGHT].tolist() == [0.25] * 4

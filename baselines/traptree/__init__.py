@@ -1,0 +1,1 @@
+"""Policies and closed forms for `TrapTree`."""

@@ -1,0 +1,149 @@
+"""Agents that decide step by step in a `TrapTree`, and one that searches it."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from ...envs.core import jit, rng
+from ...envs.core.checks import natural
+from ...envs.core.problem import Problem
+from ...envs.traptree.problem import TrapTree
+from ..policy import Information, KernelPolicy
+
+LEVEL, AT_LEAF, SCORES = 0, 1, 2
+"""Places in the observation; see the table in `TrapTree`."""
+
+
+def tree_problem(problem: Problem, agent: str, backtrack: bool = False) -> TrapTree:
+    """Check that an agent can walk in `problem`.
+
+    Raises:
+        TypeError: another family's problem.
+        ValueError: the agent has to go back, and can't.
+    """
+    if not isinstance(problem, TrapTree):
+        raise TypeError(f"{agent} walks in TrapTree; this problem is {type(problem).__name__}")
+    if backtrack and not problem.params.backtrack:
+        raise ValueError(f"{agent} goes back; make the environment with backtrack=True")
+    return problem
+
+
+class Shape(NamedTuple):
+    """What the policies know of the tree."""
+
+    branching: int
+    depth: int
+    key: np.uint64
+
+
+def shape_of(problem: TrapTree, seed: int = 0) -> Shape:
+    """The tree's shape, and a key for choices by chance."""
+    return Shape(problem.params.branching, problem.params.depth, np.uint64(natural("seed", seed)))
+
+
+@jit
+def act_greedy(p, observation, memory, action):
+    """The child that looks best."""
+    best = 0
+    for child in range(1, p.branching):
+        if observation[SCORES + child] > observation[SCORES + best]:
+            best = child
+    action[0] = best
+
+
+class Greedy(KernelPolicy):
+    """Goes to the child with the largest local score, the first one among equals.
+
+    Args:
+        problem: the tree.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        problem = tree_problem(problem, "greedy")
+        super().__init__(problem, act_greedy, shape_of(problem))
+
+
+@jit
+def act_contrarian(p, observation, memory, action):
+    """The child whose score is the odd one out."""
+    total = 0.0
+    for child in range(p.branching):
+        total += observation[SCORES + child]
+    odd = 1.0 if total == 1.0 else 0.0
+    action[0] = 0
+    for child in range(p.branching - 1, -1, -1):
+        if observation[SCORES + child] == odd:
+            action[0] = child
+
+
+class Contrarian(KernelPolicy):
+    """Goes to the child whose score differs from all others: reads the construction off, and always succeeds if b > 2.
+
+    With two children there is no odd one out, and it goes to the one that looks best.
+
+    Args:
+        problem: the tree.
+    """
+
+    information: ClassVar[Information] = "model"
+
+    def __init__(self, problem: Problem) -> None:
+        problem = tree_problem(problem, "contrarian")
+        super().__init__(problem, act_contrarian, shape_of(problem))
+
+
+@jit
+def act_random(p, observation, memory, action):
+    """A child by chance: by a hash of the key, the number of the move, and what was seen at the first move."""
+    if memory[0] == 0.0:
+        for child in range(p.branching):
+            memory[1] = 2.0 * memory[1] + observation[SCORES + child]
+    memory[0] += 1.0
+    bits = rng.mix(rng.mix(p.key + np.uint64(memory[0])) + np.uint64(memory[1]))
+    action[0] = np.int64(rng.unit(bits) * p.branching)
+
+
+class Random(KernelPolicy):
+    """Goes to a child by chance, all alike.
+
+    Solutions are drawn independently of these choices, so that the same choices in many episodes are as good as others.
+
+    Args:
+        problem: the tree.
+        seed: of the choices.
+    """
+
+    def __init__(self, problem: Problem, seed: int = 0) -> None:
+        problem = tree_problem(problem, "random")
+        super().__init__(problem, act_random, shape_of(problem, seed), np.zeros(2))
+
+    def set_random_seed(self, seed: int | None = None) -> None:
+        """Choose another stream of choices."""
+        self.parameters = self.parameters._replace(key=np.uint64(natural("seed", 0 if seed is None else seed)))
+
+
+@jit
+def act_systematic(p, observation, memory, action):
+    """Depth first, in the order of children. memory[level]: the child to try next at that level."""
+    level = np.int64(np.round(observation[LEVEL] * p.depth))
+    if level < p.depth and memory[level] < p.branching:
+        action[0] = np.int64(memory[level])
+        memory[level] += 1.0
+        if level + 1 < p.depth:
+            memory[level + 1] = 0.0
+    else:
+        action[0] = p.branching
+
+
+class Systematic(KernelPolicy):
+    """Searches the whole tree, depth first; the budget decides how far it gets. Needs `backtrack=True`.
+
+    Args:
+        problem: the tree.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        problem = tree_problem(problem, "systematic", backtrack=True)
+        super().__init__(problem, act_systematic, shape_of(problem), np.zeros(problem.params.depth))

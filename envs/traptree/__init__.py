@@ -1,0 +1,1 @@
+"""Trees whose local scores mislead: where step-wise decisions fail and lookahead wins."""
