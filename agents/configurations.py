@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,19 @@ from numpy.typing import NDArray
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from ..baselines.bidding.bidders import training_problem
+from ..baselines.routing.routers import PROGRESS, SUBGOALS, places
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.budget import Budget
 from ..envs.core.problem import Problem
+from ..envs.restless.problem import Restless
 from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
 from ..envs.steering.problem import SocialSteering
 from .learner import Configuration
 from .ppo import CriticFirst, EntropyToZero
+from .restless import restless_features
 from .sac import TemperatureToZero
+from .sequoia.callbacks import KeepBest
 
 
 def budgets_around(problem: Problem, factor: float) -> Budget:
@@ -33,30 +38,39 @@ def budgets_around(problem: Problem, factor: float) -> Budget:
     return Budget({resource: (float(a), float(b)) for resource, a, b in ranges}, log=True)
 
 
+ALWAYS_TOLD = 7
+"""Entries of every observation of `RealTimeBidding`: four of the market, three of the budget."""
+
+
 class BiddingFeatures(BaseFeaturesExtractor):
     """Logarithms of theta and of the money per auction left, and the time: the state of a stationary market.
 
-    Money per auction left is what the best bid depends on; as remaining share and size apart it is hard to learn.
+    Money per auction left is what the best bid depends on; as remaining share and size apart it is hard to learn. What only
+    some problems tell (wins, clicks, conversions, slack) is handed on.
     """
 
     def __init__(self, observation_space: spaces.Box) -> None:
-        super().__init__(observation_space, features_dim=3)
+        super().__init__(observation_space, features_dim=int(np.prod(observation_space.shape)) - ALWAYS_TOLD + 3)
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        """(n, 7) -> (n, 3); see the observation table of `RealTimeBidding`."""
-        theta, size, remaining, time = observations[:, 0], observations[:, 4], observations[:, 5], observations[:, 6]
+        """(n, 7 + m) -> (n, 3 + m); see the observation table of `RealTimeBidding`."""
+        theta, (size, remaining, time) = observations[:, 0], observations[:, -3:].unbind(1)
         money = size / (1.0 - size).clamp(min=1e-3) * remaining / time.clamp(min=1e-3)
-        return torch.stack([torch.log(theta + 1e-2), torch.log(money + 1e-3) / 1.5 + 1.0, 2.0 * time - 1.0], dim=1)
+        known = torch.stack([torch.log(theta + 1e-2), torch.log(money + 1e-3) / 1.5 + 1.0, 2.0 * time - 1.0], dim=1)
+        return torch.cat([known, observations[:, 4:-3]], dim=1)
 
 
 def bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
     """Simulated training auctions, with a pacing exponent as action and budgets around the problem's own."""
-    return training_problem(problem).replace(pacing=True, budget=budgets_around(problem, 4.0))
+    if problem.control == "dual":
+        raise ValueError("control is 'dual', which no learner is configured for; expected 'bid' or 'pacing'")
+    as_paced = {"ticks": problem.ticks, "traffic": problem.settings.get("traffic", "even")}
+    return training_problem(problem).replace(**as_paced, control="pacing", budget=budgets_around(problem, 4.0))
 
 
 def bids_from_pacing(problem: RealTimeBidding, observations: NDArray[np.float64], actions: NDArray[np.float32]) -> NDArray:
     """What the problem takes for a pacing exponent: itself, a bid, or a whole bid."""
-    if problem.params.pacing:
+    if problem.control == "pacing":
         return actions
     truthful = observations[:, :1] * problem.statistics.mean_price
     bids = np.clip(truthful * np.exp(4.0 * actions), 0.0, 300.0)
@@ -66,6 +80,42 @@ def bids_from_pacing(problem: RealTimeBidding, observations: NDArray[np.float64]
 def routing_training(problem: AgenticRouting) -> AgenticRouting:
     """The same tasks, with budgets around the problem's own."""
     return problem.replace(budget=budgets_around(problem, 2.0))
+
+
+def all_caps(problem: AgenticRouting) -> AgenticRouting:
+    """The same tasks, with budgets from a twentieth of what always-large takes to as much as an episode can use."""
+    unlimited = float(problem.replace(budget=np.inf).budget.arrays(problem.resources)[1][0])
+    least = max(float(problem.budget_scale[0]) / 20.0, float(problem.least_budget[0]))
+    return problem.replace(budget=Budget({problem.resources[0]: (least, unlimited)}, log=True))
+
+
+class RoutingFeatures(BaseFeaturesExtractor):
+    """The observation, what is left of the budget and of the subgoals, and how many times the one covers the other.
+
+    How freely to spend depends on that; as size and remaining share of the budget apart it is hard to learn.
+    """
+
+    def __init__(self, observation_space: spaces.Box, budget: int) -> None:
+        super().__init__(observation_space, features_dim=int(np.prod(observation_space.shape)) + 4)
+        self.budget = budget
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """(n, d) -> (n, d + 4); see the observation table of `AgenticRouting`."""
+        size, remaining = observations[:, self.budget], observations[:, self.budget + 1]
+        left = size / (1.0 - size).clamp(min=1e-3) * remaining  # in what always-large uses
+        ahead = (1.0 - observations[:, PROGRESS]) * observations[:, SUBGOALS]
+        covers = (left / (ahead + 0.02)).clamp(max=5.0)
+        known = torch.stack([left, torch.log(left + 0.02), ahead, covers], dim=1)
+        return torch.cat([observations, known], dim=1)
+
+
+def routing_features(problem: AgenticRouting) -> dict[str, Any]:
+    """`RoutingFeatures` and the mask of what can be paid, where the router sees its budget."""
+    if not problem.budget_aware:
+        return {}
+    at = places(problem)
+    extractor = {"features_extractor_class": RoutingFeatures, "features_extractor_kwargs": {"budget": at.budget}}
+    return {**extractor, "affordable": (at.affordable, at.models)}
 
 
 def logged_training(problem: LoggedRouting) -> LoggedRouting:
@@ -136,6 +186,14 @@ def precisions_from_numbers(problem: SocialSteering, observations: NDArray[np.fl
         return actions
     on_scale = (p.levels - 0.5) / (p.q_max - 0.5) * 2.0 - 1.0
     return on_scale[actions].reshape(len(actions), -1)
+
+
+def falling(start: float) -> Callable[[float], float]:
+    """A learning rate that falls to zero with the share of time that is left.
+
+    Not below: the last rollout may end later than was asked for, and SB3's share is negative then.
+    """
+    return lambda left: start * max(left, 0.0)
 
 
 PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
@@ -231,4 +289,161 @@ SAC_CONFIGURATIONS: dict[type[Problem], Configuration] = {
             "policy_kwargs": {"net_arch": [64, 64], "n_critics": 1},
         },
     ),
+}
+
+SEQUENTIAL_PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
+    Restless: Configuration(
+        training=as_it_is,
+        decode=as_chosen,
+        timesteps=2_000_000,
+        lanes=128,
+        callbacks=lambda: [EntropyToZero(0.01)],
+        features=restless_features,
+        settings={
+            "n_steps": 220,  # micro-steps of an episode with up to ten pulls a step
+            "batch_size": 7040,
+            "n_epochs": 4,
+            "learning_rate": falling(3e-3),
+            "gamma": 1.0,
+            "gae_lambda": 0.97,  # of micro-steps; 0.99 is better on paths, but gets stuck where components only work together
+            "policy_kwargs": {"net_arch": [64, 64]},
+        },
+    ),
+}
+
+LATENT_PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
+    Restless: Configuration(
+        training=as_it_is,
+        decode=as_chosen,
+        timesteps=2_000_000,
+        lanes=256,
+        features=restless_features,
+        settings={
+            "n_steps": 20,
+            "batch_size": 1280,
+            "n_epochs": 6,
+            "learning_rate": falling(3e-3),
+            "gamma": 1.0,
+            "gae_lambda": 0.9,
+            "policy_kwargs": {"net_arch": [64, 64], "log_std_init": -0.5},
+        },
+    ),
+}
+
+
+GROUP: dict[str, Any] = {
+    "tasks": 16_384,
+    "tasks_per_update": 4096,
+    "rollouts_per_task": 8,
+    "learning_rate": falling(3e-3),
+    "entropy": 0.01,
+    "shared_luck": True,
+}
+
+GRPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
+    AgenticRouting: Configuration(
+        training=all_caps, decode=as_chosen, timesteps=20_000_000, lanes=1, features=routing_features, settings=GROUP
+    ),
+}
+
+BOPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
+    AgenticRouting: Configuration(
+        training=all_caps, decode=as_chosen, timesteps=20_000_000, lanes=1, features=routing_features, settings=GROUP
+    ),
+}
+
+
+def in_expectation(problem: Restless) -> Restless:
+    """The same problem with expected rewards, which have the same mean and no luck."""
+    return problem if problem.params.expected else problem.replace(reward="expected")
+
+
+def action_values(**settings: Any) -> Callable[[Restless], dict[str, Any]]:
+    """Arguments of SEQUOIA's policy: the problem, for its feasible set and law, and these settings."""
+    return lambda problem: {"problem": problem, **settings}
+
+
+SEQUOIA: dict[str, Any] = {
+    "learning_rate": falling(1e-3),
+    "gamma": 1.0,
+    "batch_size": 256,
+    "gradient_steps": 8,
+    "buffer_size": 100_000,
+    "target_interval": 20,  # values have as many steps to grow backwards as an episode has
+    "exploration": (0.3, 0.05, 0.5),
+}
+
+SEQUOIA_CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
+    "default": {
+        Restless: Configuration(
+            training=in_expectation,
+            decode=as_chosen,
+            timesteps=20_000,
+            lanes=64,
+            features=action_values(),
+            callbacks=lambda: [KeepBest()],
+            settings=SEQUOIA,
+        )
+    },
+    # As published and as found in the authors' code: 100 episodes, a target network that hardly moves, no terminal mask, no
+    # time in the state. Where the code trains on looser sets than it is evaluated on, here is one set. Of the 300 epochs of
+    # the warm start, at learning rates 0.9 ** epoch, the first 30 are 96 % of all learning.
+    "paper": {
+        Restless: Configuration(
+            training=in_expectation,
+            decode=as_chosen,
+            timesteps=2_000,
+            lanes=1,
+            features=action_values(network="published", hidden=(16, 32), kicks=5, optimizer={"eps": 1.5e-4, "amsgrad": True}),
+            settings={
+                "learning_rate": lambda left: 2.5e-4 * 0.9 ** (100 * min(1.0, 1.0 - left)),
+                "gamma": 0.99,
+                "batch_size": 32,
+                "gradient_steps": 1,
+                "buffer_size": 10_000,
+                "learning_starts": 0,
+                "double": False,
+                "terminal_mask": False,
+                "control_variate": False,
+                "target_interval": 1,
+                "tau": 1e-6,
+                "exploration": (0.9, 0.165, 1.0),
+                "diversity": 0.0,
+                "warm_states": 14_000,
+                "warm_epochs": 30,
+                "warm_batch": 32,
+                "warm_decay": 0.9,
+                "remembered": 1_000,
+                "loss_scale": None,
+                "clip": 5.0,
+            },
+        )
+    },
+}
+
+RESIDUAL_SEQUOIA_CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
+    base: {
+        Restless: Configuration(
+            training=in_expectation,
+            decode=as_chosen,
+            timesteps=20_000,
+            lanes=64,
+            features=action_values(base=base),
+            callbacks=lambda: [KeepBest()],
+            settings={**SEQUOIA, "learning_rate": falling(3e-4)},
+        )
+    }
+    for base in ("joint", "lagrangian")
+}
+
+ITERATIVE_DQN_CONFIGURATIONS: dict[type[Problem], Configuration] = {
+    Restless: Configuration(
+        training=in_expectation,
+        decode=as_chosen,
+        timesteps=30_000,
+        lanes=64,
+        features=action_values(kicks=None),
+        callbacks=lambda: [KeepBest()],
+        settings=SEQUOIA,
+    )
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..baselines.bidding.bidders import TableBidder, bidding_problem, largest_budget
 from ..baselines.bidding.values import optimal_values, rlb_values
 from ..envs.core.problem import Problem
@@ -34,4 +36,7 @@ class Optimal(TableBidder):
 
     def __init__(self, problem: Problem) -> None:
         problem = bidding_problem(problem, "optimal", needs_budget=True)
+        p = problem.params
+        if p.soft_reserve > 0.0 or p.noise > 0.0 or p.calibration != 1.0 or p.limit < np.inf:
+            raise ValueError("optimal is for second prices, true predictions and no limits; make the environment with these")
         super().__init__(problem, optimal_values(problem, largest_budget(problem)))

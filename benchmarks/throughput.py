@@ -237,10 +237,10 @@ def main() -> None:
     note(f"replay of a log of {len(problem.log.theta)} by Lin", median(rates) / 1e6, "M auctions/s", ">= 50")  # type: ignore[union-attr]
 
     def native() -> tuple[float, float]:
-        return ppo_rate(as_sb3_vec_env(ID, 256, seed=0, pacing=True), 64, 4096, 65_536)
+        return ppo_rate(as_sb3_vec_env(ID, 256, seed=0, control="pacing"), 64, 4096, 65_536)
 
     def dummy() -> tuple[float, float]:
-        return ppo_rate(DummyVecEnv([lambda: gym.make(ID, pacing=True)] * 8), 2048, 64, 16_384)
+        return ppo_rate(DummyVecEnv([lambda: gym.make(ID, control="pacing")] * 8), 2048, 64, 16_384)
 
     pairs = [(native(), dummy()) for _ in range(3)]
     fast, slow = median(p[0][0] for p in pairs), median(p[1][0] for p in pairs)

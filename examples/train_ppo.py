@@ -13,7 +13,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecNormalize
 
 ID = "budgetgym/RealTimeBidding-v0"
-SETTINGS = {"instance": "uniform", "T": 50, "pacing": True}
+SETTINGS = {"instance": "uniform", "T": 50, "control": "pacing"}
 
 
 def main(timesteps: int = 300_000) -> None:

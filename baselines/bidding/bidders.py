@@ -7,23 +7,23 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.kernels import (
-    HIGHEST_PRICE,
+from ...envs.bidding.layout import HIGHEST_PRICE
+from ...envs.bidding.market import Market
+from ...envs.bidding.problem import RealTimeBidding
+from ...envs.bidding.reading import (
     Reading,
     read_auctions_left,
     read_initial,
-    read_last_price,
+    read_money,
     read_remaining,
     read_theta,
 )
-from ...envs.bidding.market import Market
-from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural, positive
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
 from ..tuning import MeanReturn
-from .values import best_bid, rlb_values, worth_and_price_weight
+from .values import best_bid, minimum_pmf, rlb_values, worth_and_price_weight
 
 
 def bidding_problem(problem: Problem, agent: str, needs_budget: bool = False) -> RealTimeBidding:
@@ -35,8 +35,9 @@ def bidding_problem(problem: Problem, agent: str, needs_budget: bool = False) ->
     """
     if not isinstance(problem, RealTimeBidding):
         raise TypeError(f"{agent} bids in RealTimeBidding; this problem is {type(problem).__name__}")
-    if problem.params.pacing:
-        raise ValueError(f"{agent} names bids; make the environment without pacing=True")
+    if problem.control != "bid" or problem.ticks is not None:
+        what = f"ticks={problem.ticks}" if problem.ticks is not None else f"control={problem.control!r}"
+        raise ValueError(f"{agent} names a bid for every auction; make the environment without {what}")
     if needs_budget and not problem.budget_aware:
         raise ValueError(f"{agent} reads the budget from the observation; make the environment without budget_aware=False")
     return problem
@@ -67,9 +68,7 @@ class Constant(KernelPolicy):
     def __init__(self, problem: Problem, bid: float | None = None) -> None:
         problem = bidding_problem(problem, "constant")
         if bid is None:
-            bid = float(
-                affordable_bid(problem.statistics.price_pmf, problem.budget.middle(problem.resources) / problem.horizon)
-            )
+            bid = float(affordable_bid(minimum_pmf(problem), problem.budget.middle(problem.resources) / problem.horizon))
         super().__init__(problem, act_constant, ConstantParameters(_money("bid", bid)))
 
 
@@ -105,7 +104,7 @@ class Random(KernelPolicy):
     def __init__(self, problem: Problem, highest: int | None = None, seed: int = 0) -> None:
         problem = bidding_problem(problem, "random")
         if highest is None:
-            constant = affordable_bid(problem.statistics.price_pmf, problem.budget.middle(problem.resources) / problem.horizon)
+            constant = affordable_bid(minimum_pmf(problem), problem.budget.middle(problem.resources) / problem.horizon)
             highest = min(HIGHEST_PRICE, 2 * constant)
         self._highest = int(_money("highest", highest))
         super().__init__(problem, act_random, RandomParameters(np.uint64(natural("seed", seed)), self._highest), np.zeros(1))
@@ -192,7 +191,8 @@ def training_problem(problem: RealTimeBidding) -> RealTimeBidding:
         price_pmf=problem.statistics.price_pmf[None, None],
         regime_start=np.zeros(1),
     )
-    known = {"log": None, "shuffled": False, "instance": market, "statistics": problem.statistics, "reward": "expected"}
+    own = {"ticks": None, "traffic": "even", "control": "bid"}
+    known = {**own, "log": None, "shuffled": False, "instance": market, "statistics": problem.statistics, "reward": "expected"}
     return problem.replace(**known, discrete=False, budget_aware=True, budget=problem.budget, c0=None)
 
 
@@ -274,10 +274,14 @@ class DmdParameters(NamedTuple):
 
 @jit
 def act_dmd(p, observation, memory, action):
-    """Bid the worth at the present price of money, after learning from the auction before. memory[0] is that price."""
-    rho = read_initial(p.reading, observation) / p.reading.auctions
+    """Bid the worth at the present price of money, after learning from the auction before.
+
+    memory: that price, and the money left before.
+    """
+    rho, money_left = read_initial(p.reading, observation) / p.reading.auctions, read_money(p.reading, observation)
+    paid, memory[1] = memory[1] - money_left, money_left
     if read_auctions_left(p.reading, observation) < p.reading.auctions and rho > 0.0:
-        overspend = read_last_price(observation) / rho - 1.0  # -g / rho of the auction before
+        overspend = paid / rho - 1.0  # -g / rho of the auction before
         if p.entropy:
             memory[0] *= np.exp(p.step * overspend)
         else:
@@ -311,13 +315,17 @@ class DualMirrorDescent(KernelPolicy):
         self, problem: Problem, mirror: Literal["entropy", "euclidean"] = "entropy", step: float | None = None
     ) -> None:
         problem = bidding_problem(problem, "dmd", needs_budget=True)
+        if problem.cost_event != "impression":
+            raise ValueError(
+                f"dmd learns from what every auction cost; make the environment without cost_event={problem.cost_event!r}"
+            )
         if mirror not in ("entropy", "euclidean"):
             raise ValueError(f"mirror is {mirror!r}; expected 'entropy' or 'euclidean'")
         size = problem.horizon**-0.5 if step is None else positive("step", step)
         unit, price_weight = worth_and_price_weight(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
         parameters = DmdParameters(problem.reading, unit, price_weight, start, size, mirror == "entropy")
-        super().__init__(problem, act_dmd, parameters, np.array([start]))
+        super().__init__(problem, act_dmd, parameters, np.array([start, 0.0]))
 
 
 def _money(name: str, value: Any) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.kernels import HIGHEST_PRICE
+from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core.jit import fingerprint, jit
 from ..cache import cached_array
@@ -102,16 +102,27 @@ def worth_and_price_weight(problem: RealTimeBidding) -> tuple[float, float]:
     return (problem.click_value, 1.0) if problem.objective == "profit" else (1.0, 0.0)
 
 
+def sold_from(price_pmf: NDArray[np.float64], reserve: float) -> NDArray[np.float64]:
+    """The law of the least winning bid, (..., 301), from that of the market price: what is cheaper is sold at the reserve."""
+    least = int(reserve)
+    pmf = price_pmf.copy()
+    pmf[..., least] += pmf[..., :least].sum(axis=-1)
+    pmf[..., :least] = 0.0
+    return pmf
+
+
+def minimum_pmf(problem: RealTimeBidding) -> NDArray[np.float64]:
+    """(301,) the law of the least winning bid by the training statistics and the reserve."""
+    return sold_from(problem.statistics.price_pmf, problem.params.reserve)
+
+
 def rlb_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
     """RLB's table for budgets up to `budget`, (T + 1, budget + 1), from the problem's training statistics."""
-    statistics = problem.statistics
     unit, price_weight = worth_and_price_weight(problem)
-    worth = unit * statistics.theta_avg
-
-    law = (statistics.price_pmf, worth, price_weight)
-
-    key = ("rlb", fingerprint(fill_rlb.py_func), *law, problem.horizon, budget)  # type: ignore[attr-defined]
-    return cached_array(lambda: solve(fill_rlb, law, problem.horizon, budget), *key)
+    law = (minimum_pmf(problem), unit * problem.statistics.theta_avg, price_weight)
+    T = problem.params.auctions
+    key = ("rlb", fingerprint(fill_rlb.py_func), *law, T, budget)  # type: ignore[attr-defined]
+    return cached_array(lambda: solve(fill_rlb, law, T, budget), *key)
 
 
 def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
@@ -121,17 +132,20 @@ def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]
         ValueError: the problem replays a log, whose law nobody knows.
     """
     law, key = _law(problem)
-    T = problem.horizon
+    T = problem.params.auctions
     return cached_array(lambda: solve(fill_optimal, (*law, np.zeros(HIGHEST_PRICE + 1)), T, budget), *key, T, budget)
 
 
 def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     """The expected score of the best non-anticipating bidder in one episode of a synthetic instance.
 
+    It names a bid for every auction, knows theta and pays the second price, with reserve. Where the problem charges more
+    (first price, soft reserve), tells less (noise, calibration) or allows less (limits, ticks), this is an upper bound.
+
     Raises:
-        ValueError: the problem replays a log.
+        ValueError: the problem replays a log, or does not charge for impressions.
     """
-    T, b = problem.horizon, int(budget)
+    T, b = problem.params.auctions, int(budget)
     # Kept by itself as well: the table of a large budget is too large to keep.
     return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *_law(problem)[1], T, b))
 
@@ -141,10 +155,13 @@ def _law(problem: RealTimeBidding) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     market = problem.market
     if market is None:
         raise ValueError(f"{problem.instance} has no exact optimum: its law is not known; see the hindsight bound")
+    if problem.cost_event != "impression":
+        raise ValueError(f"the optimum is not known for cost_event={problem.cost_event!r}, where charges are left to chance")
     unit, price_weight = worth_and_price_weight(problem)
-    T, groups = problem.horizon, market.price_pmf.shape[1]
+    T, groups = problem.params.auctions, market.price_pmf.shape[1]
+    price_pmf = sold_from(market.price_pmf, problem.params.reserve)
     regime_of = np.searchsorted(problem.params.regime_start, T - np.arange(T + 1), side="right") - 1
     group_end = np.stack([np.searchsorted(row, np.arange(groups), side="right") for row in market.group])
-    price_cdf = np.concatenate([np.zeros((*market.price_pmf.shape[:2], 1)), market.price_pmf.cumsum(axis=2)], axis=2)
-    law = (regime_of, unit * market.theta, market.theta_pmf, group_end, market.price_pmf, price_cdf, price_weight)
+    price_cdf = np.concatenate([np.zeros((*price_pmf.shape[:2], 1)), price_pmf.cumsum(axis=2)], axis=2)
+    law = (regime_of, unit * market.theta, market.theta_pmf, group_end, price_pmf, price_cdf, price_weight)
     return law, ("optimal", fingerprint(fill_optimal.py_func), *law)  # type: ignore[attr-defined]

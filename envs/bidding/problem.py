@@ -14,16 +14,23 @@ from numpy.typing import NDArray
 
 from ..core import rng
 from ..core.budget import Budget
-from ..core.checks import boolean, one_of, positive_integer
+from ..core.checks import boolean, natural, non_negative, one_of, positive, positive_integer, probability
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, core_fields, read_only
 from . import kernels as k
+from .conversions import delay_distribution
 from .instances import make_market
+from .layout import CONTROLS, EVENTS, FEEDBACK, HIGHEST_PRICE, REWARDS, Params, State
 from .logs import BidLog, load_log
 from .market import Market
+from .reading import Reading
 from .statistics import TrainingStatistics
+from .traffic import read_profile, tick_starts
 
 DEFAULT_C0 = 1 / 8
+
+TOLD = {"win": (), "price": ("price_paid",), "minimum": ("price_paid", "minimum_bid"), "full": ("price_paid", "market_price")}
+"""What `info` tells of the latest auction, by feedback."""
 
 
 class RealTimeBidding(Problem):
@@ -32,34 +39,69 @@ class RealTimeBidding(Problem):
     A campaign has `T` auctions and a budget of `B`. Each auction offers an ad impression with click probability `theta`.
     The bidder names a bid; if it reaches the market price, the highest bid of the others, the impression is won at that
     price (second price, ties win) and may be clicked. The budget spent on a mediocre impression is missing for a good one
-    later: the bidder must pace itself. Model and evaluation follow RLB (Cai et al., 2017).
+    later: the bidder must pace itself. Model and evaluation follow RLB (Cai et al., 2017); everything about it can be varied.
 
     ## Action Space
-    `Box(0, 300, (1,))`, the bid. With `discrete=True`, `Discrete(301)`: the integer bids. With `pacing=True`,
-    `Box(-1, 1, (1,))`: the bid is `theta * cost_per_click * exp(4 * action)`, at most 300; 0 bids an impression's worth at
-    the market's average cost per click, -1 a 55th of it, 1 55 times.
+    `control="bid"`: `Box(0, 300, (1,))`, the bid; with `discrete=True`, `Discrete(301)`: the integer bids.
+    `control="pacing"`: `Box(-1, 1, (1,))`: the bid is `theta * cost_per_click * exp(4 * action)`, at most 300; 0 bids an
+    impression's worth at the market's average cost per click, -1 a 55th of it, 1 55 times.
+    `control="dual"`, with a limit: `Box(0, 100, (2,))`, the prices mu of money, in multiples of the market's average worth of
+    money, and lambda of the limit; the bid is `(1 + lambda) theta / (mu theta_avg / mean_price + lambda / limit)`.
+    With `ticks=K` an action holds for all auctions of a tick.
 
     ## Observation Space
     | Index | Name | Meaning | Range |
     |---|---|---|---|
-    | 0 | theta | click probability of this impression, in multiples of the training average | [0, 1 / theta_avg] |
-    | 1 | last_price | price paid in the auction before, / 300; 0 if it was lost | [0, 1] |
+    | 0 | theta | predicted click probability of this impression, in multiples of the training average | [0, 1 / theta_avg] |
+    | | traffic | instead of theta, with ticks: auctions of this tick, in multiples of the average tick's | [0, ticks] |
+    | 1 | last_price | price paid in the auction before / 300, 0 if it was lost (feedback price) | [0, 1] |
+    | | last_minimum | instead: the least bid that would have won it / 300 (feedback minimum) | [0, 1] |
+    | | last_market_price | instead: the highest bid of the others / 300 (feedback full) | [0, 1] |
     | 2 | win_rate | share of this episode's auctions won | [0, 1] |
     | 3 | spend_rate | spent per auction so far, in multiples of the market's mean price | [0, 300 / mean_price] |
+    | | spend_rate | instead, if clicks or conversions are charged: x / (1 + x) of that | [0, 1] |
+    | | last_win | whether the auction before was won (feedback minimum and full; feedback win: at 1) | [0, 1] |
+    | | click_rate | clicks per auction, in multiples of theta_avg (conversions, or clicks charged) | [0, 1 / theta_avg] |
+    | | conversion_rate | conversions reported per auction, in multiples of theta_avg * conversion_rate | |
+    | | slack | what the predicted clicks won may cost by the limit, less what they did, in multiples of T * mean_price | |
     | 4 | money_size | size of the budget: initial / (initial + T * mean_price) | [0, 1] |
     | 5 | money_remaining | remaining share of the budget | [0, 1] |
-    | 6 | time_remaining | remaining share of the auctions | [0, 1] |
+    | 6 | time_remaining | remaining share of the auctions, or ticks | [0, 1] |
 
-    `budget_aware=False` leaves out 4 to 6. float64, so that money can be read back exactly.
+    Entries without a number stand there only where their argument asks for them; the last three are always the last.
+    With ticks, 1 and `last_win` are means over the last tick. `budget_aware=False` leaves out the last three. float64, so that
+    money can be read back exactly.
 
     ## Rewards
-    Of an impression won: `reward="expected"` gives theta, `"click"` whether it was clicked (0 or 1), which has the same
-    mean and several hundred times the variance. `objective="profit"` gives `click_value` times that, minus the price.
+    `reward="expected"` gives theta for every impression won, `"click"` whether it was clicked (0 or 1), which has the same
+    mean and several hundred times the variance, `"conversion"` the conversions reported in this step. `objective="profit"`
+    gives `click_value` times that (a conversion is worth `click_value / conversion_rate`), minus what is charged.
+
+    ## Market rules
+    - `rule`: `"second_price"` or `"first_price"`. `reserve`: bids below it never win, and a second price is at least that.
+      `soft_reserve`: a winning bid below it pays itself, one above it at least the soft reserve.
+    - `feedback`: what an auction tells. `"win"`: whether it was won. `"price"`: also what a win costs. `"minimum"`: the least
+      bid that wins, after every auction. `"full"`: the highest bid of the others, also where the reserve was above it. `info`
+      holds `price_paid`, `minimum_bid` or `market_price` to match. What is charged shows in the account in any case.
+    - `cost_event`: what is paid for. `"click"`: bids and prices are still money per impression; a click is charged the
+      price / predicted theta, as by exchanges that rank bids per click by predicted rate. `"conversion"`: likewise, when it
+      is reported.
+    - Conversions, with `conversion_rate` > 0: a click converts with that probability, `delay` auctions later, if that is
+      within the `attribution_window`. At the end of the episode all that is still to come is reported at once.
+    - Limits: `cpc_limit`, `cpa_limit` (money per click or conversion) and `roas_limit` (worth per money: click_value * theta
+      / price), the strictest counts. `limits="hard"`: a bid is lowered to what keeps prices so far within what the predicted
+      clicks won may cost. `limits="soft"`: nothing is enforced; `info["cost"]` is the cost of a constrained MDP whose sum
+      should be at most 0: prices minus what the true theta won may cost; the money is in `spent` and `remaining`.
+    - Predictions: the bidder sees min(1, theta * `calibration` * a log-normal of mean 1 and log-sd `noise`) instead of theta.
+      Clicks, rewards and `theta_value` follow the true one.
+    - `ticks=K`: an episode has K decisions. The auctions of each follow `traffic`: `"even"`, `"weekly"` (a built-in profile of
+      168 hours), the path of a table of hour-of-week shares (as Avito's), or shares of your own.
 
     ## Budget
-    One resource, `money`, in the log's unit (iPinYou: a thousandth of a fen). A bid above the remaining money is lowered to
-    it and counted in `info["blocked"]`. `budget=` is money: an amount, or a range to draw it from; `c0=` is the share of
-    the market's own cost instead: `B = int(mean_price * c0 * T)`. Without either, c0 is 1/8.
+    One resource, `money`, in the log's unit (iPinYou: a thousandth of a fen). A bid that could be charged more than the
+    remaining money is lowered and counted in `info["blocked"]`. Charges for delayed conversions are lowered to what is left
+    when they come: the exchange bears the rest. `budget=` is money: an amount, or a range to draw it from; `c0=` is the share
+    of the market's own cost instead: `B = int(mean_price * c0 * T)`. Without either, c0 is 1/8.
 
     ## Starting State
     The full budget and the first impression. The synthetic instances draw auctions independently (within a regime). A log
@@ -72,7 +114,8 @@ class RealTimeBidding(Problem):
 
     ## Information
     The ledger (`cost`, `spent`, `remaining`, `blocked`), `wins`, `clicks` and `theta_value` (the sum of theta over the
-    impressions won, the score of tables: clicks are too rare to rank bidders), and `action_mask` if `discrete`.
+    impressions won, the score of tables: clicks are too rare to rank bidders), `conversions` if there are any, what `feedback`
+    tells, `excess` with a limit (prices so far minus what the true theta won may cost), and `action_mask` if `discrete`.
 
     ## Arguments
     | Name | Meaning | Default |
@@ -82,10 +125,18 @@ class RealTimeBidding(Problem):
     | statistics | path of a campaign's training statistics (rlb-dp's info.json), or a `TrainingStatistics` | measured |
     | T | auctions per episode | 1000 |
     | budget, c0 | see Budget; only one of them | c0 = 1/8 |
-    | reward | `"expected"` or `"click"` | `"expected"` |
+    | reward | `"expected"`, `"click"` or `"conversion"` | `"expected"` |
     | objective | `"clicks"` or `"profit"` | `"clicks"` |
-    | click_value | money a click is worth, for profit | cost per click |
-    | discrete, pacing | see Action Space; not both | False |
+    | click_value | money a click is worth, for profit and roas_limit | cost per click |
+    | control | `"bid"`, `"pacing"` or `"dual"` | `"bid"` |
+    | discrete | see Action Space | False |
+    | rule, reserve, soft_reserve, feedback, cost_event | see Market rules | second price, 0, 0, `"price"`, `"impression"` |
+    | conversion_rate | conversions per click | 0 |
+    | delay | None, `"geometric:MEAN"`, `"weibull:SCALE:SHAPE"`, or probabilities of 0, 1, 2 ... auctions | None |
+    | attribution_window | auctions; conversions after it do not count | T |
+    | cpc_limit, cpa_limit, roas_limit, limits | see Market rules | None, `"hard"` |
+    | calibration, noise | see Market rules | 1, 0 |
+    | ticks, traffic | see Market rules | None, `"even"` |
     | shuffled | see Starting State | False |
     | budget_aware | see Observation Space | True |
 
@@ -98,7 +149,8 @@ class RealTimeBidding(Problem):
 
     ## Exact optimum
     `budgetgym.baselines.bidding`: the value of the best non-anticipating policy for the synthetic instances
-    (`optimal_value`), and for every episode the fractional knapsack over what came up, an upper bound in hindsight.
+    (`optimal_value`; in first-price auctions, and with limits, noisy predictions or ticks, an upper bound), and for every
+    episode the fractional knapsack over what came up, an upper bound in hindsight. Both where impressions are paid for.
 
     ## References
     H. Cai, K. Ren, W. Zhang, K. Malialis, J. Wang, Y. Yu, D. Guo: Real-Time Bidding by Reinforcement Learning in Display
@@ -125,23 +177,40 @@ class RealTimeBidding(Problem):
         T: int = 1000,
         budget: Any = None,
         c0: Any = None,
-        reward: Literal["expected", "click"] = "expected",
+        reward: Literal["expected", "click", "conversion"] = "expected",
         objective: Literal["clicks", "profit"] = "clicks",
         click_value: float | None = None,
+        control: Literal["bid", "pacing", "dual"] = "bid",
         discrete: bool = False,
-        pacing: bool = False,
+        rule: Literal["second_price", "first_price"] = "second_price",
+        reserve: float = 0.0,
+        soft_reserve: float = 0.0,
+        feedback: Literal["win", "price", "minimum", "full"] = "price",
+        cost_event: Literal["impression", "click", "conversion"] = "impression",
+        conversion_rate: float = 0.0,
+        delay: Any = None,
+        attribution_window: int | None = None,
+        cpc_limit: float | None = None,
+        cpa_limit: float | None = None,
+        roas_limit: float | None = None,
+        limits: Literal["hard", "soft"] = "hard",
+        calibration: float = 1.0,
+        noise: float = 0.0,
+        ticks: int | None = None,
+        traffic: Any = "even",
         shuffled: bool = False,
         budget_aware: bool = True,
     ) -> None:
         T = positive_integer("T", T)
-        one_of("reward", reward, ("expected", "click"))
         one_of("objective", objective, ("clicks", "profit"))
-        for name, value in (("discrete", discrete), ("pacing", pacing), ("shuffled", shuffled)):
+        one_of("limits", limits, ("hard", "soft"))
+        for name, value in (("discrete", discrete), ("shuffled", shuffled)):
             boolean(name, value)
-        if discrete and pacing:
-            raise ValueError("discrete=True with pacing=True; expected at most one of them")
         if shuffled and log is None:
             raise ValueError("shuffled=True without log=...; expected a log whose lines it shuffles")
+        one_of("control", control, CONTROLS)
+        if discrete and control != "bid":
+            raise ValueError(f"discrete=True with control={control!r}; expected 'bid'")
 
         self.log = None if log is None else log if isinstance(log, BidLog) else load_log(log)
         self.market = None if log is not None else instance if isinstance(instance, Market) else make_market(str(instance))
@@ -150,52 +219,104 @@ class RealTimeBidding(Problem):
         _positive_means(self.statistics)
         self.objective = objective
         self.click_value = _click_value(click_value, self.statistics.cost_per_click)
+        self.control = control
+        self.rule = one_of("rule", rule, ("second_price", "first_price"))
+        self.feedback = one_of("feedback", feedback, FEEDBACK)
+        self.cost_event = one_of("cost_event", cost_event, EVENTS)
+        self.ticks = None if ticks is None else positive_integer("ticks", ticks)
+        if self.ticks is not None and self.ticks > T:
+            raise ValueError(f"ticks is {ticks}; expected at most T = {T}, the auctions that they divide")
+        if self.ticks is None and not (isinstance(traffic, str) and traffic == "even"):
+            raise ValueError(f"traffic={traffic!r} without ticks=...; expected the number of ticks that it fills")
         self.kernels = Kernels(k.reset, k.step, k.observe, k.mask if discrete else None, k.resample)
         if self.log is not None and not shuffled:
             self.num_episodes = math.ceil(len(self.log.theta) / T)
 
+        rate = probability("conversion_rate", conversion_rate)
+        window = _window(attribution_window, T) if rate > 0 else 0
+        if rate == 0:
+            _nothing_converts(reward, cost_event, delay, attribution_window, cpa_limit)
+        limit = _limit(cpc_limit, cpa_limit, roas_limit, rate, self.click_value)
+        if control == "dual" and limit == math.inf:
+            raise ValueError("control='dual' without a limit; expected cpc_limit, cpa_limit or roas_limit")
+        self.limit = limit
+        self.limits = limits
+        self.constraint = "limit_cost" if limit < math.inf and limits == "soft" else None
+        own = [Metric("wins", "wins", "mean") if m.how == "per step" and ticks else m for m in type(self).metrics]
+        self.metrics = (*own, *_metrics(rate, limit))
+        self.told = TOLD[self.feedback]
         mean_price = self.statistics.mean_price
+        horizon = T if self.ticks is None else self.ticks
         super().__init__(
-            params=k.Params(
+            params=Params(
                 auctions=T,
                 theta_avg=self.statistics.theta_avg,
                 mean_price=mean_price,
-                pacing=pacing,
-                realised=reward == "click",
+                control=CONTROLS.index(control),
+                reward=REWARDS.index(one_of("reward", reward, REWARDS)),
                 profit=objective == "profit",
                 click_value=self.click_value,
+                reserve=_price("reserve", reserve),
+                soft_reserve=_soft_reserve(rule, soft_reserve),
+                feedback=FEEDBACK.index(feedback),
+                charged_for=EVENTS.index(cost_event),
+                conversion_rate=rate,
+                window=window,
+                delay_cdf=read_only(delay_distribution(delay, window)),
+                limit=limit,
+                limit_is_hard=limit < math.inf and limits == "hard",
+                calibration=positive("calibration", calibration),
+                noise=non_negative("noise", noise),
+                tick_start=read_only(
+                    np.zeros(1, np.int64) if self.ticks is None else tick_starts(read_profile(traffic), self.ticks, T)
+                ),
                 replay=self.log is not None,
                 shuffled=shuffled,
                 **{name: read_only(array) for name, array in _log_arrays(self.log).items()},
                 **{name: read_only(array) for name, array in _market_arrays(self.market, T).items()},
             ),
-            features={
-                "theta": (0.0, 1.0 / self.statistics.theta_avg),
-                "last_price": (0.0, 1.0),
-                "win_rate": (0.0, 1.0),
-                "spend_rate": (0.0, k.HIGHEST_PRICE / mean_price),
-            },
-            action_space=_action_space(discrete, pacing),
-            horizon=T,
+            features=self._features(rate),
+            action_space=_action_space(discrete, control),
+            horizon=horizon,
             budget=_read_budget(budget, c0, mean_price * T),
             budget_scale=mean_price * T,
             budget_aware=budget_aware,
         )
 
-    def allocate(self, n: int) -> k.State:
+    def _features(self, conversion_rate: float) -> dict[str, tuple[float, float]]:
+        theta_avg, mean_price = self.statistics.theta_avg, self.statistics.mean_price
+        per_auction = HIGHEST_PRICE / mean_price if self.cost_event == "impression" else 1.0
+        now = {"theta": (0.0, 1.0 / theta_avg)} if self.ticks is None else {"traffic": (0.0, float(self.ticks))}
+        told = {"win": "last_win", "price": "last_price", "minimum": "last_minimum", "full": "last_market_price"}
+        features = {**now, told[self.feedback]: (0.0, 1.0), "win_rate": (0.0, 1.0), "spend_rate": (0.0, per_auction)}
+        if self.feedback in ("minimum", "full"):
+            features["last_win"] = (0.0, 1.0)
+        if conversion_rate > 0 or self.cost_event != "impression":
+            features["click_rate"] = (0.0, 1.0 / theta_avg)
+        if conversion_rate > 0:
+            features["conversion_rate"] = (0.0, 1.0 / (theta_avg * conversion_rate))
+        if self.limit < math.inf:
+            features["slack"] = (-HIGHEST_PRICE / mean_price, self.limit / mean_price)
+        return features
+
+    def allocate(self, n: int) -> State:
         """A state for `n` episodes."""
-        return k.State(
+        ring = self.params.window + 1 if self.params.conversion_rate > 0 else 1
+        prices = ("price_paid", "minimum_bid", "market_price")
+        amounts = ("theta", "predicted", "won", *prices, "theta_value", "slack", "limit_cost", "excess")
+        own: dict[str, Any] = {name: np.zeros(n) for name in amounts}
+        own |= {name: np.zeros(n, np.int64) for name in ("auction", "source", "wins", "clicks", "conversions")}
+        return State(
             **core_fields(n, 1),
-            theta=np.zeros(n),
-            source=np.zeros(n, np.int64),
+            **own,
             imagined=np.zeros(n, np.bool_),
-            last_price=np.zeros(n),
-            wins=np.zeros(n, np.int64),
-            clicks=np.zeros(n, np.int64),
-            theta_value=np.zeros(n),
+            click_charge=np.full((n, ring), -1.0),
+            click_due=np.full((n, ring), -1, np.int64),
+            due=np.zeros((n, ring), np.int64),
+            due_charge=np.zeros((n, ring)),
         )
 
-    def check_state(self, state: k.State) -> None:
+    def check_state(self, state: State) -> None:
         """Running episodes must stand on a line of this log, or an atom of this market."""
         available = self.params.log_theta.size if self.params.replay else self.params.theta.shape[1]
         source = state.source[~state.finished]
@@ -213,9 +334,10 @@ class RealTimeBidding(Problem):
         return self._instance if self.log is None else f"log {self.log.source}"
 
     @property
-    def reading(self) -> k.Reading:
+    def reading(self) -> Reading:
         """What bidders need to read observations."""
-        return k.Reading(self.statistics.theta_avg, float(self.budget_scale[0]), self.horizon)
+        budget = len(self.observation_names) - 3
+        return Reading(self.statistics.theta_avg, float(self.budget_scale[0]), self.horizon, budget)
 
     def _read_statistics(self, statistics: str | Path | TrainingStatistics | None) -> TrainingStatistics:
         if isinstance(statistics, TrainingStatistics):
@@ -245,12 +367,60 @@ def _click_value(value: float | None, cost_per_click: float) -> float:
     return float(value)
 
 
-def _action_space(discrete: bool, pacing: bool) -> spaces.Space[Any]:
+def _action_space(discrete: bool, control: str) -> spaces.Space[Any]:
     if discrete:
-        return spaces.Discrete(k.HIGHEST_PRICE + 1)
-    if pacing:
+        return spaces.Discrete(HIGHEST_PRICE + 1)
+    if control == "pacing":
         return spaces.Box(-1.0, 1.0, (1,))
-    return spaces.Box(0.0, float(k.HIGHEST_PRICE), (1,))
+    if control == "dual":
+        return spaces.Box(0.0, 100.0, (2,))
+    return spaces.Box(0.0, float(HIGHEST_PRICE), (1,))
+
+
+def _price(name: str, value: Any) -> float:
+    if not (non_negative(name, value) <= HIGHEST_PRICE and float(value).is_integer()):
+        raise ValueError(f"{name} is {value!r}; expected whole money in 0..{HIGHEST_PRICE}, as market prices are")
+    return float(value)
+
+
+def _soft_reserve(rule: str, soft_reserve: Any) -> float:
+    """A first-price auction is one whose soft reserve no bid reaches."""
+    if rule == "second_price":
+        return _price("soft_reserve", soft_reserve)
+    if soft_reserve != 0:
+        raise ValueError(f"soft_reserve={soft_reserve!r} with rule='first_price'; expected none, all bids pay themselves")
+    return math.inf
+
+
+def _window(window: Any, T: int) -> int:
+    return T if window is None else min(natural("attribution_window", window), T)
+
+
+def _nothing_converts(reward: str, cost_event: str, delay: Any, window: Any, cpa_limit: Any) -> None:
+    given = {"delay": delay, "attribution_window": window, "cpa_limit": cpa_limit}
+    given["reward"] = "conversion" if reward == "conversion" else None
+    given["cost_event"] = "conversion" if cost_event == "conversion" else None
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(f"{name}={value!r} with conversion_rate=0; expected a conversion_rate > 0")
+
+
+def _limit(cpc: Any, cpa: Any, roas: Any, conversion_rate: float, click_value: float) -> float:
+    """The money that a unit of theta may cost: the strictest of the limits."""
+    limits = [math.inf]
+    if cpc is not None:
+        limits.append(positive("cpc_limit", cpc))
+    if cpa is not None:
+        limits.append(positive("cpa_limit", cpa) * conversion_rate)
+    if roas is not None:
+        limits.append(click_value / positive("roas_limit", roas))
+    return min(limits)
+
+
+def _metrics(conversion_rate: float, limit: float) -> list[Metric]:
+    """What else is counted, with conversions and with a limit."""
+    metrics = [Metric("conversions", "conversions", "total")] if conversion_rate > 0 else []
+    return metrics + ([Metric("excess", "excess", "mean")] if limit < math.inf else [])
 
 
 def _read_budget(budget: Any, c0: Any, market_cost: float) -> Any:
@@ -289,6 +459,7 @@ def _market_arrays(market: Market | None, T: int) -> dict[str, NDArray[Any]]:
         return {
             "regime_start": np.zeros(1, np.int64),
             "theta": np.zeros((1, 1)),
+            "theta_pmf": np.ones((1, 1)),
             "theta_table": np.zeros((1, 1, 2)),
             "group": np.zeros((1, 1), np.int64),
             "price_table": np.zeros((1, 1, 1, 2)),
@@ -296,6 +467,7 @@ def _market_arrays(market: Market | None, T: int) -> dict[str, NDArray[Any]]:
     return {
         "regime_start": np.ceil(market.regime_start * T).astype(np.int64),
         "theta": market.theta,
+        "theta_pmf": market.theta_pmf,
         "theta_table": _alias_tables(market.theta_pmf),
         "group": market.group,
         "price_table": _alias_tables(market.price_pmf),

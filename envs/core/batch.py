@@ -51,7 +51,7 @@ class Batch:
         self.seeded = np.zeros(n, np.bool_)
         self._ready = False
         self._world = (self.params, self.rules, self.state)
-        self._metric_columns = [(metric.name, getattr(self.state, metric.name)) for metric in problem.metrics]
+        self._told = [(name, getattr(self.state, name)) for name in problem.info_fields]
         # The loops on the path of every step are bound: numba's dispatch would take longer than their work.
         self._step = bind(self.loops.step, *self._world, True, self.stride, self._blank_actions(), *self._blank_transition())
         self._observe = bind(self.loops.observe, *self._world, self._all_lanes, self._blank_transition().observation)
@@ -174,10 +174,11 @@ class Batch:
     # --- the ledger, as info ----------------------------------------------------------------------------------------------
 
     def info(self, lanes: NDArray[np.int64] | slice = slice(None)) -> dict[str, NDArray[Any]]:
-        """Fresh arrays with a row per lane: cost, spent, remaining, blocked, the problem's metrics, and its action mask.
+        """Fresh arrays with a row per lane: cost, spent, remaining, blocked, what else the problem tells, and its action mask.
 
         For all lanes (any slice is taken for that), or for those with these numbers.
-        With a single resource the first three have shape (n,), otherwise (n, resources).
+        With a single resource the first three have shape (n,), otherwise (n, resources). A problem with a `constraint` has the
+        cost of that instead of the spend.
         """
         state = self.state
         rows: Any = (lanes, 0) if len(self.problem.resources) == 1 else lanes
@@ -189,7 +190,9 @@ class Batch:
             "blocked": state.blocked[lanes].copy(),
         }
         everything = isinstance(lanes, slice)
-        for name, column in self._metric_columns:
+        if self.problem.constraint is not None:
+            info["cost"] = getattr(state, self.problem.constraint)[lanes].copy()
+        for name, column in self._told:
             info[name] = column.copy() if everything else column[lanes]
         if self._mask_shape is not None:
             info["action_mask"] = self.action_mask()[lanes]
@@ -334,6 +337,6 @@ def _check_state(problem: Problem, state: State, n: int) -> None:
     for name, array in zip(state._fields, state, strict=True):
         if array.shape[:1] != (n,):
             raise TypeError(f"{type(problem).__name__}.allocate({n}): {name} has shape {array.shape}; expected ({n}, ...)")
-    unknown = [metric.name for metric in problem.metrics if metric.name not in state._fields]
+    unknown = [name for name in problem.info_fields if name not in state._fields]
     if unknown:
-        raise TypeError(f"{type(problem).__name__}.metrics: {unknown} are not fields of the state")
+        raise TypeError(f"{type(problem).__name__}.metrics or told: {unknown} are not fields of the state")

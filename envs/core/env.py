@@ -21,8 +21,9 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
     """Any problem of the suite as a Gymnasium environment. `env.unwrapped.problem.__doc__` describes the problem.
 
     `info` of every reset and step holds `cost` (what this step spent), `spent`, `remaining`, `blocked` (actions so far that
-    could not be afforded as asked for), the problem's metrics, and `action_mask` where actions can be infeasible. `cost`,
-    `spent` and `remaining` are floats for a single resource, otherwise arrays in the order of `problem.resources`.
+    could not be afforded as asked for), the problem's metrics and what else it tells, and `action_mask` where actions can be
+    infeasible. `cost`, `spent` and `remaining` are floats for a single resource, otherwise arrays in the order of
+    `problem.resources`.
 
     Args:
         problem: a `Problem`, its class, or the class's path "module:Class".
@@ -133,9 +134,11 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         else:
             rest = state.remaining[0].copy()
             info = {"cost": state.cost[0].copy(), "spent": state.initial[0] - rest, "remaining": rest}
+        if self.problem.constraint is not None:
+            info["cost"] = getattr(state, self.problem.constraint).item()
         info["blocked"] = state.blocked.item()
-        for metric in self.problem.metrics:
-            info[metric.name] = getattr(state, metric.name).item()
+        for name in self.problem.info_fields:
+            info[name] = getattr(state, name).item()
         if self.problem.kernels.mask is not None:
             info["action_mask"] = self._batch.action_mask()[0]
         return info

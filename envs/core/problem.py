@@ -118,6 +118,10 @@ class Problem(ABC):
     kernels: Kernels
     resources: tuple[str, ...] = ("money",)
     metrics: tuple[Metric, ...] = ()
+    told: tuple[str, ...] = ()
+    """Further fields of the state, (n,), that `info` tells: what the latest step came to."""
+    constraint: str | None = None
+    """Field of the state that `info["cost"]` reports instead of the spend: the cost of a constrained MDP."""
     num_episodes: int | None = None
     """How many different episodes there are (a replayed log); None if they are drawn without end."""
     budget_settings: tuple[str, ...] = ("budget",)
@@ -146,6 +150,11 @@ class Problem(ABC):
     def variant(cls, settings: Mapping[str, Any]) -> type[Problem]:
         """The class that serves these settings, for an id behind which several stand; by default this one."""
         return cls
+
+    @property
+    def info_fields(self) -> list[str]:
+        """Fields of the state that `info` tells beside the ledger."""
+        return [*(metric.name for metric in self.metrics), *self.told]
 
     @classmethod
     def setting_names(cls) -> list[str]:

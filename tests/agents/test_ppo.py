@@ -74,7 +74,7 @@ def test_the_same_seed_learns_the_same(env, tmp_path):
 
 def test_it_bids_in_every_form_of_the_environment(env, tmp_path):
     make_agent("ppo", env, **SMALL).learn(3200).save(tmp_path / "ppo.zip")  # type: ignore[attr-defined]
-    for settings in ({}, {"discrete": True}, {"pacing": True}):
+    for settings in ({}, {"discrete": True}, {"control": "pacing"}):
         other = gym.make("budgetgym/RealTimeBidding-v0", instance="uniform", T=50, **settings)
         action, _ = make_agent("ppo", other, path=tmp_path / "ppo.zip").predict(other.reset(seed=0)[0])
         assert other.action_space.contains(action if np.ndim(action) else action.item())

@@ -108,10 +108,12 @@ def test_dual_mirror_descent_by_hand(env, mirror):
     start = mu
     action, state = agent.predict(observe(env, 0.004))
     assert action.item() == np.floor(0.004 / mu)
+    share = 1.0
     for k, paid in enumerate([0.0, 80.0, 0.0, 7.0], start=1):
-        g = rho - paid
+        g, share = rho - paid, share - paid / (rho * 60)
         mu = mu * np.exp(-0.1 * g / rho) if mirror == "entropy" else max(mu - 0.1 * start * g / rho, 0)
-        action, state = agent.predict(observe(env, 0.004, time=1 - k / 60, last_price=paid), state, np.array([False]))
+        seen = observe(env, 0.004, share, 1 - k / 60, paid)
+        action, state = agent.predict(seen, state, np.array([False]))
         assert state[0][0, 0] == pytest.approx(mu)
         assert action.item() == min(np.floor(0.004 / mu), 300)
     _, after = agent.predict(observe(env, 0.004), state, np.array([True]))
@@ -169,6 +171,6 @@ def test_who_serves_what(env):
     with pytest.raises(ValueError, match="budget_aware"):
         make_agent("rlb", gym.make("budgetgym/RealTimeBidding-v0", budget_aware=False))
     with pytest.raises(ValueError, match="pacing"):
-        make_agent("lin", gym.make("budgetgym/RealTimeBidding-v0", pacing=True))
+        make_agent("lin", gym.make("budgetgym/RealTimeBidding-v0", control="pacing"))
     with pytest.raises(TypeError, match="environment of this suite"):
         make_agent("lin", gym.make("CartPole-v1"))

@@ -18,13 +18,19 @@ BIDDING = "budgetgym/RealTimeBidding-v0"
 ROUTING = "budgetgym/AgenticRouting-v0"
 WORKFLOW = "budgetgym/WorkflowRouting-v0"
 STEERING = "budgetgym/SocialSteering-v0"
+TRAPTREE = "budgetgym/TrapTree-v0"
 VARIANTS = [
     (BIDDING, {"T": 25}),
     (BIDDING, {"T": 25, "discrete": True}),
-    (BIDDING, {"T": 25, "pacing": True}),
+    (BIDDING, {"T": 25, "control": "pacing"}),
     (BIDDING, {"T": 25, "budget": (50.0, 500.0)}),
     (BIDDING, {"T": 25, "budget_aware": False}),
     (BIDDING, {"T": 25, "reward": "click"}),
+    (BIDDING, {"T": 25, "rule": "first_price", "reserve": 20, "feedback": "minimum"}),
+    (BIDDING, {"T": 25, "soft_reserve": 40, "feedback": "full", "noise": 0.5, "calibration": 1.3, "discrete": True}),
+    (BIDDING, {"T": 25, "cost_event": "conversion", "conversion_rate": 0.5, "delay": "geometric:5", "reward": "conversion"}),
+    (BIDDING, {"T": 25, "feedback": "win", "ticks": 5, "traffic": "weekly", "roas_limit": 1.5, "control": "dual"}),
+    (BIDDING, {"T": 25, "cost_event": "click", "cpc_limit": 5000.0, "limits": "soft", "ticks": 4, "control": "pacing"}),
     (ROUTING, {}),
     (ROUTING, {"unit": "dollars", "stop": True, "verify": True, "tasks": 2}),
     (ROUTING, {"instance": "swe", "reward": "windowed", "budget": (1.0, 20.0)}),
@@ -46,11 +52,14 @@ VARIANTS = [
     (STEERING, {"agents": "llm_like", "public_belief": "biased", "prior": (0.3, 0.6)}),
     (STEERING, {"T": None, "discount": 0.9, "budget": None, "price": 1.0, "levels": None}),
     (STEERING, {"observation": "history", "budget_aware": False}),
+    (TRAPTREE, {}),
+    (TRAPTREE, {"backtrack": True, "budget_aware": False}),
+    (TRAPTREE, {"branching": 3, "depth": 5, "traps": 2, "budget": (3.0, 9.0), "horizon": 9}),
 ]
 
 
-# A bid is money in 0..300: both checkers would like actions scaled, which `pacing=True` offers. Precisions are 64-bit numbers,
-# since planners ask for those at which an agent is torn; 32-bit actions of learners are taken as well.
+# A bid is money in 0..300: both checkers would like actions scaled, which `control="pacing"` offers. Precisions are 64-bit
+# numbers, since planners ask for those at which an agent is torn; 32-bit actions of learners are taken as well.
 @pytest.mark.filterwarnings("ignore:.*symmetric and normalized")
 @pytest.mark.filterwarnings("ignore:Your action space has dtype float64")
 @pytest.mark.parametrize(("id", "settings"), VARIANTS, ids=str)

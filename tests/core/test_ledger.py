@@ -14,7 +14,7 @@ PROBLEMS = {
     "painter": Painter(),
     "bids": gym.make("budgetgym/RealTimeBidding-v0", T=40, budget=200.0).unwrapped.problem,  # type: ignore[attr-defined]
     "discrete bids": gym.make("budgetgym/RealTimeBidding-v0", T=40, budget=200.0, discrete=True).unwrapped.problem,  # type: ignore[attr-defined]
-    "pacing": gym.make("budgetgym/RealTimeBidding-v0", T=40, budget=200.0, pacing=True).unwrapped.problem,  # type: ignore[attr-defined]
+    "pacing": gym.make("budgetgym/RealTimeBidding-v0", T=40, budget=200.0, control="pacing").unwrapped.problem,  # type: ignore[attr-defined]
 }
 
 

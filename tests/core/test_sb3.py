@@ -59,7 +59,7 @@ def test_it_must_be_reset_first():
     with pytest.raises(ValueError, match="RealTimeBidding-v0"):
         as_sb3_vec_env("budgetgym/RealTimeBiding-v0", 2)
     with pytest.raises(TypeError, match="already made"):
-        as_sb3_vec_env(gym.make("budgetgym/RealTimeBidding-v0"), 2, pacing=True)
+        as_sb3_vec_env(gym.make("budgetgym/RealTimeBidding-v0"), 2, control="pacing")
 
 
 def test_options_reach_the_next_reset():

@@ -218,7 +218,7 @@ def test_discrete_bids_and_masks():
 
 
 def test_pacing_bids_around_the_worth():
-    env = BudgetedEnv(RealTimeBidding, log=LOG, T=5, budget=1000.0, pacing=True)
+    env = BudgetedEnv(RealTimeBidding, log=LOG, T=5, budget=1000.0, control="pacing")
     env.reset(seed=0)
     truthful = 0.5 * 13 / 0.3
     *_, info = env.step(np.array([np.log(10.001 / truthful) / 4]))
@@ -242,8 +242,8 @@ def test_pacing_bids_around_the_worth():
         ({"objective": "roi"}, "objective is 'roi'"),
         ({"click_value": 0.0}, "click_value is 0.0"),
         ({"instance": "2979"}, "2997"),
-        ({"discrete": True, "pacing": True}, "at most one"),
-        ({"pacing": "no"}, "pacing is 'no'"),
+        ({"discrete": True, "control": "pacing"}, "control='pacing'; expected 'bid'"),
+        ({"control": "pace"}, "control is 'pace'"),
         ({"budget_aware": "no"}, "budget_aware is 'no'"),
         ({"click_value": "x"}, "click_value is 'x'"),
         ({"statistics": 5}, "statistics is 5"),

@@ -1,0 +1,103 @@
+"""One auction: what comes up, who else bids, and what winning costs.
+
+The price is drawn when the auction is held, not when the impression arrives, so that the state hides nothing but the future
+(and the true theta, where predictions are noisy). A replayed log holds both, and a planner's forks forget it. Every auction
+consumes the same number of random draws whatever the bid, so all bidders meet the same auctions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core import jit, rng
+
+
+@jit
+def regime(params, n):
+    """The regime of auction n."""
+    r = params.regime_start.shape[0] - 1
+    while params.regime_start[r] > n:
+        r -= 1
+    return r
+
+
+@jit
+def arrive(params, state, i):
+    """The next impression comes up, and its theta is predicted."""
+    if params.replay:
+        if state.imagined[i]:
+            state.source[i] = rng.integer(state.rng, i, params.log_theta.shape[0])
+        state.theta[i] = params.log_theta[state.source[i]]
+    else:
+        r = regime(params, state.auction[i])
+        state.source[i] = rng.from_alias(state.rng, i, params.theta_table[r])
+        state.theta[i] = params.theta[r, state.source[i]]
+    state.predicted[i] = predict(params, state, i)
+
+
+@jit
+def predict(params, state, i):
+    """What the bidder takes for theta: theta * calibration * a log-normal of mean 1, at most 1."""
+    if params.noise > 0.0:
+        error = params.noise * rng.normal(state.rng, i) - 0.5 * params.noise**2
+        return min(state.theta[i] * params.calibration * np.exp(error), 1.0)
+    return min(state.theta[i] * params.calibration, 1.0)
+
+
+@jit
+def draw_auction(params, state, i):
+    """The highest bid of the others for the impression that is up, and whether it will be clicked if it is won."""
+    if params.replay:
+        line = state.source[i]
+        if not state.imagined[i]:
+            return np.float64(params.log_price[line]), params.log_click[line] == 1
+        return np.float64(params.log_price[line]), rng.uniform(state.rng, i) < state.theta[i]
+    r = regime(params, state.auction[i])
+    g = params.group[r, state.source[i]]
+    price = rng.from_alias(state.rng, i, params.price_table[r, g])
+    return np.float64(price), rng.uniform(state.rng, i) < state.theta[i]
+
+
+@jit
+def next_line(params, state, i):
+    """Move a replay to the next line of the log. False at its end."""
+    if params.replay and not state.imagined[i]:
+        state.source[i] += 1
+        return state.source[i] < params.log_theta.shape[0]
+    return True
+
+
+@jit
+def minimum_bid(params, market_price):
+    """The least bid that wins: ties win, and what is below the reserve does not."""
+    return max(market_price, params.reserve)
+
+
+@jit
+def price_of_win(params, bid, minimum):
+    """What a winning bid pays: itself below the soft reserve (everywhere, in a first-price auction), else the second price."""
+    return bid if bid < params.soft_reserve else max(minimum, params.soft_reserve)
+
+
+@jit
+def likeliest_theta(params, state, i):
+    """Redraw the true theta, and where it comes from, given what was predicted; only where predictions are noisy.
+
+    Reservoir sampling with the likelihood of the prediction as weight; a line of the log is as likely as another before.
+    """
+    seen = np.log(state.predicted[i] / params.calibration)
+    r = regime(params, state.auction[i])
+    atoms = params.log_theta.shape[0] if params.replay else params.theta.shape[1]
+    total, chosen = 0.0, state.source[i]
+    for g in range(atoms):
+        theta = params.log_theta[g] if params.replay else params.theta[r, g]
+        prior = 1.0 if params.replay else params.theta_pmf[r, g]
+        if theta > 0.0 and prior > 0.0:
+            z = (seen - np.log(theta) + 0.5 * params.noise**2) / params.noise
+            # A prediction that was lowered to 1 says only that it was at least so much: far in the tail of every theta.
+            weight = prior * np.exp(-0.5 * z * z)
+            total += weight
+            if rng.uniform(state.rng, i) * total < weight:
+                chosen = g
+    state.source[i] = chosen
+    state.theta[i] = params.log_theta[chosen] if params.replay else params.theta[r, chosen]

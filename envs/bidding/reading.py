@@ -1,0 +1,57 @@
+"""How a bidder reads the observations of `RealTimeBidding` back into theta, money and time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..core import jit
+from .layout import HIGHEST_PRICE
+
+
+class Reading(NamedTuple):
+    """What a bidder must know to read observations: their scales, and where the budget stands. All of it is public."""
+
+    theta_avg: float
+    money_scale: float
+    auctions: int
+    budget: int
+    """Index of the size of the budget."""
+
+
+@jit
+def read_theta(reading, observation):
+    """The impression's click probability, as predicted."""
+    return observation[0] * reading.theta_avg
+
+
+@jit
+def read_last(observation):
+    """What the feedback tells of the auction before, in money: the price paid, the minimum bid to win, or the market price."""
+    return observation[1] * HIGHEST_PRICE
+
+
+@jit
+def read_initial(reading, observation):
+    """The budget at the start of the episode."""
+    size = observation[reading.budget]
+    return reading.money_scale * size / (1.0 - size)
+
+
+@jit
+def read_money(reading, observation):
+    """The money left; off by rounding."""
+    return read_initial(reading, observation) * observation[reading.budget + 1]
+
+
+@jit
+def read_remaining(reading, observation):
+    """The money left in whole units, as market prices are: shares in the observation are off by rounding."""
+    return np.int64(read_money(reading, observation) + 1e-6)
+
+
+@jit
+def read_auctions_left(reading, observation):
+    """The decisions left, this one included."""
+    return np.int64(observation[reading.budget + 2] * reading.auctions + 0.5)
