@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..baselines.bidding.bidders import TableBidder, bidding_problem, largest_budget
-from ..baselines.bidding.values import optimal_values, rlb_values
+from ..baselines.bidding.values import optimal_values, pmf_values, rlb_values
 from ..envs.core.problem import Problem
 
 
@@ -23,6 +23,20 @@ class Rlb(TableBidder):
     def __init__(self, problem: Problem) -> None:
         problem = bidding_problem(problem, "rlb", needs_budget=True)
         super().__init__(problem, rlb_values(problem, largest_budget(problem)))
+
+
+class RlbPmf(TableBidder):
+    """RLB's rule with a value table that sums over the training law of theta instead of taking its average.
+
+    On heavy tails RLB spends too much too early: its table does not know that a few impressions are worth hundreds of others.
+
+    Args:
+        problem: a bidding problem whose training statistics tell the law of theta: a training log, or a synthetic instance.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        problem = bidding_problem(problem, "rlb_pmf", needs_budget=True)
+        super().__init__(problem, pmf_values(problem, largest_budget(problem)))
 
 
 class Optimal(TableBidder):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.bidding.layout import HIGHEST_PRICE
-from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import (
     Reading,
     read_auctions_left,
-    read_initial,
-    read_money,
     read_remaining,
     read_theta,
 )
@@ -69,7 +66,7 @@ class Constant(KernelPolicy):
         problem = bidding_problem(problem, "constant")
         if bid is None:
             bid = float(affordable_bid(minimum_pmf(problem), problem.budget.middle(problem.resources) / problem.horizon))
-        super().__init__(problem, act_constant, ConstantParameters(_money("bid", bid)))
+        super().__init__(problem, act_constant, ConstantParameters(read_bid("bid", bid)))
 
 
 def affordable_bid(price_pmf: NDArray[np.float64], spend: float) -> int:
@@ -106,7 +103,7 @@ class Random(KernelPolicy):
         if highest is None:
             constant = affordable_bid(minimum_pmf(problem), problem.budget.middle(problem.resources) / problem.horizon)
             highest = min(HIGHEST_PRICE, 2 * constant)
-        self._highest = int(_money("highest", highest))
+        self._highest = int(read_bid("highest", highest))
         super().__init__(problem, act_random, RandomParameters(np.uint64(natural("seed", seed)), self._highest), np.zeros(1))
 
     def set_random_seed(self, seed: int | None = None) -> None:
@@ -170,7 +167,7 @@ class Lin(KernelPolicy):
 
     def __init__(self, problem: Problem, b0: float | None = None) -> None:
         problem = bidding_problem(problem, "lin")
-        self.b0 = tuned_b0(problem) if b0 is None else _money("b0", b0)
+        self.b0 = tuned_b0(problem) if b0 is None else read_bid("b0", b0)
         super().__init__(problem, act_lin, LinParameters(problem.reading, self.b0))
 
 
@@ -184,13 +181,7 @@ def tuned_b0(problem: RealTimeBidding, episodes: int = 64) -> float:
 
 def training_problem(problem: RealTimeBidding) -> RealTimeBidding:
     """What a bidder can simulate before the first auction: the instance itself; for a log, its training statistics."""
-    market = problem.market or Market(
-        theta=np.array([[problem.statistics.theta_avg]]),
-        theta_pmf=np.ones((1, 1)),
-        group=np.zeros((1, 1), np.int64),
-        price_pmf=problem.statistics.price_pmf[None, None],
-        regime_start=np.zeros(1),
-    )
+    market = problem.market or problem.statistics.law()
     own = {"ticks": None, "traffic": "even", "control": "bid"}
     known = {**own, "log": None, "shuffled": False, "instance": market, "statistics": problem.statistics, "reward": "expected"}
     return problem.replace(**known, discrete=False, budget_aware=True, budget=problem.budget, c0=None)
@@ -260,75 +251,8 @@ def largest_budget(problem: Problem) -> int:
     return int(problem.budget.arrays(problem.resources)[1][0])
 
 
-class DmdParameters(NamedTuple):
-    """Scales of the observation, and how the price of money moves."""
-
-    reading: Reading
-    unit: float
-    price_weight: float
-    start: float
-    """First price of money, in worth per unit of money."""
-    step: float
-    entropy: bool
-
-
-@jit
-def act_dmd(p, observation, memory, action):
-    """Bid the worth at the present price of money, after learning from the auction before.
-
-    memory: that price, and the money left before.
-    """
-    rho, money_left = read_initial(p.reading, observation) / p.reading.auctions, read_money(p.reading, observation)
-    paid, memory[1] = memory[1] - money_left, money_left
-    if read_auctions_left(p.reading, observation) < p.reading.auctions and rho > 0.0:
-        overspend = paid / rho - 1.0  # -g / rho of the auction before
-        if p.entropy:
-            memory[0] *= np.exp(p.step * overspend)
-        else:
-            memory[0] = max(memory[0] + p.step * p.start * overspend, 0.0)
-    money = p.price_weight + memory[0]
-    worth = p.unit * read_theta(p.reading, observation)
-    action[0] = np.floor(worth / money) if worth < money * HIGHEST_PRICE else np.float64(HIGHEST_PRICE)
-
-
-class DualMirrorDescent(KernelPolicy):
-    """Dual mirror descent (Balseiro, Lu, Mirrokni, arXiv:2011.10124) for second-price auctions.
-
-    Keeps a price of money mu and bids worth / mu (worth / (1 + mu) for profit). After every auction mu moves against
-    g = rho - paid, where rho = B / T is the even spend: mu * exp(-step g / rho) with the entropy mirror map, the positive
-    part of mu - step mu_0 g / rho with the Euclidean one. mu runs on from episode to episode; it starts at
-    theta_avg / mean_price, two numbers of history.
-
-    A bid that had to be lowered at the end of the budget looks like a loss, where the paper updates with the tentative
-    bid's payment: nothing else can be observed.
-
-    Args:
-        problem: the bidding problem.
-        mirror: "entropy" or "euclidean".
-        step: by default 1 / sqrt(T).
-    """
-
-    information: ClassVar[Information] = "model"
-    carries_over: ClassVar[bool] = True
-
-    def __init__(
-        self, problem: Problem, mirror: Literal["entropy", "euclidean"] = "entropy", step: float | None = None
-    ) -> None:
-        problem = bidding_problem(problem, "dmd", needs_budget=True)
-        if problem.cost_event != "impression":
-            raise ValueError(
-                f"dmd learns from what every auction cost; make the environment without cost_event={problem.cost_event!r}"
-            )
-        if mirror not in ("entropy", "euclidean"):
-            raise ValueError(f"mirror is {mirror!r}; expected 'entropy' or 'euclidean'")
-        size = problem.horizon**-0.5 if step is None else positive("step", step)
-        unit, price_weight = worth_and_price_weight(problem)
-        start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
-        parameters = DmdParameters(problem.reading, unit, price_weight, start, size, mirror == "entropy")
-        super().__init__(problem, act_dmd, parameters, np.array([start, 0.0]))
-
-
-def _money(name: str, value: Any) -> float:
+def read_bid(name: str, value: Any) -> float:
+    """`value` if it can be bid; otherwise a ValueError that names it."""
     if isinstance(value, str) or not 0 <= value <= HIGHEST_PRICE:
         raise ValueError(f"{name} is {value!r}; expected money in 0..{HIGHEST_PRICE}")
     return float(value)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.bidding.layout import HIGHEST_PRICE
+from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core.jit import fingerprint, jit
 from ..cache import cached_array
@@ -116,13 +117,13 @@ def minimum_pmf(problem: RealTimeBidding) -> NDArray[np.float64]:
     return sold_from(problem.statistics.price_pmf, problem.params.reserve)
 
 
-def rlb_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
+def rlb_values(problem: RealTimeBidding, budget: int, T: int | None = None) -> NDArray[np.float64]:
     """RLB's table for budgets up to `budget`, (T + 1, budget + 1), from the problem's training statistics."""
     unit, price_weight = worth_and_price_weight(problem)
     law = (minimum_pmf(problem), unit * problem.statistics.theta_avg, price_weight)
-    T = problem.params.auctions
-    key = ("rlb", fingerprint(fill_rlb.py_func), *law, T, budget)  # type: ignore[attr-defined]
-    return cached_array(lambda: solve(fill_rlb, law, T, budget), *key)
+    rows = problem.params.auctions if T is None else T
+    key = ("rlb", fingerprint(fill_rlb.py_func), *law, rows, budget)  # type: ignore[attr-defined]
+    return cached_array(lambda: solve(fill_rlb, law, rows, budget), *key)
 
 
 def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
@@ -131,7 +132,23 @@ def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]
     Raises:
         ValueError: the problem replays a log, whose law nobody knows.
     """
-    law, key = _law(problem)
+    return _exact_values(problem, _known(problem.market, problem), budget)
+
+
+def pmf_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
+    """The table (T + 1, budget + 1) that is exact if theta and price follow the training statistics, independently.
+
+    Raises:
+        ValueError: the training statistics do not tell the law of theta.
+    """
+    if problem.statistics.theta is None:
+        what = f"the statistics ({problem.statistics.source}) know only the average theta, not its law"
+        raise ValueError(f"{what}; give statistics= the path of a training log")
+    return _exact_values(problem, problem.statistics.law(), budget)
+
+
+def _exact_values(problem: RealTimeBidding, market: Market, budget: int) -> NDArray[np.float64]:
+    law, key = _law(problem, market)
     T = problem.params.auctions
     return cached_array(lambda: solve(fill_optimal, (*law, np.zeros(HIGHEST_PRICE + 1)), T, budget), *key, T, budget)
 
@@ -147,20 +164,25 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     """
     T, b = problem.params.auctions, int(budget)
     # Kept by itself as well: the table of a large budget is too large to keep.
-    return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *_law(problem)[1], T, b))
+    key = _law(problem, _known(problem.market, problem))[1]
+    return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *key, T, b))
 
 
-def _law(problem: RealTimeBidding) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """What `fill_optimal` reads of the problem, and the key that its table is kept under."""
-    market = problem.market
+def _known(market: Market | None, problem: RealTimeBidding) -> Market:
     if market is None:
         raise ValueError(f"{problem.instance} has no exact optimum: its law is not known; see the hindsight bound")
+    return market
+
+
+def _law(problem: RealTimeBidding, market: Market) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What `fill_optimal` reads of the problem in this market, and the key that its table is kept under."""
     if problem.cost_event != "impression":
         raise ValueError(f"the optimum is not known for cost_event={problem.cost_event!r}, where charges are left to chance")
     unit, price_weight = worth_and_price_weight(problem)
     T, groups = problem.params.auctions, market.price_pmf.shape[1]
     price_pmf = sold_from(market.price_pmf, problem.params.reserve)
-    regime_of = np.searchsorted(problem.params.regime_start, T - np.arange(T + 1), side="right") - 1
+    regime_start = np.ceil(market.regime_start * T).astype(np.int64)
+    regime_of = np.searchsorted(regime_start, T - np.arange(T + 1), side="right") - 1
     group_end = np.stack([np.searchsorted(row, np.arange(groups), side="right") for row in market.group])
     price_cdf = np.concatenate([np.zeros((*price_pmf.shape[:2], 1)), price_pmf.cumsum(axis=2)], axis=2)
     law = (regime_of, unit * market.theta, market.theta_pmf, group_end, price_pmf, price_cdf, price_weight)

@@ -122,7 +122,7 @@ class RealTimeBidding(Problem):
     |---|---|---|
     | instance | `"2997"`, `"1458"`, `"shift"`, `"uniform"`, or a `Market` | `"2997"` |
     | log | path of a log with `click price theta` per line, or such a table; replaces the instance | None |
-    | statistics | path of a campaign's training statistics (rlb-dp's info.json), or a `TrainingStatistics` | measured |
+    | statistics | path of training statistics (rlb-dp's info.json) or of a training log, or `TrainingStatistics` | measured |
     | T | auctions per episode | 1000 |
     | budget, c0 | see Budget; only one of them | c0 = 1/8 |
     | reward | `"expected"`, `"click"` or `"conversion"` | `"expected"` |

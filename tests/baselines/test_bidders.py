@@ -8,7 +8,29 @@ from own_problem import OnlineKnapsack
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 
-BIDDERS = ["constant", "random", "mcpc", "lin", "ss_mdp", "dmd", "dmd:mirror=euclidean", "rlb", "optimal"]
+BIDDERS = [
+    "constant",
+    "random",
+    "mcpc",
+    "lin",
+    "ortb1",
+    "ortb2",
+    "cmdp",
+    "throttle",
+    "pid",
+    "adaptive_pacing",
+    "dmd",
+    "dmd:mirror=euclidean",
+    "fluid",
+    "ss_mdp",
+    "rlb",
+    "rlb_pmf",
+    "rlb_map_a:T0=20",
+    "rlb_map_d:T0=20",
+    "rlb_seg:T0=20",
+    "rlb_nn:T0=20:steps=20",
+    "optimal",
+]
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +175,7 @@ def test_an_agent_is_not_used_where_it_would_misread_what_it_sees(env):
 
 
 def test_who_serves_what(env):
-    assert set(BIDDERS) - {"dmd:mirror=euclidean"} <= set(list_agents(env))
+    assert {name.split(":")[0] for name in BIDDERS} <= set(list_agents(env))
     assert isinstance(make_agent("rlb", env), KernelPolicy)
     for name, message in [
         ("rbl", "did you mean 'rlb'"),

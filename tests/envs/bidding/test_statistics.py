@@ -62,7 +62,7 @@ def test_missing_and_unreadable_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.json does not exist"):
         TrainingStatistics.load(tmp_path / "nowhere.json")
     path = tmp_path / "info.json"
-    path.write_bytes(b"\xff{")
+    path.write_bytes(b"{\xff")
     with pytest.raises(ValueError, match=r"info\.json: is not JSON"):
         TrainingStatistics.load(path)
 

@@ -1,0 +1,176 @@
+"""Bidders that keep prices of money, and of a limit, and move them against the gradient of the dual problem."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from ...envs.bidding.layout import HIGHEST_PRICE
+from ...envs.bidding.problem import RealTimeBidding
+from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, read_money, read_theta
+from ...envs.core import jit
+from ...envs.core.checks import one_of, positive
+from ...envs.core.problem import Problem
+from ..policy import Information, KernelPolicy
+from .bidders import bidding_problem
+from .values import worth_and_price_weight
+
+
+@jit
+def bid_at(worth, money):
+    """worth / money, in whole units, at most 300."""
+    return np.floor(worth / money) if worth < money * HIGHEST_PRICE else np.float64(HIGHEST_PRICE)
+
+
+@jit
+def paid_before(reading, observation, memory, at):
+    """What the auction before cost, by the account; memory[at] is the money left before it.
+
+    Returns:
+        What was paid, and whether there was an auction before it in this episode.
+    """
+    money = read_money(reading, observation)
+    paid, memory[at] = memory[at] - money, money
+    return paid, read_auctions_left(reading, observation) < reading.auctions
+
+
+class DmdParameters(NamedTuple):
+    """Scales of the observation, and how the price of money moves."""
+
+    reading: Reading
+    unit: float
+    price_weight: float
+    start: float
+    """First price of money, in worth per unit of money."""
+    step: float
+    entropy: bool
+
+
+@jit
+def act_dmd(p, observation, memory, action):
+    """Bid the worth at the present price of money, after learning from the auction before.
+
+    memory: that price, and the money left before.
+    """
+    rho = read_initial(p.reading, observation) / p.reading.auctions
+    paid, before = paid_before(p.reading, observation, memory, 1)
+    if before and rho > 0.0:
+        memory[0] = descend(memory[0], p.step * (paid / rho - 1.0), p.start, p.entropy)
+    action[0] = bid_at(p.unit * read_theta(p.reading, observation), p.price_weight + memory[0])
+
+
+@jit
+def descend(mu, move, scale, entropy):
+    """A step of mirror descent by `move`, -eta g / rho: with the entropy mirror map, or the Euclidean one."""
+    return mu * np.exp(move) if entropy else max(mu + move * scale, 0.0)
+
+
+class DualMirrorDescent(KernelPolicy):
+    """Dual mirror descent (Balseiro, Lu, Mirrokni, arXiv:2011.10124) for second-price auctions.
+
+    Keeps a price of money mu and bids worth / mu (worth / (1 + mu) for profit). After every auction mu moves against
+    g = rho - paid, where rho = B / T is the even spend: mu * exp(-step g / rho) with the entropy mirror map, the positive
+    part of mu - step mu_0 g / rho with the Euclidean one. mu runs on from episode to episode; it starts at
+    theta_avg / mean_price, two numbers of history.
+
+    A bid that had to be lowered at the end of the budget looks like a loss, where the paper updates with the tentative
+    bid's payment: nothing else can be observed.
+
+    Args:
+        problem: the bidding problem.
+        mirror: "entropy" or "euclidean".
+        step: by default 1 / sqrt(T).
+    """
+
+    information: ClassVar[Information] = "model"
+    carries_over: ClassVar[bool] = True
+
+    def __init__(
+        self, problem: Problem, mirror: Literal["entropy", "euclidean"] = "entropy", step: float | None = None
+    ) -> None:
+        problem = paying_problem(problem, "dmd")
+        one_of("mirror", mirror, ("entropy", "euclidean"))
+        size = problem.horizon**-0.5 if step is None else positive("step", step)
+        unit, price_weight = worth_and_price_weight(problem)
+        start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
+        parameters = DmdParameters(problem.reading, unit, price_weight, start, size, mirror == "entropy")
+        super().__init__(problem, act_dmd, parameters, np.array([start, 0.0]))
+
+
+def paying_problem(problem: Problem, agent: str) -> RealTimeBidding:
+    """Check that an agent that learns from what every auction cost can serve `problem`.
+
+    Raises:
+        ValueError: charges come later and by chance, or see `bidding_problem`.
+    """
+    problem = bidding_problem(problem, agent, needs_budget=True)
+    if problem.cost_event != "impression":
+        what = f"cost_event={problem.cost_event!r}"
+        raise ValueError(f"{agent} learns from what every auction cost; make the environment without {what}")
+    return problem
+
+
+class RoasParameters(NamedTuple):
+    """Scales of the observation, and how the two prices move."""
+
+    reading: Reading
+    slack: int
+    """Index of the slack."""
+    slack_scale: float
+    """Money per unit of it."""
+    limit: float
+    """Money that a unit of theta may cost."""
+    step: float
+
+
+@jit
+def act_roas(p, observation, memory, action):
+    """Bid (1 + lambda) theta / (mu + lambda / limit), after learning from the auction before.
+
+    memory: mu in theta per unit of money, lambda, the slack before, the money left before.
+    """
+    rho = read_initial(p.reading, observation) / p.reading.auctions
+    slack = observation[p.slack] * p.slack_scale
+    paid, before = paid_before(p.reading, observation, memory, 3)
+    earned, memory[2] = slack - memory[2], slack
+    if before and rho > 0.0:
+        memory[0] *= np.exp(p.step * (paid / rho - 1.0))
+        memory[1] *= np.exp(-p.step * earned / rho)
+    worth = (1.0 + memory[1]) * read_theta(p.reading, observation)
+    action[0] = bid_at(worth, memory[0] + memory[1] / p.limit)
+
+
+class RoasMirrorDescent(KernelPolicy):
+    """Dual mirror descent with a budget and a limit on what theta may cost (return on ad spend, cost per click or action).
+
+    Two prices: mu of money, lambda of the limit. The bid (1 + lambda) theta / (mu + lambda / limit) is the best one at these
+    prices in a second-price auction; both move by the entropy mirror map, mu against rho - paid and lambda against
+    limit * theta - paid of what was won, in multiples of rho (Feng, Padmanabhan, Wang: Online Bidding Algorithms for
+    Return-on-Spend Constrained Advertisers, arXiv:2208.13713; Balseiro, Lu, Mirrokni, arXiv:2011.10124). Both run on from
+    episode to episode; mu starts at theta_avg / mean_price and lambda at 1.
+
+    Args:
+        problem: a bidding problem with cpc_limit, cpa_limit or roas_limit.
+        step: by default 1 / sqrt(T).
+    """
+
+    information: ClassVar[Information] = "model"
+    carries_over: ClassVar[bool] = True
+
+    def __init__(self, problem: Problem, step: float | None = None) -> None:
+        problem = paying_problem(problem, "roas_dmd")
+        if not problem.limit < np.inf:
+            raise ValueError("roas_dmd serves a limit; make the environment with roas_limit, cpc_limit or cpa_limit")
+        if problem.objective != "clicks":
+            raise ValueError("roas_dmd maximises clicks; make the environment without objective='profit'")
+        statistics = problem.statistics
+        parameters = RoasParameters(
+            reading=problem.reading,
+            slack=problem.observation_names.index("slack"),
+            slack_scale=float(problem.budget_scale[0]),
+            limit=problem.limit,
+            step=problem.horizon**-0.5 if step is None else positive("step", step),
+        )
+        start = np.array([statistics.theta_avg / statistics.mean_price, 1.0, 0.0, 0.0])
+        super().__init__(problem, act_roas, parameters, start)

@@ -1,0 +1,89 @@
+"""First-price bidders: how far to shade a bid by the odds of winning with less."""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...envs.bidding.layout import HIGHEST_PRICE
+from ...envs.bidding.reading import Reading, read_initial, read_last, read_theta
+from ...envs.core import jit
+from ...envs.core.checks import non_negative, positive
+from ...envs.core.problem import Problem
+from ..policy import Information, KernelPolicy
+from .descent import paid_before, paying_problem
+from .values import minimum_pmf, worth_and_price_weight
+
+
+class ShadingParameters(NamedTuple):
+    """Scales of the observation, how the price of money moves, and what is learnt of the others' bids."""
+
+    reading: Reading
+    unit: float
+    price_weight: float
+    step: float
+    sees_minimum: bool
+
+
+@jit
+def best_shaded_bid(weights, worth, money):
+    """The whole bid that maximises (worth - money * bid) * P(win); 0 if none gains anything.
+
+    weights: (301,) how often each least winning bid was seen.
+    """
+    won, best, bid = weights[0], weights[0] * worth, 0
+    for b in range(1, weights.shape[0]):
+        margin = worth - money * b
+        if margin <= 0.0:
+            break
+        won += weights[b]
+        if margin * won > best:
+            best, bid = margin * won, b
+    return bid
+
+
+@jit
+def act_shading(p, observation, memory, action):
+    """Shade by the win curve at the present price of money. memory: that price, the money before, (301,) the win curve."""
+    rho = read_initial(p.reading, observation) / p.reading.auctions
+    paid, before = paid_before(p.reading, observation, memory, 1)
+    if before:
+        if rho > 0.0:
+            memory[0] *= np.exp(p.step * (paid / rho - 1.0))
+        if p.sees_minimum:
+            memory[2 + np.int64(read_last(observation) + 0.5)] += 1.0
+    worth = p.unit * read_theta(p.reading, observation)
+    action[0] = best_shaded_bid(memory[2:], worth, p.price_weight + memory[0])
+
+
+class Shading(KernelPolicy):
+    """First-price shading by the empirical win curve, with a price of money by dual mirror descent.
+
+    Bids the b that maximises (worth - mu b) F(b), where F is the share of least winning bids up to b: at first the training
+    statistics', counted as `prior` auctions; where the feedback tells the minimum bid or all bids, every auction adds to it
+    (Balseiro, Lu, Mirrokni, arXiv:2011.10124, with the win curve of Wang et al., arXiv:2304.13477). mu moves as in `dmd`. Both
+    run on from episode to episode.
+
+    Args:
+        problem: a bidding problem with rule="first_price".
+        step: by default 1 / sqrt(T).
+        prior: auctions that the training statistics count for.
+    """
+
+    information: ClassVar[Information] = "model"
+    carries_over: ClassVar[bool] = True
+
+    def __init__(self, problem: Problem, step: float | None = None, prior: float = 1000.0) -> None:
+        problem = paying_problem(problem, "shade")
+        if problem.rule != "first_price":
+            raise ValueError("shade is for first prices; make the environment with rule='first_price'")
+        unit, price_weight = worth_and_price_weight(problem)
+        size = problem.horizon**-0.5 if step is None else positive("step", step)
+        sees = problem.feedback in ("minimum", "full")
+        parameters = ShadingParameters(problem.reading, unit, price_weight, size, sees)
+        curve: NDArray[np.float64] = non_negative("prior", prior) * minimum_pmf(problem)
+        start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
+        assert curve.shape == (HIGHEST_PRICE + 1,)
+        super().__init__(problem, act_shading, parameters, np.concatenate([[start, 0.0], curve]))
