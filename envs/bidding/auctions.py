@@ -7,6 +7,8 @@ consumes the same number of random draws whatever the bid, so all bidders meet t
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..core import jit, rng
@@ -80,24 +82,29 @@ def price_of_win(params, bid, minimum):
 
 
 @jit
-def likeliest_theta(params, state, i):
-    """Redraw the true theta, and where it comes from, given what was predicted; only where predictions are noisy.
+def likelihood(params, theta, predicted):
+    """How likely a theta makes a prediction, up to a factor; one that was lowered to 1 was at least so much."""
+    if params.noise == 0.0 or theta == 0.0 or predicted == 0.0:
+        return np.float64(min(theta * params.calibration, 1.0) == predicted)
+    z = (np.log(predicted / params.calibration) - np.log(theta) + 0.5 * params.noise**2) / params.noise
+    return np.exp(-0.5 * z * z) if predicted < 1.0 else math.sqrt(0.5 * math.pi) * math.erfc(z / math.sqrt(2.0))
 
-    Reservoir sampling with the likelihood of the prediction as weight; a line of the log is as likely as another before.
+
+@jit
+def redraw_theta(params, state, i):
+    """Redraw the true theta given what was predicted: an atom of the market, or the theta of a line, all being as likely.
+
+    Reservoir sampling with the likelihood of the prediction as weight. A line lends its theta only, not its price.
     """
-    seen = np.log(state.predicted[i] / params.calibration)
     r = regime(params, state.auction[i])
     atoms = params.log_theta.shape[0] if params.replay else params.theta.shape[1]
-    total, chosen = 0.0, state.source[i]
+    total = 0.0
     for g in range(atoms):
         theta = params.log_theta[g] if params.replay else params.theta[r, g]
         prior = 1.0 if params.replay else params.theta_pmf[r, g]
-        if theta > 0.0 and prior > 0.0:
-            z = (seen - np.log(theta) + 0.5 * params.noise**2) / params.noise
-            # A prediction that was lowered to 1 says only that it was at least so much: far in the tail of every theta.
-            weight = prior * np.exp(-0.5 * z * z)
-            total += weight
-            if rng.uniform(state.rng, i) * total < weight:
-                chosen = g
-    state.source[i] = chosen
-    state.theta[i] = params.log_theta[chosen] if params.replay else params.theta[r, chosen]
+        weight = prior * likelihood(params, theta, state.predicted[i])
+        total += weight
+        if weight > 0.0 and rng.uniform(state.rng, i) * total < weight:
+            state.theta[i] = theta
+            if not params.replay:
+                state.source[i] = g

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import jit, rng
+from ..core.checks import as_array
 
 
 @jit
@@ -77,20 +78,23 @@ def redraw_conversions(params, state, i):
             state.due_charge[i, due % size] += state.click_charge[i, slot]
 
 
-def delay_distribution(delay: Any, window: int) -> NDArray[np.float64]:
-    """P(delay <= 0..window auctions), (window + 1,).
+def delay_distribution(delay: Any, window: int, auctions: int | None = None) -> NDArray[np.float64]:
+    """P(delay <= 0..W auctions), (W + 1,).
 
     Args:
         delay: None for none; "geometric:MEAN" (from 0 on, in auctions); "weibull:SCALE:SHAPE", rounded down to auctions; or
             the probabilities (m,) of 0, 1, 2, ... auctions, as counted somewhere.
         window: W, auctions.
+        auctions: of an episode; if they are fewer than W, (auctions + 1,) are returned, the last of them for W: whatever
+            comes after the end is reported there.
 
     Raises:
         ValueError: it is none of these.
     """
-    at = np.arange(window + 1.0)
+    at = np.arange(min(window, window if auctions is None else auctions) + 1.0)
+    at[-1] = window
     if delay is None:
-        return np.ones(window + 1)
+        return np.ones(len(at))
     if isinstance(delay, str):
         name, *numbers = delay.split(":")
         try:
@@ -102,10 +106,10 @@ def delay_distribution(delay: Any, window: int) -> NDArray[np.float64]:
                 return 1.0 - (values[0] / (values[0] + 1.0)) ** (at + 1.0)
             if name == "weibull" and len(values) == 2:
                 return 1.0 - np.exp(-(((at + 1.0) / values[0]) ** values[1]))
-    elif np.ndim(delay) == 1 and np.size(delay) > 0:
-        pmf = np.asarray(delay, float)
-        if (pmf >= 0).all() and abs(pmf.sum() - 1.0) < 1e-9:
-            return np.minimum(np.cumsum(np.pad(pmf, (0, window + 1)))[: window + 1], 1.0)
+    else:
+        pmf = as_array("delay", delay)
+        if pmf.dtype.kind in "fiu" and pmf.ndim == 1 and (pmf >= 0).all() and abs(pmf.sum() - 1.0) < 1e-9:
+            return np.minimum(np.cumsum(pmf)[np.minimum(at, len(pmf) - 1).astype(int)], 1.0)
     raise ValueError(
         f"delay is {delay!r}; expected None, 'geometric:MEAN', 'weibull:SCALE:SHAPE' with numbers > 0, "
         "or probabilities of 0, 1, 2, ... auctions that sum to 1"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import jit, rng
-from .auctions import arrive, draw_auction, likeliest_theta, minimum_bid, next_line, price_of_win
+from .auctions import arrive, draw_auction, minimum_bid, next_line, price_of_win, redraw_theta
 from .conversions import draw_delay, expect_conversion, forget_conversions, redraw_conversions, report_conversions
 from .layout import CLICK, CONVERSION, DUAL, EXPECTED, FULL, HIGHEST_PRICE, IMPRESSION, MINIMUM, PACING, PRICE, WIN, State
 
@@ -34,16 +34,15 @@ def asked_bid(params, state, i, action):
 
 
 @jit
-def affordable_bid(params, state, i, money):
-    """The highest bid that money, and a hard limit, allow: what it can be charged for must be there."""
-    theta = state.predicted[i]
+def affordable_bid(params, state, i, theta, money):
+    """The highest bid for a predicted theta that money, and a hard limit, allow: what it can be charged for must be there."""
     most = money
     if params.charged_for == CLICK:
         most *= theta
     elif params.charged_for == CONVERSION:
         most *= theta * params.conversion_rate
     if params.limit_is_hard:
-        most = min(most, state.slack[i] + params.limit * theta)
+        most = min(most, max(state.slack[i] + params.limit * theta, 0.0))  # the slack may be below 0 by rounding
     return most
 
 
@@ -55,7 +54,7 @@ def hold_auction(params, state, i, action, money):
     """
     theta, predicted = state.theta[i], state.predicted[i]
     asked = asked_bid(params, state, i, action)
-    bid = min(asked, affordable_bid(params, state, i, money))
+    bid = min(asked, affordable_bid(params, state, i, predicted, money))
     market_price, clicked = draw_auction(params, state, i)
     minimum = minimum_bid(params, market_price)
     won = bid >= minimum  # used as 0 or 1: a branch on it would be unpredictable
@@ -77,12 +76,12 @@ def hold_auction(params, state, i, action, money):
 
     charge = price
     if params.charged_for == CLICK:
-        charge = min(price / predicted, money) if clicked else 0.0
+        charge = min(price / predicted, money) if clicked and price > 0.0 else 0.0
     over = state.auction[i] + 1 == params.auctions or not next_line(params, state, i)
     gain = won * theta if params.reward == EXPECTED else np.float64(clicked)
     if params.conversion_rate > 0.0:
         at_conversion = params.charged_for == CONVERSION
-        later = price / (predicted * params.conversion_rate) if at_conversion and clicked else 0.0
+        later = price / (predicted * params.conversion_rate) if at_conversion and clicked and price > 0.0 else 0.0
         expect_conversion(params, state, i, clicked, later, draw_delay(params, state, i))
         converted, due = report_conversions(params, state, i, over)
         if at_conversion:
@@ -184,8 +183,9 @@ def observe(params, state, i, out):
 
 @jit
 def mask(params, state, i, out):
-    """Integer bids within what can be afforded."""
-    most = affordable_bid(params, state, i, state.remaining[i, 0])
+    """Integer bids within what can be afforded; in a tick, whose impressions are not known yet, for the best of them."""
+    theta = state.predicted[i] if params.tick_start.shape[0] == 1 else 1.0
+    most = affordable_bid(params, state, i, theta, state.remaining[i, 0])
     for bid in range(out.shape[0]):
         out[bid] = bid <= most
     out[0] = 1
@@ -195,7 +195,8 @@ def mask(params, state, i, out):
 def resample(params, state, i):
     """A planner's view: true theta, conversions on their way, and a replayed log's future are redrawn.
 
-    In a fork of a replay the present theta meets the price of a random line, and random lines come after it.
+    In a fork of a replay the present theta meets the price of a random line, and random lines come after it. The first
+    impression of a tick is as unknown as the others.
     """
     if state.finished[i]:
         return
@@ -204,8 +205,10 @@ def resample(params, state, i):
     if params.replay:
         state.imagined[i] = True
         state.source[i] = rng.integer(state.rng, i, params.log_theta.shape[0])
-    if params.noise > 0.0:
-        likeliest_theta(params, state, i)
+    if params.tick_start.shape[0] > 1:
+        arrive(params, state, i)
+    elif params.noise > 0.0 or (params.calibration > 1.0 and state.predicted[i] == 1.0):
+        redraw_theta(params, state, i)
 
 
 @jit

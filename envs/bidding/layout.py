@@ -53,9 +53,9 @@ class Params(NamedTuple):
     conversion_rate: float
     """Conversions per click; 0 if there are none."""
     window: int
-    """W: conversions more auctions after their click do not count."""
+    """W: conversions more auctions after their click do not count; at most T."""
     delay_cdf: NDArray[np.float64]
-    """(W + 1,) probability of a delay of at most 0..W auctions."""
+    """(W + 1,) probability of a delay of at most 0..W auctions; if W is T, the last one of a delay within the window."""
     limit: float
     """Money that a unit of theta may cost on average; infinite if there is no limit."""
     limit_is_hard: bool

@@ -261,8 +261,8 @@ class RealTimeBidding(Problem):
                 feedback=FEEDBACK.index(feedback),
                 charged_for=EVENTS.index(cost_event),
                 conversion_rate=rate,
-                window=window,
-                delay_cdf=read_only(delay_distribution(delay, window)),
+                window=min(window, T),
+                delay_cdf=read_only(delay_distribution(delay, window, T)),
                 limit=limit,
                 limit_is_hard=limit < math.inf and limits == "hard",
                 calibration=positive("calibration", calibration),
@@ -360,11 +360,7 @@ def _positive_means(statistics: TrainingStatistics) -> None:
 
 
 def _click_value(value: float | None, cost_per_click: float) -> float:
-    if value is None:
-        return cost_per_click
-    if isinstance(value, str) or not (math.isfinite(value) and value > 0):
-        raise ValueError(f"click_value is {value!r}; expected money > 0")
-    return float(value)
+    return cost_per_click if value is None else positive("click_value", value)
 
 
 def _action_space(discrete: bool, control: str) -> spaces.Space[Any]:
@@ -393,7 +389,7 @@ def _soft_reserve(rule: str, soft_reserve: Any) -> float:
 
 
 def _window(window: Any, T: int) -> int:
-    return T if window is None else min(natural("attribution_window", window), T)
+    return T if window is None else natural("attribution_window", window)
 
 
 def _nothing_converts(reward: str, cost_event: str, delay: Any, window: Any, cpa_limit: Any) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.checks import as_array
+
 HOURS = 168
 
 # A day's shape and the days' weights, smooth and round: quiet at four in the morning, busy from eleven to twenty-two, weekends
@@ -65,8 +67,8 @@ def read_profile(traffic: Any) -> NDArray[np.float64]:
         if traffic == "even":
             return np.ones(1)
         return weekly_profile() if traffic == "weekly" else load_traffic(traffic)
-    shares = np.asarray(traffic, float)
-    if shares.ndim != 1 or not (shares >= 0).all() or not 0 < shares.sum() < np.inf:
+    shares = as_array("traffic", traffic)
+    if shares.dtype.kind not in "fiu" or shares.ndim != 1 or not (shares >= 0).all() or not 0 < shares.sum() < np.inf:
         raise ValueError(f"traffic is {traffic!r}; expected 'even', 'weekly', a table's path, or shares >= 0, not all 0")
     return shares / shares.sum()
 
