@@ -1,4 +1,4 @@
-"""Pricing, reserves, feedback, what is charged for, noisy predictions and limits: by hand on a small log, or in closed form."""
+"""Prices, reserves, feedback, charges, noisy predictions and limits: by hand on a small log, or in closed form."""
 
 import numpy as np
 import pytest
