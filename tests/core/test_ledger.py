@@ -3,18 +3,23 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core import BudgetedEnv, BudgetedVectorEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from own_problem import OnlineKnapsack
 from toys import Painter
 
+CLICKED = np.array([[1, 5, 0.5], [1, 20, 0.9], [0, 7, 0.3], [1, 0, 0.0]] * 10)
 PROBLEMS = {
     "knapsack": OnlineKnapsack(horizon=30, capacity=2.0),
     "painter": Painter(),
     "bids": gym.make("budgetgym/RealTimeBidding-v0", T=40, budget=200.0).unwrapped.problem,  # type: ignore[attr-defined]
     "discrete bids": gym.make("budgetgym/RealTimeBidding-v0", T=40, budget=200.0, discrete=True).unwrapped.problem,  # type: ignore[attr-defined]
     "pacing": gym.make("budgetgym/RealTimeBidding-v0", T=40, budget=200.0, control="pacing").unwrapped.problem,  # type: ignore[attr-defined]
+    "first prices": RealTimeBidding(T=40, rule="first_price", reserve=20, cpc_limit=20_000.0),
+    "clicks": RealTimeBidding(T=40, instance="1458", cost_event="click", noise=0.5, ticks=5),
+    "conversions": RealTimeBidding(T=40, log=CLICKED, cost_event="conversion", conversion_rate=0.8, delay="geometric:3"),
 }
 
 
