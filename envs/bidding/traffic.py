@@ -50,12 +50,11 @@ def load_traffic(path: str | os.PathLike[str], region: int | None = None) -> NDA
         table = table[table["region_id"] == region]
         if table.empty:
             raise ValueError(f"region is {region!r}, which {path} does not have")
-    share = pd.to_numeric(table["traffic_share"], errors="coerce")
-    if not (share >= 0).all():
-        raise ValueError(
-            f"{path} has the traffic_share {table['traffic_share'][~(share >= 0)].iloc[0]!r}; expected shares >= 0"
-        )
-    by_hour = pd.Series(share.groupby([table["dow"], table["hour"]]).mean())
+    shares = np.asarray(pd.to_numeric(table["traffic_share"], errors="coerce"), float)
+    wrong = ~(shares >= 0)
+    if wrong.any():
+        raise ValueError(f"{path} has the traffic_share {table['traffic_share'].iloc[wrong.argmax()]!r}; expected shares >= 0")
+    by_hour = pd.Series(table.assign(traffic_share=shares).groupby(["dow", "hour"])["traffic_share"].mean())
     expected = pd.MultiIndex.from_product([range(1, 8), range(24)])
     if not by_hour.index.equals(expected):
         raise ValueError(f"{path} holds {len(by_hour)} hours of a week; expected dow 1..7 and hour 0..23, {HOURS} in all")

@@ -206,8 +206,8 @@ def test_a_first_price_winner_is_not_told_the_second_price():
 
 def test_a_winner_who_pays_for_clicks_learns_the_price_only_by_feedback():
     for feedback in FEEDBACK:
-        unclicked = [changed(click=0, price=price) for price in (LOG[:, 1], LOG[:, 1] + 3)]
-        same = same_to_a_bidder(*unclicked, [50.0] * 5, feedback=feedback, cost_event="click")
+        one, other = (changed(click=0, price=price) for price in (LOG[:, 1], LOG[:, 1] + 3))
+        same = same_to_a_bidder(one, other, [50.0] * 5, feedback=feedback, cost_event="click")
         assert same == (feedback == "win")
 
 
@@ -220,6 +220,12 @@ def test_a_click_is_charged_the_price_per_predicted_theta():
     assert told(steps, "price_paid") == [10, 20, 0, 30, 5]
     steps = replay([300] * 5, cost_event="click", calibration=0.5, rule="first_price", budget=1e6)
     assert told(steps, "cost") == [300 / 0.25, 0, 0, 300 / 0.2, 0]
+
+
+def test_profit_is_what_clicks_are_worth_less_what_is_charged_for_them():
+    rules = {"objective": "profit", "click_value": 100.0, "cost_event": "click"}
+    assert [r for _, r, *_ in replay([300] * 5, **rules, reward="click")] == [100 - 20, 0, 0, 100 - 75, 0]
+    assert [r for _, r, *_ in replay([300] * 5, **rules)] == pytest.approx([50 - 20, 10, 20, 40 - 75, 30])
 
 
 def test_clicks_charged_for_show_in_the_observation():

@@ -1,5 +1,7 @@
 """When auctions come up, and that a tick is nothing but its auctions under one action."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,14 +118,14 @@ def test_a_table_that_is_not_there_is_named(tmp_path):
 
 def test_the_traffic_of_avito_is_read(shared_data):
     path = shared_data / "ipinyou/traffic/avito_bat.traffic_share.csv"
-    table = pd.read_csv(path)
+    table = pd.read_csv(path).sort_values(["dow", "hour"])
     mean = load_traffic(path)
     assert mean.shape == (HOURS,)
     assert mean.sum() == pytest.approx(1)
     regions = {region: load_traffic(path, region) for region in table["region_id"].unique()}
     assert len(regions) == 114
     assert np.mean(list(regions.values()), axis=0) == pytest.approx(mean, rel=1e-3)  # shares are rounded to six digits
-    first = table[table["region_id"] == 645530].sort_values(["dow", "hour"])["traffic_share"]
+    first = table[table["region_id"] == 645530]["traffic_share"]
     assert regions[645530] == pytest.approx(first / first.sum())
     assert np.corrcoef(mean, weekly_profile())[0, 1] > 0.8
     with pytest.raises(ValueError, match="region is 1, which"):
@@ -154,7 +156,7 @@ def test_a_tick_is_nothing_but_its_auctions_under_one_action(rules, traffic):
     single.reset(seed=0)
     starts = ticked.problem.params.tick_start
     total, cost = np.zeros((2, 20)), np.zeros((2, 20))
-    for tick, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+    for tick, (start, stop) in enumerate(pairwise(starts)):
         if start == 120:
             break
         action = np.full((20, 1), 0.1 + 0.03 * tick)
