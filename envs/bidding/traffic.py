@@ -51,9 +51,9 @@ def load_traffic(path: str | os.PathLike[str], region: int | None = None) -> NDA
         if table.empty:
             raise ValueError(f"region is {region!r}, which {path} does not have")
     shares = np.asarray(pd.to_numeric(table["traffic_share"], errors="coerce"), float)
-    wrong = ~(shares >= 0)
-    if wrong.any():
-        raise ValueError(f"{path} has the traffic_share {table['traffic_share'].iloc[wrong.argmax()]!r}; expected shares >= 0")
+    wrong = np.asarray(table["traffic_share"])[~(shares >= 0)].tolist()
+    if wrong:
+        raise ValueError(f"{path} has the traffic_share {wrong[0]!r}; expected shares >= 0")
     by_hour = pd.Series(table.assign(traffic_share=shares).groupby(["dow", "hour"])["traffic_share"].mean())
     expected = pd.MultiIndex.from_product([range(1, 8), range(24)])
     if not by_hour.index.equals(expected):
