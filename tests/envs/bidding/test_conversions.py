@@ -277,8 +277,8 @@ def waiting(bids, seed=0, **rules):
     raise AssertionError("something always converts")
 
 
-@pytest.mark.parametrize("delay", ["geometric:3", "weibull:4:0.7", [0.1, 0.0, 0.4, 0.2, 0.0, 0.3]], ids=str)
-@pytest.mark.parametrize("age", [1, 4])
+@pytest.mark.parametrize("delay", ["geometric:3", "weibull:4:0.7", [0.1, 0.0, 0.4, 0.2, 0.0, 0.1, 0.2]], ids=str)
+@pytest.mark.parametrize("age", [1, 4, 6])
 def test_forks_expect_a_conversion_by_the_law_given_that_it_has_not_come(delay, age):
     window, rate = 6, 0.5
     env = waiting([1.0] + [0.0] * (age - 1), delay=delay, attribution_window=window)

@@ -309,7 +309,7 @@ def test_a_calibrated_prediction_is_a_multiple_of_theta_and_rewards_follow_the_t
 @pytest.mark.parametrize(("calibration", "noise"), [(1.0, 0.6), (0.5, 0.3), (1.7, 0.0)])
 def test_predictions_are_log_normal_around_the_calibrated_theta(calibration, noise):
     world = market((0.002, 0.004), (0.5, 0.5))
-    envs = BudgetedVectorEnv(RealTimeBidding, 50_000, instance=world, T=1, calibration=calibration, noise=noise)
+    envs = BudgetedVectorEnv(RealTimeBidding, 20_000, instance=world, T=1, calibration=calibration, noise=noise)
     observation, _ = envs.reset(seed=0)
     ratio = observation[:, 0] * world.mean_theta / envs.snapshot().theta
     assert_mean(ratio, calibration)
@@ -360,7 +360,7 @@ def test_forks_draw_theta_from_its_posterior(thetas, calibration, noise, seed):
 def test_a_redraw_changes_nothing_about_the_law_of_theta_given_its_prediction(calibration, noise):
     """Bayes by counting: among lanes with like predictions, as many have the high theta before and after."""
     world = market((0.3, 0.5), (0.6, 0.4))
-    lanes = 50_000
+    lanes = 20_000
     envs = BudgetedVectorEnv(RealTimeBidding, lanes, instance=world, T=2, calibration=calibration, noise=noise)
     observation, _ = envs.reset(seed=0)
     predicted, before = observation[:, 0] * world.mean_theta, envs.snapshot().theta
