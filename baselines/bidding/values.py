@@ -3,7 +3,7 @@
 V[t, b] is the most that can be expected from t more auctions with budget b (integers). Winning at price d is worth
 `gain(d) = worth - price_weight * d + V[t-1, b-d] - V[t-1, b]` more than losing, where `worth` is theta (or what its clicks
 are worth in money, for profit, with price_weight 1). V is non-decreasing in b, so the gain falls with d, and the best bid
-is the largest d with gain >= 0: it wins exactly where winning pays.
+in a second-price auction is the largest d with gain >= 0: it wins exactly where winning pays.
 """
 
 from __future__ import annotations
@@ -86,6 +86,67 @@ def fill_optimal(regime_of, worth, theta_pmf, group_end, price_pmf, price_cdf, p
             value[t, b] = later[b] + expected
 
 
+@jit
+def fill_first_price(regime_of, worth, theta_pmf, group_end, win_cdf, price_weight, slope, intercept, value, first, last):
+    """Rows `first` to `last` - 1 of the exact table where bids pay themselves.
+
+    As `fill_optimal`; win_cdf: (R, H, 301), the probability that a bid wins. slope, intercept: (302,) scratch.
+
+    A bid a earns win_cdf[a] * (worth + V[t-1, b-a] - V[t-1, b] - price_weight * a): a line in worth, steeper for higher bids.
+    The best bid for every worth is read off the lines' upper envelope, which one pass over the bids builds.
+    """
+    for t in range(first, last):
+        r = regime_of[t]
+        later = value[t - 1]
+        for b in range(value.shape[1]):
+            expected = 0.0
+            g = 0
+            for h in range(group_end.shape[1]):
+                lines = 1  # slope and intercept 0: no bid
+                slope[0], intercept[0] = 0.0, 0.0
+                dearest = worth[r, group_end[r, h] - 1] if group_end[r, h] > g else 0.0
+                for a in range(min(b, HIGHEST_PRICE) + 1):
+                    gain = later[b - a] - later[b] - price_weight * a
+                    if dearest + gain < 0.0:
+                        break  # nor is any higher bid worth its price, even for the best impression of the group
+                    m = win_cdf[r, h, a]
+                    c = m * gain
+                    if m == slope[lines - 1]:
+                        if c <= intercept[lines - 1]:
+                            continue
+                        lines -= 1
+                    # The last line is never best if the new one overtakes it before it overtakes the one before.
+                    while lines >= 2 and (c - intercept[lines - 2]) * (slope[lines - 1] - slope[lines - 2]) >= (
+                        intercept[lines - 1] - intercept[lines - 2]
+                    ) * (m - slope[lines - 2]):
+                        lines -= 1
+                    slope[lines], intercept[lines] = m, c
+                    lines += 1
+                best = 0
+                while g < group_end[r, h]:
+                    w = worth[r, g]
+                    while best + 1 < lines and slope[best + 1] * w + intercept[best + 1] >= slope[best] * w + intercept[best]:
+                        best += 1
+                    expected += theta_pmf[r, g] * (slope[best] * w + intercept[best])
+                    g += 1
+            value[t, b] = later[b] + expected
+
+
+@jit
+def best_first_price_bid(value, win_cdf, t, b, worth, price_weight):
+    """The bid in 0..min(b, 300) that earns most where bids pay themselves; -1 if none earns anything.
+
+    win_cdf: (301,) probability that a bid wins this impression.
+    """
+    later = value[t - 1]
+    bid, most = -1, 0.0
+    for a in range(min(b, HIGHEST_PRICE) + 1):
+        earned = win_cdf[a] * (worth + later[b - a] - later[b] - price_weight * a)
+        if earned > most:
+            bid, most = a, earned
+    return bid
+
+
 def solve(fill: Callable[..., None], law: tuple[Any, ...], T: int, budget: int) -> NDArray[np.float64]:
     """The table (T + 1, budget + 1) that `fill(*law, value, first, last)` fills, a few rows at a time.
 
@@ -150,14 +211,22 @@ def pmf_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
 def _exact_values(problem: RealTimeBidding, market: Market, budget: int) -> NDArray[np.float64]:
     law, key = _law(problem, market)
     T = problem.params.auctions
-    return cached_array(lambda: solve(fill_optimal, (*law, np.zeros(HIGHEST_PRICE + 1)), T, budget), *key, T, budget)
+    fill, scratch = _solver(problem)
+    return cached_array(lambda: solve(fill, (*law, *scratch), T, budget), *key, T, budget)
+
+
+def _solver(problem: RealTimeBidding) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    """The solver for the auction's rule, and its scratch."""
+    if problem.rule == "first_price":
+        return fill_first_price, (np.zeros(HIGHEST_PRICE + 2), np.zeros(HIGHEST_PRICE + 2))
+    return fill_optimal, (np.zeros(HIGHEST_PRICE + 1),)
 
 
 def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     """The expected score of the best non-anticipating bidder in one episode of a synthetic instance.
 
-    It names a bid for every auction, knows theta and pays the second price, with reserve. Where the problem charges more
-    (first price, soft reserve), tells less (noise, calibration) or allows less (limits, ticks), this is an upper bound.
+    It names a bid for every auction, knows theta and pays by the rule, with reserve. Where the problem charges more (soft
+    reserve), tells less (noise, calibration) or allows less (limits, ticks), this is an upper bound.
 
     Raises:
         ValueError: the problem replays a log, or does not charge for impressions.
@@ -174,6 +243,11 @@ def _known(market: Market | None, problem: RealTimeBidding) -> Market:
     return market
 
 
+def regimes_by_time_left(market: Market, T: int) -> NDArray[np.int64]:
+    """(T + 1,) the regime with 0..T auctions left."""
+    return np.searchsorted(np.ceil(market.regime_start * T), T - np.arange(T + 1), side="right") - 1
+
+
 def _law(problem: RealTimeBidding, market: Market) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """What `fill_optimal` reads of the problem in this market, and the key that its table is kept under."""
     if problem.cost_event != "impression":
@@ -181,9 +255,10 @@ def _law(problem: RealTimeBidding, market: Market) -> tuple[tuple[Any, ...], tup
     unit, price_weight = worth_and_price_weight(problem)
     T, groups = problem.params.auctions, market.price_pmf.shape[1]
     price_pmf = sold_from(market.price_pmf, problem.params.reserve)
-    regime_start = np.ceil(market.regime_start * T).astype(np.int64)
-    regime_of = np.searchsorted(regime_start, T - np.arange(T + 1), side="right") - 1
+    regime_of = regimes_by_time_left(market, T)
     group_end = np.stack([np.searchsorted(row, np.arange(groups), side="right") for row in market.group])
-    price_cdf = np.concatenate([np.zeros((*price_pmf.shape[:2], 1)), price_pmf.cumsum(axis=2)], axis=2)
-    law = (regime_of, unit * market.theta, market.theta_pmf, group_end, price_pmf, price_cdf, price_weight)
-    return law, ("optimal", fingerprint(fill_optimal.py_func), *law)  # type: ignore[attr-defined]
+    won = price_pmf.cumsum(axis=2)
+    price_cdf = np.concatenate([np.zeros((*price_pmf.shape[:2], 1)), won], axis=2)
+    prices = (won,) if problem.rule == "first_price" else (price_pmf, price_cdf)
+    law = (regime_of, unit * market.theta, market.theta_pmf, group_end, *prices, price_weight)
+    return law, ("optimal", fingerprint(_solver(problem)[0].py_func), *law)  # type: ignore[attr-defined]

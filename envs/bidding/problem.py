@@ -239,6 +239,8 @@ class RealTimeBidding(Problem):
         limit = _limit(cpc_limit, cpa_limit, roas_limit, rate, self.click_value)
         if control == "dual" and limit == math.inf:
             raise ValueError("control='dual' without a limit; expected cpc_limit, cpa_limit or roas_limit")
+        if limits == "soft" and limit == math.inf:
+            raise ValueError("limits='soft' without a limit; expected cpc_limit, cpa_limit or roas_limit")
         self.limit = limit
         self.limits = limits
         self.constraint = "limit_cost" if limit < math.inf and limits == "soft" else None

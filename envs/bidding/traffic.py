@@ -14,7 +14,7 @@ from ..core.checks import as_array
 HOURS = 168
 
 # A day's shape and the days' weights, smooth and round: quiet at four in the morning, busy from eleven to twenty-two, weekends
-# a little below weekdays, as the traffic of classified-ads sites has it. Calibrated on nothing.
+# a little below weekdays. Made up; Avito's mean week correlates with it at 0.84, and peaks before noon.
 _DAY = (30, 18, 11, 8, 8, 12, 24, 40, 56, 68, 76, 80, 82, 82, 81, 81, 82, 84, 86, 90, 94, 90, 74, 50)
 _WEEK = (1.04, 1.04, 1.03, 1.02, 0.99, 0.92, 0.96)
 

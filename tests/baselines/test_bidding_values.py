@@ -173,3 +173,44 @@ def test_a_table_is_computed_once(monkeypatch, tmp_path):
 def test_a_log_has_no_exact_optimum():
     with pytest.raises(ValueError, match="not known"):
         optimal_value(RealTimeBidding(log=np.array([[0, 5, 0.1]]), T=1, budget=3.0), 3)
+
+
+def first_price_expectimax(market, T, t_left, budget, unit, weight):
+    """The best expected score where bids pay themselves, by trying every bid."""
+    if t_left == 0:
+        return 0.0
+    r = 1 if T - t_left >= T / 2 else 0
+    total = 0.0
+    for g, p in enumerate(market.theta_pmf[r]):
+        pmf = market.price_pmf[r, market.group[r, g]]
+        lost = first_price_expectimax(market, T, t_left - 1, budget, unit, weight)
+        best = lost
+        for bid in range(budget + 1):
+            won = pmf[: bid + 1].sum()
+            if won > 0:
+                gained = unit * market.theta[r, g] - weight * bid
+                after = first_price_expectimax(market, T, t_left - 1, budget - bid, unit, weight)
+                best = max(best, won * (gained + after) + (1 - won) * lost)
+        total += p * best
+    return total
+
+
+@pytest.mark.parametrize("objective", ["clicks", "profit"])
+def test_first_price_values_are_the_expectimax(tiny, objective):
+    settings = {"T": 4, "budget": 6.0, "objective": objective, "click_value": 9.0, "rule": "first_price"}
+    problem = RealTimeBidding(instance=tiny, **settings)
+    unit, weight = values.worth_and_price_weight(problem)
+    for budget in (0, 3, 6):
+        exact = first_price_expectimax(tiny, 4, 4, budget, unit, weight)
+        assert optimal_value(problem, budget) == pytest.approx(exact, rel=1e-12)
+
+
+@pytest.mark.parametrize("instance", ["2997", "shift", "uniform"])
+def test_the_optimal_bidder_earns_its_value_where_bids_pay_themselves(instance):
+    env = gym.make("budgetgym/RealTimeBidding-v0", instance=instance, T=60, c0=1 / 8, rule="first_price", reserve=3)
+    result = evaluate(make_agent("optimal", env), env, 4000)
+    score = result.episodes["theta_value"]
+    assert abs(score.mean() - result.cell["optimum"]) < 4 * score.sem()
+    for name in ("shade", "dmd", "lin"):
+        other = evaluate(make_agent(name, env), env, 4000).episodes["theta_value"]
+        assert other.mean() < result.cell["optimum"] + 4 * other.sem()
