@@ -171,9 +171,13 @@ class Lin(KernelPolicy):
         super().__init__(problem, act_lin, LinParameters(problem.reading, self.b0))
 
 
-def tuned_b0(problem: RealTimeBidding, episodes: int = 64) -> float:
-    """The b0 with the highest mean score over simulated training episodes, from a geometric grid of 1..300."""
+def tuned_b0(problem: RealTimeBidding) -> float:
+    """The b0 with the highest mean score over simulated training episodes, from a geometric grid of 1..300.
+
+    64 episodes; fewer if they are longer than a thousand auctions, but at least four.
+    """
     training = training_problem(problem)
+    episodes = min(max(64_000 // problem.params.auctions, 4), 64)
     earns = MeanReturn(training, act_lin, episodes, seed=0)
     grid = np.unique(np.round(np.geomspace(1, HIGHEST_PRICE, 80), 1)).tolist()
     return max(grid, key=lambda b0: earns(LinParameters(training.reading, b0)))
