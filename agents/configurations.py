@@ -24,6 +24,7 @@ from .learner import Configuration
 from .ppo import CriticFirst, EntropyToZero
 from .restless import restless_features
 from .sac import TemperatureToZero
+from .schedules import falling
 from .sequoia.callbacks import KeepBest
 
 
@@ -186,14 +187,6 @@ def precisions_from_numbers(problem: SocialSteering, observations: NDArray[np.fl
         return actions
     on_scale = (p.levels - 0.5) / (p.q_max - 0.5) * 2.0 - 1.0
     return on_scale[actions].reshape(len(actions), -1)
-
-
-def falling(start: float) -> Callable[[float], float]:
-    """A learning rate that falls to zero with the share of time that is left.
-
-    Not below: the last rollout may end later than was asked for, and SB3's share is negative then.
-    """
-    return lambda left: start * max(left, 0.0)
 
 
 PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
