@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 from budgetgym import compare, evaluate, make_agent
 from budgetgym.envs.bidding.problem import RealTimeBidding
+from budgetgym.evaluation.play import play
 
 RESULTS = Path(__file__).parent / "results"
 BUDGETS = "c0=1/32,1/16,1/8,1/4,1/2"
@@ -149,7 +150,7 @@ def slope() -> pd.DataFrame:
         regrets = []
         for k in range(episodes):
             agent = make_agent("dmd", problem)  # a fresh price of money: it would otherwise run on
-            played = evaluate(agent, problem, 1, seed=1000 + k).episodes.iloc[0]
+            played = play(agent, problem, range(1), 1000 + k).episodes.iloc[0]
             regrets.append(played["bound"] - played["theta_value"])
         rows.append({"T": T, "episodes": episodes, "regret": np.mean(regrets), "sem": np.std(regrets) / episodes**0.5})
         print(rows[-1])

@@ -20,6 +20,9 @@ from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core.jit import fingerprint, jit
 from ..cache import cached_array
 
+LARGEST_TABLE = 1 << 27
+"""Entries; a table beyond takes minutes and more than a GiB."""
+
 
 @jit
 def best_bid(value, t, b, worth, price_weight):
@@ -151,7 +154,13 @@ def solve(fill: Callable[..., None], law: tuple[Any, ...], T: int, budget: int) 
     """The table (T + 1, budget + 1) that `fill(*law, value, first, last)` fills, a few rows at a time.
 
     Compiled code can't be interrupted; between the calls Ctrl-C is heard.
+
+    Raises:
+        ValueError: the table would be too large.
     """
+    if (size := (T + 1) * (budget + 1)) > LARGEST_TABLE:
+        what = f"the table for {T} auctions and budgets up to {budget} would take {8 * size / 2**30:.1f} GiB"
+        raise ValueError(f"{what}; expected at most {8 * LARGEST_TABLE / 2**30:.0f}. For long episodes see rlb_map_d or fluid")
     value = np.zeros((T + 1, budget + 1))
     rows = max(1, 200_000 // (budget + 1))
     for first in range(1, T + 1, rows):
@@ -229,7 +238,7 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     reserve), tells less (noise, calibration) or allows less (limits, ticks), this is an upper bound.
 
     Raises:
-        ValueError: the problem replays a log, or does not charge for impressions.
+        ValueError: the problem replays a log, does not charge for impressions, or has too large a table.
     """
     T, b = problem.params.auctions, int(budget)
     # Kept by itself as well: the table of a large budget is too large to keep.
