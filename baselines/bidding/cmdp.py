@@ -6,8 +6,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
-from scipy.sparse import csr_array
 
 from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
@@ -49,8 +47,8 @@ class Cmdp(KernelPolicy):
     Constrained Markov Decision Process, ADMA 2017).
 
     For every value of theta a distribution over the bids 0..300 maximises the expected worth won per auction, where the
-    expected cost is at most the budget's even share, by the training statistics. A basic solution mixes two bids for at most
-    one theta. Nothing is paced: what was spent so far does not matter.
+    expected cost is at most the budget's even share, by the training statistics. The solution mixes two bids for at most one
+    theta. Nothing is paced: what was spent so far does not matter.
 
     Args:
         problem: the bidding problem.
@@ -82,32 +80,22 @@ def solve_cmdp(problem: RealTimeBidding) -> NDArray[np.float64]:
     """The best distribution over whole bids for every theta of the training statistics, (G, 301).
 
     The programme's variables are y[g, d], the probability of bidding at least d for theta g: in a second-price auction a price
-    is won, and paid, with just that probability. It falls with d by itself, since dear prices earn less per money.
-
-    Raises:
-        RuntimeError: the solver failed.
+    is won, and paid, with just that probability. The budget is the only constraint between them, which makes the programme a
+    fractional knapsack: y is 1 by falling gain per money until the budget is spent. So y falls with d by itself. A general
+    solver's tolerances would leave the bids of rare thetas to chance.
     """
     unit, price_weight = worth_and_price_weight(problem)
     law = problem.statistics.law()
-    mass = law.theta_pmf[0][:, None] * minimum_pmf(problem)
     price = np.arange(HIGHEST_PRICE + 1)
-    gain = mass * (unit * law.theta[0][:, None] - price_weight * price)
-    even = problem.budget.middle(problem.resources) / problem.params.auctions
-    possible = mass.ravel() > 0
-    found = linprog(
-        # In multiples of a typical one: rare thetas must not drown in the solver's tolerance.
-        -(gain / np.abs(gain[gain != 0]).mean()).ravel()[possible],
-        A_ub=csr_array((mass * price).reshape(1, -1)[:, possible] / problem.statistics.mean_price),
-        b_ub=[even / problem.statistics.mean_price],
-        bounds=(0.0, 1.0),
-        method="highs",
-        options={"dual_feasibility_tolerance": 1e-10},
-    )
-    if found.x is None:
-        raise RuntimeError(f"HiGHS found no bids: {found.message}")
-    chosen = np.zeros(mass.size)
-    chosen[possible] = found.x
-    # A price that never comes up is left at 0: the bid is at least that wherever it is at least a dearer one.
-    at_least = np.maximum.accumulate(chosen.reshape(mass.shape)[:, ::-1], axis=1)[:, ::-1]
+    gain = unit * law.theta[0][:, None] - price_weight * price
+    cost = (law.theta_pmf[0][:, None] * minimum_pmf(problem) * price).ravel()
+    order = np.argsort(-(gain / np.maximum(price, 1e-9)).ravel(), kind="stable")
+    spent = np.cumsum(cost[order])
+    even = float(problem.budget.middle(problem.resources)) / problem.params.auctions
+    at_least = np.zeros(cost.size)
+    at_least[order] = spent <= even
+    if (last := int(np.searchsorted(spent, even, side="right"))) < len(order):
+        at_least[order[last]] = 1.0 - (spent[last] - even) / cost[order[last]]
+    at_least = np.where(gain > 0, at_least.reshape(gain.shape), 0.0)
     at_least[:, 0] = 1.0
-    return np.clip(at_least - np.pad(at_least[:, 1:], ((0, 0), (0, 1))), 0.0, 1.0)
+    return at_least - np.pad(at_least[:, 1:], ((0, 0), (0, 1)))

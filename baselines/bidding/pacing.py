@@ -83,9 +83,12 @@ class AdaptivePacing(KernelPolicy):
     ) -> None:
         problem = paying_problem(problem, "adaptive_pacing")
         v = problem.click_value
-        first = max(v * even_price(problem) - 1.0, 0.0) if start is None else non_negative("start", start)
         size = problem.horizon**-0.5 if step is None else positive("step", step)
+        first = max(v * even_price(problem) - 1.0, 0.0) if start is None else non_negative("start", start)
         most = max(v, first) if highest is None else non_negative("highest", highest)
+        if first > most and start is not None:
+            raise ValueError(f"start is {start!r}; expected at most highest, {most!r}")
+        first = min(first, most)
         parameters = AdaptivePacingParameters(problem.reading, v, first, size, most)
         super().__init__(problem, act_adaptive_pacing, parameters, np.array([first, 0.0]))
 
