@@ -24,7 +24,9 @@ class ShadingParameters(NamedTuple):
     unit: float
     price_weight: float
     step: float
+    reserve: float
     sees_minimum: bool
+    """Whether the feedback tells the least winning bid, or the highest bid of the others."""
 
 
 @jit
@@ -53,7 +55,7 @@ def act_shading(p, observation, memory, action):
         if rho > 0.0:
             memory[0] *= np.exp(p.step * (paid / rho - 1.0))
         if p.sees_minimum:
-            memory[2 + np.int64(read_last(observation) + 0.5)] += 1.0
+            memory[2 + np.int64(max(read_last(observation), p.reserve) + 0.5)] += 1.0
     worth = p.unit * read_theta(p.reading, observation)
     action[0] = best_shaded_bid(memory[2:], worth, p.price_weight + memory[0])
 
@@ -82,7 +84,7 @@ class Shading(KernelPolicy):
         unit, price_weight = worth_and_price_weight(problem)
         size = problem.horizon**-0.5 if step is None else positive("step", step)
         sees = problem.feedback in ("minimum", "full")
-        parameters = ShadingParameters(problem.reading, unit, price_weight, size, sees)
+        parameters = ShadingParameters(problem.reading, unit, price_weight, size, problem.params.reserve, sees)
         curve: NDArray[np.float64] = non_negative("prior", prior) * minimum_pmf(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
         assert curve.shape == (HIGHEST_PRICE + 1,)
