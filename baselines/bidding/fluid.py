@@ -92,7 +92,7 @@ def draw_curve(p, memory):
 def fluid_value(memory, rho):
     """v(rho): what an auction earns if rho may be spent on it; linear between the points of the curve."""
     if rho <= memory[SPEND]:
-        return memory[EARN] * rho / memory[SPEND] if memory[SPEND] > 0.0 else 0.0
+        return memory[EARN] * rho / memory[SPEND] if memory[SPEND] > 0.0 else memory[EARN]  # what is free
     if rho >= memory[SPEND + POINTS - 1]:
         return memory[EARN + POINTS - 1]
     low, high = 0, POINTS - 1
