@@ -199,10 +199,12 @@ def act_nn(p, observation, memory, action):
 class RlbNn(_AtScale):
     """RLB-NN: beyond the table, a network's marginal values of money.
 
-    Two hidden layers of tanh (30 and 15, as in the authors' trainer) learn D(t, b) / theta_avg from the table by squared
-    error with Adam. They read t^(-1/2) and the logarithm of b / t instead of t and b themselves: D depends on t as far as
-    chance has not averaged out, and beyond the table both inputs stay near what was learnt. `rmse` is the error on the table
-    in multiples of theta_avg.
+    Two hidden layers of tanh (30 and 15, as in the authors' trainer) learn D(t, b) from the table with Adam, in multiples of
+    the market's average worth of money, theta_avg / mean_price. The error is Huber's: the first few units of money, that buy
+    the cheapest impressions, are worth a hundred times any other, and squares would learn little else. The layers read
+    t^(-1/2) and the logarithm of b / t instead of t and b themselves: D depends on t as far as chance has not averaged out,
+    and beyond the table both inputs stay near what was learnt. `error` is the mean absolute error on the table, in these
+    multiples.
 
     Args:
         problem: the bidding problem.
@@ -213,10 +215,13 @@ class RlbNn(_AtScale):
 
     def __init__(self, problem: Problem, T0: int = 1000, steps: int = 2000, seed: int = 0) -> None:
         bidding, table = self._parameters(problem, "rlb_nn", T0)
-        self.rmse, marginal, ends = 0.0, np.zeros((TIMES, RATES)), (0.0, 1.0, 0.0, 1.0)
+        self.error, marginal, ends = 0.0, np.zeros((TIMES, RATES)), (0.0, 1.0, 0.0, 1.0)
         if (rows := table.value.shape[0] - 1) < bidding.params.auctions:
-            network, self.rmse = fit_marginal(
-                table.value, table.unit * bidding.statistics.theta_avg, positive_integer("steps", steps), natural("seed", seed)
+            network, self.error = fit_marginal(
+                table.value,
+                table.unit * bidding.statistics.theta_avg / bidding.statistics.mean_price,
+                positive_integer("steps", steps),
+                natural("seed", seed),
             )
             lowest, highest = 1.0 / rows, (table.value.shape[1] - 1) / rows
             times = np.geomspace(rows, bidding.params.auctions, TIMES)
@@ -238,7 +243,7 @@ def fit_marginal(
         seed: of the network and the points.
 
     Returns:
-        D as a function of t and b / t (arrays of one shape), at least 0; and its root mean square error, in multiples of
+        D as a function of t and b / t (arrays of one shape), at least 0; and its mean absolute error, in multiples of
         `scale`, on points that it did not learn from.
     """
     rng = np.random.default_rng(seed)
@@ -262,7 +267,7 @@ def fit_marginal(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         seen, wanted = points(10_000)
-        loss = torch.nn.functional.mse_loss(network(seen), wanted)
+        loss = torch.nn.functional.smooth_l1_loss(network(seen), wanted)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -274,5 +279,5 @@ def fit_marginal(
 
     with torch.no_grad():
         seen, wanted = points(50_000)
-        rmse = float(((network(seen) - wanted) ** 2).mean() ** 0.5)
-    return marginal, rmse
+        error = float((network(seen) - wanted).abs().mean())
+    return marginal, error

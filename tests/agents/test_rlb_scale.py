@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bidder_sees import play_by_hand, see
+from bidding_by_hand import play_by_hand, see
 from budgetgym import make_agent
 from budgetgym.agents import rlb_scale
 from budgetgym.agents.rlb_scale import fit_marginal, network_marginal
@@ -101,34 +101,38 @@ def test_the_money_that_segments_keep_is_whole_and_exact():
 
 
 def test_the_network_continues_the_table_where_it_ends():
-    problem = RealTimeBidding(T=400, c0=1 / 8)
-    agent = make_agent("rlb_nn", problem, T0=100, steps=1500)
-    average = problem.statistics.theta_avg
-    assert agent.rmse < 0.003
+    problem = RealTimeBidding(T=2000, c0=1 / 8)
+    agent = make_agent("rlb_nn", problem, T0=200, steps=600)
     table = agent.parameters.table.value
     rows, columns = table.shape[0] - 1, table.shape[1] - 1
-    b = np.arange(columns // 10, int(columns / 1.25))
+    typical = np.diff(table[rows]).mean() * problem.statistics.mean_price / problem.statistics.theta_avg
+    assert agent.error < 0.2 * typical
+    b = np.arange(columns // 5, columns - 1)
     exact = table[rows, b + 1] - table[rows, b]
     learnt = np.array([network_marginal(agent.parameters, rows, money) for money in b])
-    assert np.abs(learnt - exact).max() < 0.1 * exact.max()
-    assert np.sqrt(((learnt - exact) ** 2).mean()) < 0.003 * average
+    assert np.abs(learnt / exact - 1).mean() < 0.03
+    assert np.abs(learnt / exact - 1).max() < 0.15
     # Farther out the marginal value depends on money per auction, and on little else.
-    far = np.array([network_marginal(agent.parameters, 350, 3.5 * money) for money in b])
-    assert np.abs(far - exact).mean() < 0.1 * exact.mean()
+    far = np.array([network_marginal(agent.parameters, 2000, 10 * money) for money in b])
+    assert np.abs(far / exact - 1).mean() < 0.1
 
 
 def test_a_network_can_learn_any_table():
     """D = 1 / (1 + b / t): no bidding involved."""
     t, b = np.meshgrid(np.arange(81.0), np.arange(401.0), indexing="ij")
-    value = t * np.log1p(b / np.maximum(t, 1))
-    marginal, rmse = fit_marginal(value, 2.0, 1200, 0)
-    assert rmse < 0.01
+    t[0] = 1.0
+    value = t * np.log1p(b / t)
+    marginal, error = fit_marginal(value, 0.2, 400, 0)
+    assert error < 0.05
     rate = np.array([0.5, 1.0, 3.0])
-    assert marginal(np.full(3, 80.0), rate) == pytest.approx(1 / (1 + rate), abs=0.05)
-    again, _ = fit_marginal(value, 2.0, 20, 0)
-    other, _ = fit_marginal(value, 2.0, 20, 1)
-    assert np.array_equal(again(t, b / 80), fit_marginal(value, 2.0, 20, 0)[0](t, b / 80))
-    assert not np.array_equal(again(t, b / 80), other(t, b / 80))
+    assert marginal(np.full(3, 80.0), rate) == pytest.approx(1 / (1 + rate), abs=0.02)
+    first, again, other = (fit_marginal(value, 0.2, 20, seed)[0](t, 0.01 + b / 80) for seed in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_where_there_is_nothing_to_continue_no_network_is_taught():
+    assert make_agent("rlb_nn", RealTimeBidding(T=10), T0=10, steps=10**9).error == 0.0
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +142,8 @@ def long_problem():
 
 @pytest.mark.parametrize("name", ["rlb_map_a", "rlb_map_d", "rlb_seg", "rlb_nn"])
 def test_ten_times_the_table_is_played_well(name, long_problem):
-    episodes = play(make_agent(name, long_problem, T0=500), long_problem, range(8), 0).episodes
+    settings = {"steps": 800} if name == "rlb_nn" else {}
+    episodes = play(make_agent(name, long_problem, T0=500, **settings), long_problem, range(8), 0).episodes
     assert episodes["theta_value"].sum() >= 0.97 * episodes["bound"].sum()
 
 
@@ -152,7 +157,7 @@ def test_settings_are_checked_and_vast_tables_refused(name, monkeypatch):
     with pytest.raises(ValueError, match="budget_aware"):
         make_agent(name, RealTimeBidding(T=10, budget_aware=False))
     small = RealTimeBidding(T=20, budget=100.0)
-    monkeypatch.setattr(rlb_scale, "LARGEST_TABLE", 11 * 63 * 8)  # budgets to 62, a quarter more than half of 100
+    monkeypatch.setattr(rlb_scale, "LARGEST_TABLE", 11 * 64 * 8)  # budgets to 63, a quarter more than half of 100
     make_agent(name, small, T0=10, **({"steps": 1} if name == "rlb_nn" else {}))
     with pytest.raises(ValueError, match="T0 is 11"):
         make_agent(name, small, T0=11)

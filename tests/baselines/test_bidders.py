@@ -1,36 +1,13 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from bidding_by_hand import BIDDERS
 from budgetgym import evaluate, list_agents, make_agent
 from budgetgym.baselines.bidding.bidders import affordable_bid
 from budgetgym.baselines.policy import KernelPolicy
 from own_problem import OnlineKnapsack
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
-
-BIDDERS = [
-    "constant",
-    "random",
-    "mcpc",
-    "lin",
-    "ortb1",
-    "ortb2",
-    "cmdp",
-    "throttle",
-    "pid",
-    "adaptive_pacing",
-    "dmd",
-    "dmd:mirror=euclidean",
-    "fluid",
-    "ss_mdp",
-    "rlb",
-    "rlb_pmf",
-    "rlb_map_a:T0=20",
-    "rlb_map_d:T0=20",
-    "rlb_seg:T0=20",
-    "rlb_nn:T0=20:steps=20",
-    "optimal",
-]
 
 
 @pytest.fixture(scope="module")
@@ -119,27 +96,6 @@ def test_tuned_lin_is_the_best_of_its_kind():
     tuned = evaluate(make_agent("lin", env), env, 500).summary["theta_value"]
     for b0 in (5, 15, 30, 60, 120):
         assert evaluate(make_agent("lin", env, b0=b0), env, 500).summary["theta_value"] <= tuned * 1.005
-
-
-@pytest.mark.parametrize("mirror", ["entropy", "euclidean"])
-def test_dual_mirror_descent_by_hand(env, mirror):
-    problem = env.unwrapped.problem
-    agent = make_agent("dmd", env, mirror=mirror, step=0.1)
-    rho = problem.budget.range_of("money")[0] / 60
-    mu = problem.statistics.theta_avg / problem.statistics.mean_price
-    start = mu
-    action, state = agent.predict(observe(env, 0.004))
-    assert action.item() == np.floor(0.004 / mu)
-    share = 1.0
-    for k, paid in enumerate([0.0, 80.0, 0.0, 7.0], start=1):
-        g, share = rho - paid, share - paid / (rho * 60)
-        mu = mu * np.exp(-0.1 * g / rho) if mirror == "entropy" else max(mu - 0.1 * start * g / rho, 0)
-        seen = observe(env, 0.004, share, 1 - k / 60, paid)
-        action, state = agent.predict(seen, state, np.array([False]))
-        assert state[0][0, 0] == pytest.approx(mu)
-        assert action.item() == min(np.floor(0.004 / mu), 300)
-    _, after = agent.predict(observe(env, 0.004), state, np.array([True]))
-    assert after[0][0, 0] == pytest.approx(mu)  # the price of money is kept for the next episode
 
 
 def test_ss_mdp_is_blind_and_rlb_is_not(env):

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from budgetgym import compare, evaluate, make_agent
 from budgetgym.baselines.bidding import values
-from budgetgym.baselines.bidding.values import best_bid, optimal_value, optimal_values, rlb_values
+from budgetgym.baselines.bidding.values import best_bid, optimal_value, optimal_values, pmf_values, rlb_values
 from budgetgym.envs.bidding.market import Market
 from budgetgym.envs.bidding.problem import RealTimeBidding
+from budgetgym.envs.bidding.statistics import TrainingStatistics
+from budgetgym.evaluation.play import play
 
 
 def paper_recursion(pmf, theta, T, B, unit=1.0, price_weight=0.0):
@@ -51,7 +53,7 @@ def expectimax(market, T, t_left, budget, unit, weight):
     """The best expected score by trying every bid, without any property of the solution."""
     if t_left == 0:
         return 0.0
-    r = 1 if T - t_left >= T / 2 else 0
+    r = np.searchsorted(market.regime_start * T, T - t_left, side="right") - 1
     total = 0.0
     for g, p in enumerate(market.theta_pmf[r]):
         pmf = market.price_pmf[r, market.group[r, g]]
@@ -214,3 +216,36 @@ def test_the_optimal_bidder_earns_its_value_where_bids_pay_themselves(instance):
     for name in ("shade", "dmd", "lin"):
         other = evaluate(make_agent(name, env), env, 4000).episodes["theta_value"]
         assert other.mean() < result.cell["optimum"] + 4 * other.sem()
+
+
+def test_the_table_over_the_training_law_is_exact_where_theta_and_price_are_independent():
+    problem = RealTimeBidding(instance="uniform", T=60, budget=900.0)
+    assert np.array_equal(pmf_values(problem, 900), optimal_values(problem, 900))
+    played = [play(make_agent(name, problem), problem, range(30), 0) for name in ("rlb_pmf", "optimal")]
+    assert played[0].episodes.equals(played[1].episodes)
+
+
+def test_the_table_over_the_training_law_is_the_expectimax_of_independent_draws(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text("0 1 0.1\n0 3 0.2\n0 5 0.2\n0 5 0\n")
+    problem = RealTimeBidding(log=np.array([[0, 2, 0.3]] * 4), statistics=path, T=2, budget=6.0)
+    law = problem.statistics.law()
+    assert law.theta[0].tolist() == pytest.approx([0, 0.1, 0.2])
+    table = pmf_values(problem, 6)
+    for budget in (0, 2, 6):
+        assert table[2, budget] == pytest.approx(expectimax(law, 2, 2, budget, 1.0, 0.0), rel=1e-12)
+    assert play(make_agent("rlb_pmf", problem), problem, range(1), 0).episodes["wins"].item() == 2
+
+
+def test_rlb_pmf_needs_the_law_of_theta(tmp_path):
+    average = TrainingStatistics(np.full(301, 1 / 301), 0.004, 150.0, "an average")
+    with pytest.raises(ValueError, match=r"an average.*know only the average theta.*training log"):
+        make_agent("rlb_pmf", RealTimeBidding(statistics=average, T=10))
+    with pytest.raises(ValueError, match="charges are left to chance"):
+        make_agent("rlb_pmf", RealTimeBidding(T=10, cost_event="click"))
+
+
+def test_rlb_pmf_beats_rlb_on_heavy_tails():
+    problem = RealTimeBidding(instance="1458", T=300, c0=1 / 8)
+    pmf, rlb = (play(make_agent(name, problem), problem, range(300), 0).episodes["theta_value"] for name in ("rlb_pmf", "rlb"))
+    assert (pmf - rlb).mean() > 4 * (pmf - rlb).sem()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bidder_sees import play_by_hand, see
+from bidding_by_hand import play_by_hand, see
 from budgetgym import make_agent
 from budgetgym.envs.bidding.market import Market
 from budgetgym.envs.bidding.problem import RealTimeBidding

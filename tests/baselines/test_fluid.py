@@ -3,7 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from bidder_sees import see
+from bidding_by_hand import see
 from budgetgym import compare, evaluate, make_agent
 from budgetgym.baselines.bidding.bounds import fractional_knapsack
 from budgetgym.baselines.bidding.fluid import EARN, LAW, POINTS, SPEND, draw_curve, fluid_value
@@ -94,7 +94,7 @@ def test_the_law_of_theta_follows_what_comes():
     agent = make_agent("fluid", problem, window=2000)
     state = None
     for k, theta in enumerate(np.random.default_rng(0).choice([0.001, 0.004], 8000, p=[0.75, 0.25])):
-        action, state = agent.predict(see(problem, theta, 0.5, 1 - k % 2000 / 2000), state, np.array([False]))
+        _, state = agent.predict(see(problem, theta, 0.5, 1 - k % 2000 / 2000), state, np.array([False]))
     law = state[0][0, LAW:SPEND]
     seen = np.sort(law)[::-1] / law.sum()
     assert seen[:2] == pytest.approx([0.75, 0.25], abs=0.05)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bidder_sees import see
+from bidding_by_hand import see
 from budgetgym import make_agent
 from budgetgym.baselines.bidding.ortb import fitted_c, ortb_bid, spending_lagrange
 from budgetgym.baselines.bidding.values import minimum_pmf
@@ -58,7 +58,8 @@ def test_the_expected_spend_is_the_budget(name, settings):
     agent = make_agent(name, problem)
     # Whole bids step: the spend jumps at lambda, so that the budget lies between the two sides of the jump.
     less, more = (
-        expected_spend(problem, make_agent(name, problem, lagrange=agent.parameters.lagrange * factor)) for factor in (1.001, 0.999)
+        expected_spend(problem, make_agent(name, problem, lagrange=agent.parameters.lagrange * factor))
+        for factor in (1.001, 0.999)
     )
     assert less - 1e-9 <= even <= more + 1e-9
     assert more - less < 0.05 * even

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bidder_sees import play_by_hand, see
+from bidding_by_hand import play_by_hand, see
 from budgetgym import evaluate, make_agent
 from budgetgym.baselines.bidding.pacing import even_price, spend_at
 from budgetgym.baselines.bidding.values import minimum_pmf
@@ -63,7 +63,9 @@ def test_the_pid_controller_spends_what_a_fixed_bid_does_not():
     problem = RealTimeBidding(T=1000, c0=1 / 8)
     base = make_agent("pid", problem).parameters.base / 10
     results = {
-        gain: evaluate(make_agent("pid", problem, base=base, integral=gain, proportional=gain), problem, 20).episodes["spent"].mean()
+        gain: evaluate(make_agent("pid", problem, base=base, integral=gain, proportional=gain), problem, 20)
+        .episodes["spent"]
+        .mean()
         for gain in (0.0, 0.1)
     }
     budget = problem.budget.range_of("money")[0]

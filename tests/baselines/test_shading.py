@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bidder_sees import see
+from bidding_by_hand import see
 from budgetgym import make_agent
 from budgetgym.baselines.bidding.shading import best_shaded_bid
 from budgetgym.baselines.bidding.values import minimum_pmf

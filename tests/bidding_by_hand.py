@@ -1,6 +1,30 @@
-"""What a bidder sees, put together by hand."""
+"""The bidders that serve second-price auctions without limits, and what they see, put together by hand."""
 
 import numpy as np
+
+BIDDERS = [
+    "constant",
+    "random",
+    "mcpc",
+    "lin",
+    "ortb1",
+    "ortb2",
+    "cmdp",
+    "throttle",
+    "pid",
+    "adaptive_pacing",
+    "dmd",
+    "dmd:mirror=euclidean",
+    "fluid",
+    "ss_mdp",
+    "rlb",
+    "rlb_pmf",
+    "rlb_map_a:T0=20",
+    "rlb_map_d:T0=20",
+    "rlb_seg:T0=20",
+    "rlb_nn:T0=20:steps=20",
+    "optimal",
+]
 
 
 def see(problem, theta, remaining=1.0, time=1.0, **others):
