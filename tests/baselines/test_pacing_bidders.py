@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from bidding_by_hand import play_by_hand, see
-from budgetgym import evaluate, make_agent
+from budgetgym import make_agent
 from budgetgym.baselines.bidding.pacing import even_price, spend_at
 from budgetgym.baselines.bidding.values import minimum_pmf
 from budgetgym.envs.bidding.problem import RealTimeBidding
+from budgetgym.evaluation.play import play
 
 
 @pytest.mark.parametrize("settings", [{}, {"instance": "1458"}, {"instance": "uniform"}, {"reserve": 30.0}], ids=str)
@@ -63,7 +64,7 @@ def test_the_pid_controller_spends_what_a_fixed_bid_does_not():
     problem = RealTimeBidding(T=1000, c0=1 / 8)
     base = make_agent("pid", problem).parameters.base / 10
     results = {
-        gain: evaluate(make_agent("pid", problem, base=base, integral=gain, proportional=gain), problem, 20)
+        gain: play(make_agent("pid", problem, base=base, integral=gain, proportional=gain), problem, range(20), 0)
         .episodes["spent"]
         .mean()
         for gain in (0.0, 0.1)
@@ -145,7 +146,7 @@ def test_adaptive_pacing_starts_at_an_even_spend_and_never_bids_above_the_value(
             bids, memories = play_by_hand(agent, problem, [(theta, 0)] * 150)
             assert max(bids) <= theta * problem.click_value
             assert min(memory[0] for memory in memories) >= 0
-    assert evaluate(agent, problem, 3).episodes["spent"].max() < 0.5 * problem.budget.range_of("money")[0]
+    assert play(agent, problem, range(3), 0).episodes["spent"].max() < 0.5 * problem.budget.range_of("money")[0]
 
 
 def test_a_start_above_the_largest_multiplier_is_refused():
