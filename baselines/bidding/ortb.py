@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,8 @@ def fitted_c(price_pmf: NDArray[np.float64], squared: bool) -> float:
         curve = bid**2 / (c**2 + bid**2) if squared else bid / (c + bid)
         return float(((curve - won) ** 2).sum())
 
-    return float(np.exp(minimize_scalar(error, bounds=(np.log(0.1), np.log(1e4)), method="bounded").x))
+    found: Any = minimize_scalar(error, bounds=(np.log(0.1), np.log(1e4)), method="bounded")
+    return float(np.exp(found.x))
 
 
 def spending_lagrange(problem: RealTimeBidding, c: float, squared: bool) -> float:
