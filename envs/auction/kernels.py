@@ -1,0 +1,185 @@
+"""The mechanics of an episode: auctions are held one after another, each with the money that is left by then.
+
+Nothing is overspent, and nothing is held twice: an agent that runs out of money is missing in the very next auction.
+"""
+
+from __future__ import annotations
+
+from ..core import jit, rng
+from .rules import payment, rank
+from .values import draw_values, draws_per_auction, first_lot
+
+DUST = 1e-6
+"""Share of its initial money with which an agent counts as exhausted."""
+
+
+@jit
+def by_tick(params):
+    """Whether a step is a tick of many auctions."""
+    return params.tick_start.shape[0] > 1
+
+
+@jit
+def is_exhausted(params, money, initial):
+    """Whether an agent with so much money is out: it can't reach the reserve, or has next to nothing.
+
+    Without the second, agents who pay what others bid would halve what they have left for hundreds of auctions.
+    """
+    return money < params.reserve or money <= DUST * initial
+
+
+@jit
+def arrive(params, state, w):
+    """The next auction comes up."""
+    state.draw[w] = rng.reserve(state.rng, w, draws_per_auction(state.value.shape[1]))
+    draw_values(params, state.draw[w], state.value[w])
+
+
+@jit
+def hold_auction(params, state, work, w, reward):
+    """One auction for the scores in `work.score`; returns the least score that would have won a slot for a loser.
+
+    A score beyond an agent's money is lowered to it: nobody pays more than its score. Winners' least scores differ from the
+    losers': the difference is added to `minimum_bid`.
+    """
+    agents, slots = work.score.shape[0], params.effects.shape[0]
+    for i in range(agents):
+        asked, money = work.score[i], state.remaining[w, i]
+        state.blocked[w, i] += state.active[w, i] & (asked > money)
+        work.score[i] = min(asked, money)
+    rank(work.score, params.reserve, first_lot(state.draw[w], agents), work.order, work.top)
+    for s in range(slots):
+        i = work.order[s]
+        if i < 0:
+            break
+        money = state.remaining[w, i]
+        paid = min(payment(params.rule, params.effects, work.top, s), money)  # a sum may round above its bound
+        gain = params.effects[s] * params.quality[i] * state.value[w, i]
+        state.remaining[w, i] = money - paid
+        state.cost[w, i] += paid
+        state.revenue[w] += paid
+        state.worth_won[w, i] += gain
+        state.wins[w, i] += 1
+        state.won[w, i] += 1.0
+        state.minimum_bid[w, i] += work.top[slots] - work.top[slots - 1]
+        reward[i] += gain - paid if params.profit else gain
+        if is_exhausted(params, state.remaining[w, i], state.initial[w, i]):
+            state.active[w, i] = False
+            state.bidders[w] -= 1
+            work.weight[i] = 0.0
+    state.auction[w] += 1
+    return work.top[slots - 1]
+
+
+@jit
+def step(params, state, work, w, action, reward):
+    """One auction, or all auctions of a tick, for the agents' actions (N,); writes their rewards (N,)."""
+    agents = action.shape[0]
+    for i in range(agents):
+        state.cost[w, i] = 0.0
+        state.won[w, i] = 0.0
+        state.minimum_bid[w, i] = 0.0
+        reward[i] = 0.0
+        work.weight[i] = action[i] * params.quality[i] if state.active[w, i] else 0.0
+    minimum, begun = 0.0, state.auction[w]
+    if by_tick(params):
+        end = params.tick_start[state.t[w] + 1]
+        while state.auction[w] < end and state.bidders[w] > 0:
+            arrive(params, state, w)
+            for i in range(agents):
+                work.score[i] = work.weight[i] * state.value[w, i]
+            minimum += hold_auction(params, state, work, w, reward)
+    else:
+        for i in range(agents):
+            work.score[i] = work.weight[i]
+        minimum = hold_auction(params, state, work, w, reward)
+    state.t[w] += 1
+    state.finished[w] = state.auction[w] == params.auctions or state.bidders[w] == 0
+    held = max(state.auction[w] - begun, 1)  # a tick may be empty
+    for i in range(agents):
+        state.price_paid[w, i] = state.cost[w, i] / max(state.won[w, i], 1.0)
+        state.won[w, i] /= held
+        state.minimum_bid[w, i] = (minimum + state.minimum_bid[w, i]) / (held * params.quality[i])
+    if not (by_tick(params) or state.finished[w]):
+        arrive(params, state, w)
+
+
+@jit
+def reset(params, state, w):
+    """A new episode with the money in `initial`."""
+    agents = state.value.shape[1]
+    state.t[w] = 0
+    state.auction[w] = 0
+    state.bidders[w] = agents
+    state.finished[w] = False
+    state.revenue[w] = 0.0
+    for i in range(agents):
+        state.active[w, i] = True
+        state.value[w, i] = 0.0
+        state.remaining[w, i] = state.initial[w, i]
+        state.worth_won[w, i] = 0.0
+        state.wins[w, i] = 0
+        state.blocked[w, i] = 0
+        state.cost[w, i] = 0.0
+        state.won[w, i] = 0.0
+        state.price_paid[w, i] = 0.0
+        state.minimum_bid[w, i] = 0.0
+    if not by_tick(params):
+        arrive(params, state, w)
+
+
+@jit
+def observe(params, state, w, out):
+    """Write what every agent sees, (N, 8); see the table in `AuctionGame`. None of it is about a rival's money."""
+    ticks = params.tick_start.shape[0] - 1
+    steps = ticks if ticks > 0 else params.auctions
+    ahead = 0
+    if ticks > 0 and state.t[w] < ticks:
+        ahead = params.tick_start[state.t[w] + 1] - params.tick_start[state.t[w]]
+    for i in range(out.shape[0]):
+        initial = state.initial[w, i]
+        out[i, 0] = ahead * ticks / params.auctions if ticks > 0 else state.value[w, i]
+        out[i, 1] = state.cost[w, i] / initial * steps
+        out[i, 2] = state.won[w, i]
+        out[i, 3] = state.price_paid[w, i]
+        out[i, 4] = state.minimum_bid[w, i]
+        out[i, 5] = initial / (initial + params.budget_scale)
+        out[i, 6] = state.remaining[w, i] / initial
+        out[i, 7] = 1.0 - state.t[w] / steps
+
+
+@jit
+def step_worlds(params, state, work, actions, reward, observation):
+    """One step in every world that has not finished: actions and reward (W, N), observation (W, N, 8)."""
+    for w in range(actions.shape[0]):
+        if state.finished[w]:
+            state.cost[w, :] = 0.0
+            reward[w, :] = 0.0
+        else:
+            step(params, state, work, w, actions[w], reward[w])
+        observe(params, state, w, observation[w])
+
+
+@jit
+def reset_worlds(params, state, chosen):
+    """New episodes in the chosen worlds (W,)."""
+    for w in range(chosen.shape[0]):
+        if chosen[w]:
+            reset(params, state, w)
+
+
+@jit
+def observe_worlds(params, state, observation):
+    """Write what all agents see, (W, N, 8)."""
+    for w in range(observation.shape[0]):
+        observe(params, state, w, observation[w])
+
+
+@jit
+def record_values(params, state, value):
+    """Write the values of all auctions of episodes that have just begun, (W, T, N), which uses them up."""
+    for w in range(value.shape[0]):
+        for k in range(value.shape[1]):
+            if by_tick(params) or k > 0:
+                arrive(params, state, w)
+            value[w, k] = state.value[w]
