@@ -5,6 +5,8 @@ Nothing is overspent, and nothing is held twice: an agent that runs out of money
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..core import jit, rng
 from .rules import payment, rank
 from .values import draw_values, draws_per_auction, first_lot
@@ -36,11 +38,11 @@ def arrive(params, state, w):
 
 
 @jit
-def hold_auction(params, state, work, w, reward):
-    """One auction for the scores in `work.score`; returns the least score that would have won a slot for a loser.
+def hold_auction(params, state, work, w, gain):
+    """One auction for the scores in `work.score`; adds the worth won to `gain` (N,).
 
-    A score beyond an agent's money is lowered to it: nobody pays more than its score. Winners' least scores differ from the
-    losers': the difference is added to `minimum_bid`.
+    A score beyond an agent's money is lowered to it: nobody pays more than its score. Returns the least score that would have
+    won a slot for a loser; by how much that of a winner differs is added to its `minimum_bid`.
     """
     agents, slots = work.score.shape[0], params.effects.shape[0]
     for i in range(agents):
@@ -53,17 +55,12 @@ def hold_auction(params, state, work, w, reward):
         if i < 0:
             break
         money = state.remaining[w, i]
-        paid = min(payment(params.rule, params.effects, work.top, s), money)  # a sum may round above its bound
-        gain = params.effects[s] * params.quality[i] * state.value[w, i]
-        state.remaining[w, i] = money - paid
-        state.cost[w, i] += paid
-        state.revenue[w] += paid
-        state.worth_won[w, i] += gain
-        state.wins[w, i] += 1
+        money -= min(payment(params.rule, params.effects, work.top, s), money)  # a sum may round above its bound
+        state.remaining[w, i] = money
         state.won[w, i] += 1.0
         state.minimum_bid[w, i] += work.top[slots] - work.top[slots - 1]
-        reward[i] += gain - paid if params.profit else gain
-        if is_exhausted(params, state.remaining[w, i], state.initial[w, i]):
+        gain[i] += params.effects[s] * params.quality[i] * state.value[w, i]
+        if is_exhausted(params, money, state.initial[w, i]):
             state.active[w, i] = False
             state.bidders[w] -= 1
             work.weight[i] = 0.0
@@ -76,7 +73,7 @@ def step(params, state, work, w, action, reward):
     """One auction, or all auctions of a tick, for the agents' actions (N,); writes their rewards (N,)."""
     agents = action.shape[0]
     for i in range(agents):
-        state.cost[w, i] = 0.0
+        state.cost[w, i] = state.remaining[w, i]
         state.won[w, i] = 0.0
         state.minimum_bid[w, i] = 0.0
         reward[i] = 0.0
@@ -95,13 +92,25 @@ def step(params, state, work, w, action, reward):
         minimum = hold_auction(params, state, work, w, reward)
     state.t[w] += 1
     state.finished[w] = state.auction[w] == params.auctions or state.bidders[w] == 0
-    held = max(state.auction[w] - begun, 1)  # a tick may be empty
-    for i in range(agents):
-        state.price_paid[w, i] = state.cost[w, i] / max(state.won[w, i], 1.0)
-        state.won[w, i] /= held
-        state.minimum_bid[w, i] = (minimum + state.minimum_bid[w, i]) / (held * params.quality[i])
+    close_step(params, state, w, reward, minimum, max(state.auction[w] - begun, 1))  # a tick may be empty
     if not (by_tick(params) or state.finished[w]):
         arrive(params, state, w)
+
+
+@jit
+def close_step(params, state, w, reward, minimum, auctions):
+    """Turn what a step has summed up into what is told of it. reward (N,): the worth won before, the reward afterwards."""
+    for i in range(reward.shape[0]):
+        cost = state.cost[w, i] - state.remaining[w, i]
+        state.cost[w, i] = cost
+        state.revenue[w] += cost
+        state.worth_won[w, i] += reward[i]
+        state.wins[w, i] += np.int64(state.won[w, i])
+        state.price_paid[w, i] = cost / max(state.won[w, i], 1.0)
+        state.won[w, i] /= auctions
+        state.minimum_bid[w, i] = (minimum + state.minimum_bid[w, i]) / (auctions * params.quality[i])
+        if params.profit:
+            reward[i] -= cost
 
 
 @jit
@@ -182,4 +191,5 @@ def record_values(params, state, value):
         for k in range(value.shape[1]):
             if by_tick(params) or k > 0:
                 arrive(params, state, w)
-            value[w, k] = state.value[w]
+            for i in range(value.shape[2]):
+                value[w, k, i] = state.value[w, i]

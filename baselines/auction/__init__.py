@@ -1,0 +1,1 @@
+"""Equilibria and pacing for the multi-agent auction."""
