@@ -1,8 +1,8 @@
 """First-price pacing equilibria: what bidders with budgets settle at when each scales its bids by one multiplier.
 
-In the equilibrium agent i bids beta_i v_ij in auction j, 0 < beta_i <= 1, the highest bids win and are paid, nobody spends more
-than its budget, and beta_i < 1 only where the budget is spent. It exists, is unique, and solves the quasi-linear
-Eisenberg-Gale programme, whose dual is convex with one variable per agent:
+In the equilibrium agent i bids beta_i v_ij in auction j, 0 < beta_i <= 1, the highest bids win and are paid, nobody spends
+more than its budget B_i, and beta_i < 1 only where the budget is spent. It exists, its multipliers are unique, and it solves
+the quasi-linear Eisenberg-Gale programme, whose dual is convex with one variable per agent:
 
     minimise  sum_j max_i beta_i v_ij - sum_i B_i log beta_i    over 0 < beta <= 1.
 
@@ -22,7 +22,9 @@ from ...envs.core.checks import as_array, positive
 SHRINK = 0.3
 """Factor between smoothings: Newton's method then needs a few steps for each."""
 NEWTON_STEPS = 50
-SMOOTHINGS = 60
+SMOOTHINGS = 25
+PRECISION = 1e-9
+"""Of the smoothed minimum, relative to the smoothing: shares of an auction are as exact as its square root."""
 
 
 class PacingEquilibrium(NamedTuple):
@@ -47,9 +49,8 @@ def pacing_equilibrium(values: Any, budgets: Any, tolerance: float = 1e-6) -> Pa
     minimum as the smoothing vanishes. The softmax is a feasible allocation at any time, so weak duality certifies the gap.
 
     Args:
-        values: (n, m) value of every auction for every agent, finite and >= 0. With several samples per unit of budget, scale
-            the budgets, not the values.
-        budgets: (n,) money, finite and > 0.
+        values: (n, m) value of every auction for every agent, finite and >= 0.
+        budgets: (n,) money for these m auctions, finite and > 0. For a sample of m of an episode's T auctions: m / T of it.
         tolerance: stop at this gap, as a share of the sum of budgets.
 
     Raises:
@@ -58,12 +59,11 @@ def pacing_equilibrium(values: Any, budgets: Any, tolerance: float = 1e-6) -> Pa
     """
     v, money = _read(values, budgets)
     tolerance = positive("tolerance", tolerance)
-    n, m = v.shape
     unit = max(float(v.max()), np.finfo(float).tiny)
     v = v / unit  # multipliers do not change with the unit of money
     money = money / unit
-    beta = np.full(n, 0.5)
-    smoothing = 1.0
+    beta = np.full(len(v), 0.5)
+    smoothing, gap = 1.0, np.inf
     for _ in range(SMOOTHINGS):
         beta = _minimise(v, money, beta, smoothing)
         allocation = _softmax(v, beta, smoothing)
@@ -86,7 +86,7 @@ def _minimise(v: NDArray[Any], money: NDArray[Any], beta: NDArray[Any], smoothin
         hessian += np.diag(money / beta**2 + smoothing / (1.0 - beta) ** 2)
         step = np.linalg.solve(hessian, -gradient)
         decrement = float(-gradient @ step)
-        if decrement <= 1e-3 * smoothing:
+        if decrement <= PRECISION * smoothing:
             break
         size = 1.0
         while size > 1e-12:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import jit, rng
-from ..core.checks import as_array, positive
+from ..core.checks import as_array, number, positive
 from .layout import COPULA, PRODUCT, TABLE
 
 CELLS = 1024
@@ -95,7 +95,7 @@ def read_law(values: Any, correlation: float, agents: int) -> ValueLaw:
         ValueError: another form, values that are negative or not finite, or a correlation with a table.
     """
     if isinstance(values, str):
-        if not 0 <= correlation <= 1:
+        if not 0 <= number("correlation", correlation, "a number in [0, 1]") <= 1:
             raise ValueError(f"correlation is {correlation!r}; expected a number in [0, 1]")
         if values == "uniform":
             return _independent_uniform() if correlation == 0 else _correlated_uniform(correlation)
