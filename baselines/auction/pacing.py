@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from ...envs.auction.game import OBSERVATION_NAMES, AuctionGame
 from ...envs.core.checks import positive
 
-_SPEND, _TIME = (OBSERVATION_NAMES.index(name) for name in ("last_spend", "time_remaining"))
+_SPEND, _MONEY, _TIME = (OBSERVATION_NAMES.index(name) for name in ("last_spend", "money_remaining", "time_remaining"))
 
 
 class MultiplicativePacing:
     """One multiplier per agent, moved after every tick by (plan / spend) ** rate and kept within [lowest, highest].
 
-    The plan is an even share of the budget for every tick. In first-price auctions, with a highest multiplier of 1, all agents
+    The plan is an even share of the budget for every tick; an agent with less than that left keeps its multiplier, as its
+    spend no longer tells whether it bids too much. In first-price auctions, with a highest multiplier of 1, all agents
     doing this approach the first-price pacing equilibrium. Reads each agent's own observation, nothing else.
 
     Args:
@@ -33,15 +34,20 @@ class MultiplicativePacing:
     ) -> None:
         if game.granularity != "tick":
             raise ValueError(f"granularity is {game.granularity!r}; expected 'tick', where actions are multipliers")
+        self.steps = game.steps
         self.rate, self.lowest = positive("rate", rate), positive("lowest", lowest)
         self.highest = min(positive("highest", highest), game.highest_bid)
-        self.multipliers: NDArray[np.float64] = np.full((worlds, game.n_agents), self.highest)
+        self.multipliers: NDArray[np.float64] = np.full((worlds, game.n_agents), min(1.0, self.highest))
         """(W, N) the next actions."""
 
     def act(self, observation: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The next multipliers, (W, N), given what all agents see, (W, N, 8). An episode begins with those of the last one."""
+        """The next multipliers, (W, N), given what all agents see, (W, N, 8).
+
+        An episode begins with the multipliers of the last one, the first with 1.
+        """
         begun = observation[..., _TIME] < 1.0
+        solvent = observation[..., _MONEY] * self.steps >= 1.0
         spend = np.maximum(observation[..., _SPEND], self.lowest)
         moved = np.clip(self.multipliers * spend**-self.rate, self.lowest, self.highest)
-        self.multipliers = np.where(begun, moved, self.multipliers)
+        self.multipliers = np.where(begun & solvent, moved, self.multipliers)
         return self.multipliers

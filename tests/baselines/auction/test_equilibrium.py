@@ -86,6 +86,19 @@ def test_pacing_agents_settle_at_the_equilibrium():
     assert equilibrium.multipliers[3] == pytest.approx(1.0, abs=1e-3)
 
 
+def test_an_agent_that_has_run_out_keeps_its_multiplier():
+    """What it spends then tells nothing; else it would bid the more the next day, the earlier it was out of money."""
+    game = AuctionGame(n_agents=2, granularity="tick", T=200, ticks=10, rule="first_price", budgets=[1.0, 60.0])
+    batch, agents = AuctionBatch(game, 1), MultiplicativePacing(game)
+    batch.seed([0])
+    observation, played = batch.reset(), []
+    while not batch.state.finished.all():
+        played.append(agents.act(observation)[0, 0])
+        observation = batch.step(agents.multipliers).observation
+    assert not batch.state.active[0, 0]
+    assert set(played) == {1.0}
+
+
 def test_pacing_starts_where_the_last_episode_ended():
     game = AuctionGame(n_agents=2, granularity="tick", T=100, ticks=10)
     agents = MultiplicativePacing(game, worlds=3)

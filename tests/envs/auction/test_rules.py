@@ -174,16 +174,13 @@ def test_the_lowest_envy_free_equilibrium_of_gsp_earns_what_vcg_earns(worth, eff
 
 
 def winners_of_ties(seed, slots=1):
-    """(2,000, slots) who won which slot among three agents that always bid the same."""
-    game = AuctionGame(n_agents=3, rule="gsp", n_slots=slots, T=2_000, values=[[1, 1, 1]], budgets=PLENTY)
+    """(2,000, slots) who won which slot among three agents that always bid the same; the reward is the slot's exposure."""
+    game = AuctionGame(n_agents=3, rule="gsp", n_slots=slots, T=2_000, values=[[1, 1, 1]], budgets=PLENTY, objective="value")
     batch = AuctionBatch(game, 1)
     batch.seed([seed])
     batch.reset()
-    work = []
-    for _ in range(2_000):
-        batch.step([[1.0, 1.0, 1.0]])
-        work.append(batch._work.order[:slots].copy())
-    return np.array(work)
+    rewards = np.array([batch.step([[1.0, 1.0, 1.0]]).reward[0] for _ in range(2_000)])
+    return np.argsort(-rewards, axis=1)[:, :slots]
 
 
 def test_ties_are_seeded_and_fair():
