@@ -105,7 +105,7 @@ def pettingzoo_seconds(steps: int) -> list[float]:
 
 
 def equilibrium_seconds(agents: int, auctions: int) -> list[float]:
-    """Of the pacing equilibrium of a sample, to a gap of a millionth of the budgets."""
+    """Of the pacing equilibrium of a sample, to the default gap."""
     values = np.random.default_rng(0).random((agents, auctions))
     return seconds(lambda: pacing_equilibrium(values, np.full(agents, 0.25 * auctions / agents)))
 

@@ -42,7 +42,7 @@ class PacingEquilibrium(NamedTuple):
     """Difference of dual and primal objective, in money: neither is farther from the optimum than this."""
 
 
-def pacing_equilibrium(values: Any, budgets: Any, tolerance: float = 1e-6) -> PacingEquilibrium:
+def pacing_equilibrium(values: Any, budgets: Any, tolerance: float = 1e-8) -> PacingEquilibrium:
     """The first-price pacing equilibrium of a finite sample of auctions, each for one item.
 
     The maximum in the dual is smoothed to a log-sum-exp and the bound beta <= 1 to a barrier. Newton's method follows the
@@ -51,19 +51,20 @@ def pacing_equilibrium(values: Any, budgets: Any, tolerance: float = 1e-6) -> Pa
     Args:
         values: (n, m) value of every auction for every agent, finite and >= 0.
         budgets: (n,) money for these m auctions, finite and > 0. For a sample of m of an episode's T auctions: m / T of it.
-        tolerance: stop at this gap, as a share of the sum of budgets.
+        tolerance: stop at this gap, as a share of the sum of budgets. It says little about an agent whose budget is a smaller
+            share than that.
 
     Raises:
         ValueError: arrays of the wrong shape or range.
-        RuntimeError: the gap was not reached, because of values of very different sizes.
+        RuntimeError: the gap was not reached, because rounding is coarser than the tolerance.
     """
     v, money = _read(values, budgets)
     tolerance = positive("tolerance", tolerance)
-    unit = max(float(v.max()), np.finfo(float).tiny)
+    unit = float(v.max())
     v = v / unit  # multipliers do not change with the unit of money
     money = money / unit
     beta = np.full(len(v), 0.5)
-    smoothing, gap = 1.0, np.inf
+    smoothing, gap = min(1.0, float(money.sum())), np.inf  # prices sum to at most all money
     for _ in range(SMOOTHINGS):
         beta = _minimise(v, money, beta, smoothing)
         allocation = _softmax(v, beta, smoothing)
@@ -72,7 +73,9 @@ def pacing_equilibrium(values: Any, budgets: Any, tolerance: float = 1e-6) -> Pa
             prices = (beta[:, None] * v).max(axis=0)
             return PacingEquilibrium(beta, prices * unit, allocation, allocation @ prices * unit, float(gap) * unit)
         smoothing *= SHRINK
-    raise RuntimeError(f"the gap is {gap * unit!r} after {SMOOTHINGS} smoothings; expected {tolerance * money.sum() * unit!r}")
+    raise RuntimeError(
+        f"the gap is {gap / money.sum():.3g} of the budgets after {SMOOTHINGS} smoothings; expected {tolerance:.3g}"
+    )
 
 
 def _minimise(v: NDArray[Any], money: NDArray[Any], beta: NDArray[Any], smoothing: float) -> NDArray[np.float64]:
@@ -131,6 +134,8 @@ def _read(values: Any, budgets: Any) -> tuple[NDArray[np.float64], NDArray[np.fl
     v, money = as_array("values", values), as_array("budgets", budgets)
     if v.ndim != 2 or v.size == 0 or v.dtype.kind not in "fiu" or not ((v >= 0) & (v < np.inf)).all():
         raise ValueError(f"values is {values!r}; expected finite numbers >= 0 of shape (agents, auctions)")
+    if not v.any():
+        raise ValueError("values are all 0; expected at least one that is worth something")
     if money.shape != v.shape[:1] or money.dtype.kind not in "fiu" or not ((money > 0) & (money < np.inf)).all():
         raise ValueError(f"budgets is {budgets!r}; expected {len(v)} finite amounts > 0, one per agent")
     return v.astype(np.float64), money.astype(np.float64)

@@ -47,6 +47,10 @@ class AuctionBatch:
         world = (self.params, self.state, self._work)
         self._step = bind(kernels.step_worlds, *world, self._blank(), self._blank(), self._blank(len(OBSERVATION_NAMES)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled with its state; the compiled step is bound anew."""
+        return _batch_again, (self.game, self.n_worlds, self.state, self._seeded)
+
     # --- episodes -------------------------------------------------------------------------------------------------------
 
     def seed(self, seeds: Sequence[int | None]) -> None:
@@ -72,9 +76,9 @@ class AuctionBatch:
             budgets: initial money of these episodes: an amount, (N,) or (W, N); by default the game's.
 
         Raises:
-            ValueError: budgets of another shape, not positive, not finite, or below the reserve.
+            ValueError: budgets of another shape, not positive, not finite, or below the reserve; worlds of another shape.
         """
-        chosen = self._everywhere if worlds is None else np.asarray(worlds, np.bool_)
+        chosen = self._everywhere if worlds is None else self._read_worlds(worlds)
         amounts = self.params.budgets
         if budgets is not None:
             amounts = self.game.read_budgets("budgets", budgets, self.state.initial.shape, self.params.reserve)
@@ -162,6 +166,12 @@ class AuctionBatch:
 
     # --- helpers ----------------------------------------------------------------------------------------------------------
 
+    def _read_worlds(self, worlds: Any) -> NDArray[np.bool_]:
+        chosen = np.asarray(worlds)
+        if chosen.shape != (self.n_worlds,) or chosen.dtype != np.bool_:
+            raise ValueError(f"worlds is {worlds!r}; expected a bool for each of {self.n_worlds} worlds")
+        return chosen
+
     def _read_actions(self, actions: Any) -> NDArray[np.float64]:
         if not self._seeded.all():
             raise ResetNeeded(f"worlds {np.flatnonzero(~self._seeded).tolist()} have no episode yet; call reset() first")
@@ -178,6 +188,13 @@ class AuctionBatch:
 
     def _blank(self, *trailing: int) -> NDArray[np.float64]:
         return np.empty((self.n_worlds, self.game.n_agents, *trailing))
+
+
+def _batch_again(game: AuctionGame, n_worlds: int, state: State, seeded: NDArray[np.bool_]) -> AuctionBatch:
+    batch = AuctionBatch(game, n_worlds)
+    batch.restore(state)
+    batch._seeded[:] = seeded
+    return batch
 
 
 def _blank_state(worlds: int, agents: int) -> State:

@@ -51,6 +51,19 @@ def test_an_equilibrium_keeps_its_conditions(n, m, unit):
     assert (equilibrium.allocation * shortfall).sum() <= 1e-4 * equilibrium.prices.sum()
 
 
+def test_an_agent_that_wants_nothing_and_auctions_nobody_wants_are_no_trouble():
+    values = np.zeros((3, 25))
+    values[:2, :20] = np.random.default_rng(0).random((2, 20))
+    equilibrium = pacing_equilibrium(values, [2.0, 3.0, 1.0])
+    assert equilibrium.multipliers[2] == pytest.approx(1.0, abs=1e-6)
+    assert equilibrium.spend == pytest.approx([2.0, 3.0, 0.0], abs=1e-6)
+
+
+def test_a_gap_below_rounding_is_not_claimed():
+    with pytest.raises(RuntimeError, match=r"the gap is .* of the budgets after .*; expected 1e-20"):
+        pacing_equilibrium(np.ones((4, 10)), [1.0, 2.0, 3.0, 0.5], tolerance=1e-20)
+
+
 def test_multipliers_do_not_depend_on_the_unit_of_money():
     values, budgets = np.random.default_rng(1).random((3, 100)), np.array([3.0, 5.0, 40.0])
     one, thousand = pacing_equilibrium(values, budgets), pacing_equilibrium(1000 * values, 1000 * budgets)
@@ -117,6 +130,7 @@ def test_pacing_starts_where_the_last_episode_ended():
         ([1.0, 2.0], [1.0], "values is .*; expected finite numbers >= 0 of shape"),
         ([[1.0, -2.0]], [1.0], "values is"),
         ([[1.0, np.inf]], [1.0], "values is"),
+        ([[0.0, 0.0]], [1.0], "values are all 0"),
         ([[1.0, 2.0]], [0.0], "budgets is .*; expected 1 finite amounts > 0"),
         ([[1.0, 2.0]], [1.0, 1.0], "budgets is"),
     ],

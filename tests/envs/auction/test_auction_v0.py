@@ -1,5 +1,8 @@
 """The PettingZoo face."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from budgetgym.envs.bidding import auction_v0
@@ -91,6 +94,17 @@ def test_the_same_actions_after_restore_have_the_same_outcomes():
     env.restore(snapshot)
     assert env.agents == agents
     assert play_on() == first
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_goes_on_like_the_original_and_apart_from_it(copied):
+    env = auction_v0.parallel_env(T=8, budgets=9.0)
+    env.reset(seed=1)
+    env.step(bid_all(env, 0.3))
+    twin = copied(env)
+    ours = [env.step(bid_all(env, 0.5))[1] for _ in range(3)]
+    assert [twin.step(bid_all(twin, 0.5))[1] for _ in range(3)] == ours
+    assert all((a == b).all() for a, b in zip(env.reset()[0].values(), twin.reset()[0].values(), strict=True))
 
 
 def test_budgets_can_be_set_for_an_episode():

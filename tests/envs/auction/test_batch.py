@@ -252,6 +252,9 @@ def test_wrong_calls_are_refused_and_change_nothing():
         batch.seed([0, 1])
     with pytest.raises(ValueError, match="expected finite amounts > 0"):
         batch.reset(budgets=[1.0, 0.0])
+    for worlds in ([True, True], [1], True):
+        with pytest.raises(ValueError, match="expected a bool for each of 1 worlds"):
+            batch.reset(worlds)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"snapshot has .* expected \(1, 2\)"):
         batch.restore(AuctionBatch(game, 2).snapshot())
     batch.step([[0.5, 0.5]])
