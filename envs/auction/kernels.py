@@ -47,7 +47,7 @@ def hold_auction(params, state, work, w, gain):
     agents, slots = work.score.shape[0], params.effects.shape[0]
     for i in range(agents):
         asked, money = work.score[i], state.remaining[w, i]
-        state.blocked[w, i] += state.active[w, i] & (asked > money)
+        state.blocked[w, i] += asked > money
         work.score[i] = min(asked, money)
     rank(work.score, params.reserve, first_lot(state.draw[w], agents), work.order, work.top)
     for s in range(slots):

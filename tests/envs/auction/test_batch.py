@@ -110,6 +110,9 @@ def test_an_exhausted_bidder_leaves_within_the_tick():
     assert reward == pytest.approx(np.array([[0.0, 10 * (0.5 - 0.05)]]))
     assert terminated.all()
     assert batch.info()["cost"].tolist() == [[0.0, pytest.approx(0.5)]]
+    assert batch.info()["spent"].tolist() == [[3.0, pytest.approx(4.0)]]
+    assert batch.info()["wins"].tolist() == [[3, 17]]
+    assert batch.info()["blocked"].tolist() == [[0, 0]]
 
 
 def test_a_bid_beyond_the_money_is_lowered_to_it_and_counted():
@@ -120,6 +123,16 @@ def test_a_bid_beyond_the_money_is_lowered_to_it_and_counted():
     assert batch.info()["cost"].tolist() == [[0.4, 0.0]]
     assert batch.info()["blocked"].tolist() == [[1, 0]]
     assert terminated.tolist() == [[True, False]]
+
+
+def test_not_even_rounding_overspends():
+    """VCG charges 0.55 * 0.05 + 0.22 * 0.05 + 0.23 * 0.05, which is more than 0.05 in floating point."""
+    effects = [1.0, 0.45, 0.23]
+    game = AuctionGame(n_agents=4, T=1, rule="vcg", n_slots=3, position_effects=effects, budgets=0.05)
+    batch = AuctionBatch(game, 1)
+    batch.reset()
+    batch.step([[1.0] * 4])
+    assert sorted(batch.info()["remaining"][0])[0] == 0.0
 
 
 def test_an_agent_that_can_no_longer_reach_the_reserve_is_out():

@@ -191,6 +191,19 @@ def test_ties_are_seeded_and_fair():
     assert counts == pytest.approx(np.full(3, len(first) / 3), abs=4.5 * (len(first) * 2 / 9) ** 0.5)
 
 
+def test_lots_have_nothing_to_do_with_values():
+    game = AuctionGame(n_agents=3, T=4_000, budgets=PLENTY, rule="first_price")
+    batch = AuctionBatch(game, 1)
+    batch.seed([0])
+    values, wins = [batch.reset()[0, :, 0]], []
+    for _ in range(4_000):
+        observation = batch.step([[0.5, 0.5, 0.5]]).observation[0]
+        values.append(observation[:, 0])
+        wins.append(observation[:, 2])
+    between = np.corrcoef(np.array(values[:-1]).T, np.array(wins).T)[:3, 3:]
+    assert np.abs(between).max() < 4.5 / 4_000**0.5
+
+
 def test_ties_for_several_slots_are_fair():
     pairs = winners_of_ties(2, slots=2)
     counts = np.bincount(pairs[:, 0] * 3 + pairs[:, 1], minlength=9)[[1, 2, 3, 5, 6, 7]]
