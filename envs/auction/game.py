@@ -155,6 +155,10 @@ class AuctionGame:
         law = read_law(values, correlation, self.n_agents)
         self.mean_value, self.highest_value = law.mean, law.highest
         reserve = non_negative("reserve", reserve)
+        default = law.highest if granularity == "auction" else DEFAULT_MULTIPLIER
+        self.highest_bid = default if highest_bid is None else positive("highest_bid", highest_bid)
+        quality = _shares("qualities", qualities, self.n_agents)
+        highest_score = self.highest_bid * (1.0 if granularity == "auction" else law.highest) * float(quality.max())
         fair_share = T * law.mean / self.n_agents
         self.params = Params(
             auctions=T,
@@ -162,8 +166,9 @@ class AuctionGame:
             profit=objective == "profit",
             reserve=reserve,
             effects=_effects(position_effects, self.n_slots),
-            quality=_shares("qualities", qualities, self.n_agents),
+            quality=quality,
             budgets=self.read_budgets("budgets", fair_share / 2 if budgets is None else budgets, (self.n_agents,), reserve),
+            highest_score=max(highest_score, reserve),
             budget_scale=fair_share,
             tick_start=tick_start,
             law=law.law,
@@ -173,19 +178,15 @@ class AuctionGame:
             cdf_span=law.cdf_span,
             table=law.table,
         )
-        default = law.highest if granularity == "auction" else DEFAULT_MULTIPLIER
-        self.highest_bid = default if highest_bid is None else positive("highest_bid", highest_bid)
         self.action_space = spaces.Box(0.0, self.highest_bid, (1,), np.float64)
         self.observation_names = OBSERVATION_NAMES if granularity == "auction" else ("traffic", *OBSERVATION_NAMES[1:])
-        self.observation_spaces = tuple(self._observation_space(float(quality)) for quality in self.params.quality)
+        self.observation_spaces = tuple(self._observation_space(float(q)) for q in quality)
 
     def _observation_space(self, quality: float) -> spaces.Box:
-        params, by_auction = self.params, self.granularity == "auction"
-        highest_score = self.highest_bid * float(params.quality.max()) * (1.0 if by_auction else self.highest_value)
-        highest_score = max(highest_score, params.reserve)
-        first = self.highest_value if by_auction else self.steps
-        high = [first, self.steps, 1.0, highest_score, highest_score / quality, 1.0, 1.0, 1.0]
-        return spaces.Box(np.zeros(len(high)), np.array(high), dtype=np.float64)
+        first = self.highest_value if self.granularity == "auction" else self.steps
+        score = self.params.highest_score
+        high = np.array([first, self.steps, 1.0, score, score / quality, 1.0, 1.0, 1.0])
+        return spaces.Box(np.zeros(len(high)), high, dtype=np.float64)
 
     @staticmethod
     def read_budgets(name: str, budgets: Any, shape: tuple[int, ...], reserve: float) -> NDArray[np.float64]:

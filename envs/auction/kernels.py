@@ -108,7 +108,8 @@ def close_step(params, state, w, reward, minimum, auctions):
         state.wins[w, i] += np.int64(state.won[w, i])
         state.price_paid[w, i] = cost / max(state.won[w, i], 1.0)
         state.won[w, i] /= auctions
-        state.minimum_bid[w, i] = (minimum + state.minimum_bid[w, i]) / (auctions * params.quality[i])
+        least = max(minimum + state.minimum_bid[w, i], 0.0)  # below 0 by rounding
+        state.minimum_bid[w, i] = least / (auctions * params.quality[i])
         if params.profit:
             reward[i] -= cost
 
@@ -150,8 +151,8 @@ def observe(params, state, w, out):
         out[i, 0] = ahead * ticks / params.auctions if ticks > 0 else state.value[w, i]
         out[i, 1] = state.cost[w, i] / initial * steps
         out[i, 2] = state.won[w, i]
-        out[i, 3] = state.price_paid[w, i]
-        out[i, 4] = state.minimum_bid[w, i]
+        out[i, 3] = min(state.price_paid[w, i], params.highest_score)  # means may round above their bounds
+        out[i, 4] = min(state.minimum_bid[w, i], params.highest_score / params.quality[i])
         out[i, 5] = initial / (initial + params.budget_scale)
         out[i, 6] = state.remaining[w, i] / initial
         out[i, 7] = 1.0 - state.t[w] / steps

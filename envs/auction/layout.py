@@ -34,6 +34,8 @@ class Params(NamedTuple):
     """(N,) clicks per exposure of every agent, in (0, 1]; a score is quality * bid."""
     budgets: NDArray[np.float64]
     """(N,) initial money."""
+    highest_score: float
+    """No score and no price is above it."""
     budget_scale: float
     """Scale of budgets in observations."""
     tick_start: NDArray[np.int64]
