@@ -69,6 +69,19 @@ def bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
     return training_problem(problem).replace(**as_paced, control="pacing", budget=budgets_around(problem, 4.0))
 
 
+def short_bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
+    """Training episodes of 50 decisions with the same money per auction; `BiddingFeatures` does not tell them apart.
+
+    A critic has to see what one bid is worth beside all later ones; of a thousand that is lost in its error.
+    """
+    training = bidding_training(problem)
+    decisions = min(training.horizon, 50)
+    T = max(training.params.auctions * decisions // training.horizon, 1)
+    low, high = (float(end[0]) * T / training.params.auctions for end in training.budget.arrays(training.resources))
+    ticks = None if training.ticks is None else decisions
+    return training.replace(T=T, ticks=ticks, budget=Budget({"money": (low, high)}, log=True))
+
+
 def bids_from_pacing(problem: RealTimeBidding, observations: NDArray[np.float64], actions: NDArray[np.float32]) -> NDArray:
     """What the problem takes for a pacing exponent: itself, a bid, or a whole bid."""
     if problem.control == "pacing":
@@ -261,6 +274,31 @@ PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
 }
 
 SAC_CONFIGURATIONS: dict[type[Problem], Configuration] = {
+    RealTimeBidding: Configuration(
+        training=short_bidding_training,
+        decode=bids_from_pacing,
+        timesteps=1_000_000,
+        lanes=128,
+        callbacks=lambda: [TemperatureToZero(0.02)],
+        settings={
+            "train_freq": 1,
+            "gradient_steps": 4,
+            "batch_size": 1024,
+            "buffer_size": 1_000_000,
+            "learning_starts": 50_000,
+            "learning_rate": lambda left: 1e-3 * max(left, 0.05),
+            "ent_coef": 0.02,
+            "gamma": 1.0,
+            "tau": 0.02,
+            # One critic: the smaller of two takes luck for a reason to be careful.
+            "policy_kwargs": {
+                "net_arch": [64, 64],
+                "n_critics": 1,
+                "features_extractor_class": BiddingFeatures,
+                "features_extractor_kwargs": {},
+            },
+        },
+    ),
     SocialSteering: Configuration(
         training=as_it_is,
         decode=as_chosen,

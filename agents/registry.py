@@ -51,6 +51,7 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "rlb_map_a": Entry(".rlb_scale:RlbMapA", "RLB beyond its table by mapping actions"),
         "optimal": Entry(".rlb:Optimal", "the exact optimum of a synthetic instance"),
         "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "sac": Entry(".sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
     },
     "AgenticRouting": {
         "always_small": Entry("..baselines.routing.routers:AlwaysSmall", "the first model for every move"),

@@ -25,6 +25,15 @@ def test_sac_learns_to_inform_while_it_matters(env):
     assert share > 0.93
 
 
+def test_sac_learns_to_save_its_budget():
+    env = gym.make("budgetgym/RealTimeBidding-v0", instance="uniform", T=100, c0=1 / 8)
+    agent = make_agent("sac", env, seed=0, **SMALL)
+    assert isinstance(agent, Sac)
+    at_first = evaluate(agent.learn(SMALL["learning_starts"]), env, 300).summary["share_of_optimum"]
+    learned = evaluate(agent.learn(20_000), env, 300).summary["share_of_optimum"]
+    assert learned > at_first + 0.1
+
+
 def test_the_same_seed_learns_the_same(env, tmp_path):
     agents = [make_agent("sac", env, seed=seed, **SMALL).learn(4000) for seed in (1, 1, 2)]  # type: ignore[attr-defined]
     observations = np.random.default_rng(0).uniform(0.1, 0.9, (20, 8))
