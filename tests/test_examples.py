@@ -26,6 +26,15 @@ def test_train_ppo(capsys):
     ]
 
 
+def test_auction_ppo(capsys, tmp_path):
+    import auction_ppo
+
+    distances = auction_ppo.main(rounds=2, timesteps=50_000, picture=str(tmp_path / "auction.png"))
+    assert distances[2] < distances[0] / 2  # closer to the equilibrium
+    assert (tmp_path / "auction.png").stat().st_size > 10_000
+    assert capsys.readouterr().out.count("equilibrium") == 3
+
+
 def test_compare_on_a_log(capsys, tmp_path):
     import compare_on_a_log
 
