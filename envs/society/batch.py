@@ -242,8 +242,10 @@ def _batch_again(game: Society, n_worlds: int, state: State, seeded: NDArray[np.
 def _blank_state(game: Society, worlds: int) -> State:
     agents = (worlds, game.n_agents)
     bins, rounds = (BINS, game.rounds) if game.params.public_belief == EMPIRICAL else (0, 0)
+    planner = game.planner.allocate(worlds)
+    planner.next_episode[:] = 0  # nothing is replayed, and worlds are alike
     return State(
-        planner=game.planner.allocate(worlds),
+        planner=planner,
         awaited=np.zeros(worlds, np.bool_),
         precision=np.zeros(agents),
         signal=np.zeros(agents),

@@ -50,11 +50,12 @@ class Society:
 
     - `"assumed_bayes"`: actions are read as if agents followed Bayes' rule, with ties decided by `ties`. If they do not,
       the belief is wrong.
-    - `"empirical"`: the probability of an action given the signal is estimated from how agents acted in all past episodes of
-      this world in the same situation: at nearly the same public belief (bins of 1/4 in log-odds) and the same precision.
-      Half an action of either kind is counted beforehand, so at first actions say nothing. It is right, up to the bins and
-      noise, for agents who do not change; learners do, and it lags behind them. It reads the signals of past episodes,
-      none of this one. Seeding a world makes it forget.
+    - `"empirical"`: the probability of an action given the signal is the share of agents who acted so in all past episodes
+      of this world, in the same situation: at nearly the same public belief (bins of 1/4 in log-odds) and the same
+      precision. Where an agent with one of the signals was never seen, actions say nothing. Of agents who don't change it
+      becomes right, up to the bins; learners change, and it lags behind them. If they also make mistakes, it is never
+      exact, and who would be torn exactly is not. It reads the signals of past episodes, none of this one. Seeding a world
+      makes it forget.
     - `"none"`: there is no public belief, the history alone is observed.
 
     ## Rewards

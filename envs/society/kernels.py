@@ -12,7 +12,7 @@ from ..core import jit, rng
 from ..core.loops import charge, observe_budget, open_ledger
 from ..steering import behaviour as bh
 from ..steering import kernels as steering
-from .layout import BIN, BINS, EMPIRICAL, HALF, NONE
+from .layout import BIN, BINS, EMPIRICAL, NONE
 
 
 @jit
@@ -112,10 +112,10 @@ def understood(params, state, w, q, strength):
     """Probabilities of the good action after a good signal and after a bad one, as the public takes agents to act now."""
     if params.public_belief == EMPIRICAL:
         counted = state.counts[w, situation_of(state.planner.log_odds[w, 0]), level_of(params.planner.levels, q)]
-        return (
-            (counted[1, 1] + HALF) / (counted[1, 0] + counted[1, 1] + 2.0 * HALF),
-            (counted[0, 1] + HALF) / (counted[0, 0] + counted[0, 1] + 2.0 * HALF),
-        )
+        with_bad, with_good = counted[0, 0] + counted[0, 1], counted[1, 0] + counted[1, 1]
+        if with_bad == 0.0 or with_good == 0.0:
+            return 0.5, 0.5  # nothing is known of them, so actions say nothing
+        return counted[1, 1] / with_good, counted[0, 1] / with_bad
     return bh.response(params.planner.behaviour, state.planner.log_odds[w, 0], strength, params.planner.own_on_ties)
 
 
@@ -125,8 +125,7 @@ def evidence(params, after_good, after_bad, q, strength, acts_good):
     if params.public_belief == NONE:
         return 0.0
     if params.public_belief == EMPIRICAL:
-        in_good, in_bad = bh.choice_law(params.planner.behaviour, after_good, after_bad, q)
-        return np.log(in_good / in_bad) if acts_good else np.log((1.0 - in_good) / (1.0 - in_bad))
+        return bh.log_likelihood_ratio(params.planner.behaviour, after_good, after_bad, q, acts_good)
     return bh.evidence(params.planner.behaviour, after_good, after_bad, q, strength, acts_good)
 
 

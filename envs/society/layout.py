@@ -18,8 +18,6 @@ BIN = 0.25
 """Width, in log-odds, of the public beliefs that count as the same situation."""
 BINS = 41
 """Situations: the middle one is around even odds, the outer ones hold all that is beyond 5."""
-HALF = 0.5
-"""Of an action of either kind: what is counted before anything was seen (Jeffreys' prior)."""
 
 
 class Params(NamedTuple):

@@ -165,6 +165,12 @@ def evidence(behaviour, after_good, after_bad, q, strength, good_action):
     """What an action says about the state, in log-odds: 0 in a cascade; of an agent who acts on her signal its strength."""
     if behaviour.rationality == np.inf and behaviour.stubborn == 0.0:
         return (after_good - after_bad) * (strength if good_action else -strength)
+    return log_likelihood_ratio(behaviour, after_good, after_bad, q, good_action)
+
+
+@jit
+def log_likelihood_ratio(behaviour, after_good, after_bad, q, good_action):
+    """Of the good state to the bad one, given an action of agents with any probabilities of the good one; at most CERTAIN."""
     if after_good == after_bad:
         return 0.0
     in_good, in_bad = choice_law(behaviour, after_good, after_bad, q)
