@@ -1,8 +1,10 @@
 """Many worlds of a society: known answers with Bayesian agents, the ledger, and the empirical public belief."""
 
 import copy
+import inspect
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -337,6 +339,29 @@ def test_an_estimate_by_hand():
 @pytest.mark.parametrize(("L", "bin"), [(0, 20), (0.124, 20), (-0.124, 20), (0.126, 21), (-5, 0), (-40, 0), (5, 40), (40, 40)])
 def test_situations(L, bin):
     assert kernels.situation_of(float(L)) == bin
+
+
+@pytest.mark.parametrize("case", [{}, {"objective": "biased"}, {"public_belief": "empirical"}, {"observation": "history"}])
+def test_nothing_that_is_shown_tells_the_hidden_state(case):
+    """In the other state, with the same signals and actions, all looks alike; so do expected rewards."""
+    game = Society(reward="expected", **case)
+    batch, other = begun(game, 50), begun(game, 50)
+    random = np.random.default_rng(0)
+    while not batch.finished:
+        asked, actions = random.uniform(-1, 1, (50, 1)), random.integers(2, size=(50, 1))
+        seen, elsewhere = batch.commit(asked), other.commit(asked)
+        assert (seen == elsewhere).all()
+        other.state.planner.good[:] ^= True
+        outcome, there = batch.act(actions), other.act(actions)
+        assert all((a == b).all() for a, b in zip(outcome, there, strict=True))
+        other.state.planner.good[:] ^= True  # back, for the next signals
+    assert all((batch.info()[name] == other.info()[name]).all() for name in batch.info())
+
+
+def test_the_documentation_names_every_argument():
+    table = Society.__doc__.split("## Arguments")[1].split("## Exact")[0]
+    for name in inspect.signature(Society.__init__).parameters:
+        assert name == "self" or re.search(rf"\b{name}\b", table), name
 
 
 # --- the ledger, seeds, copies ------------------------------------------------------------------------------------------
