@@ -35,6 +35,16 @@ def test_auction_ppo(capsys, tmp_path):
     assert capsys.readouterr().out.count("equilibrium") == 3
 
 
+def test_society_ppo(capsys, tmp_path):
+    import society_ppo
+
+    rows = society_ppo.main(rounds=1, timesteps=30_000, picture=str(tmp_path / "society.png"))
+    assert len(rows) == 2
+    assert rows[0][2] > 0.6  # the agents have learned something, which the planner's turn does not change
+    assert (tmp_path / "society.png").stat().st_size > 10_000
+    assert capsys.readouterr().out.count("welfare") == 2
+
+
 def test_compare_on_a_log(capsys, tmp_path):
     import compare_on_a_log
 
