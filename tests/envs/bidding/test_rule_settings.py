@@ -68,9 +68,11 @@ def test_what_needs_conversions_is_refused_without_them(name, value):
     RealTimeBidding(**{name: value}, conversion_rate=0.1)
 
 
-def test_dual_control_needs_a_limit():
-    with pytest.raises(ValueError, match="control='dual' without a limit; expected cpc_limit, cpa_limit or roas_limit"):
-        RealTimeBidding(control="dual")
+@pytest.mark.parametrize("settings", [{"control": "dual"}, {"limits": "soft"}])
+def test_what_needs_a_limit_is_refused_without_one(settings):
+    name, value = next(iter(settings.items()))
+    with pytest.raises(ValueError, match=f"{name}='{value}' without a limit; expected cpc_limit, cpa_limit or roas_limit"):
+        RealTimeBidding(**settings)
 
 
 @pytest.mark.parametrize("control", ["pacing", "dual"])
@@ -115,7 +117,6 @@ def rules(draw):
         "feedback": draw(st.sampled_from(["win", "price", "minimum", "full"])),
         "calibration": draw(st.sampled_from([0.3, 1.0, 2.5])),
         "noise": draw(st.sampled_from([0.0, 0.6])),
-        "limits": draw(st.sampled_from(["hard", "soft"])),
         "budget_aware": draw(st.booleans()),
     }
     if draw(st.booleans()):
@@ -133,6 +134,7 @@ def rules(draw):
     one["cost_event"] = draw(st.sampled_from(["impression", "click", *converting]))
     limits = draw(st.sets(st.sampled_from(["cpc_limit", "roas_limit", *(["cpa_limit"] if converting else [])])))
     one |= {name: {"cpc_limit": 90.0, "cpa_limit": 300.0, "roas_limit": 1.1}[name] for name in limits}
+    one["limits"] = draw(st.sampled_from(["hard", "soft"])) if limits else "hard"
     one["control"] = draw(st.sampled_from(["bid", "pacing", *(["dual"] if limits else [])]))
     one["discrete"] = one["control"] == "bid" and draw(st.booleans())
     if draw(st.booleans()):
