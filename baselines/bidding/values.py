@@ -240,7 +240,8 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     Raises:
         ValueError: the problem replays a log, does not charge for impressions, or has too large a table.
     """
-    T, b = problem.params.auctions, int(budget)
+    T = problem.params.auctions
+    b = int(min(budget, T * HIGHEST_PRICE))  # more can't be spent
     # Kept by itself as well: the table of a large budget is too large to keep.
     key = _law(problem, _known(problem.market, problem))[1]
     return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *key, T, b))

@@ -210,11 +210,11 @@ def test_first_price_values_are_the_expectimax(tiny, objective):
 @pytest.mark.parametrize("instance", ["2997", "shift", "uniform"])
 def test_the_optimal_bidder_earns_its_value_where_bids_pay_themselves(instance):
     env = gym.make("budgetgym/RealTimeBidding-v0", instance=instance, T=60, c0=1 / 8, rule="first_price", reserve=3)
-    result = evaluate(make_agent("optimal", env), env, 4000)
+    result = evaluate(make_agent("optimal", env), env, 1500)
     score = result.episodes["theta_value"]
     assert abs(score.mean() - result.cell["optimum"]) < 4 * score.sem()
     for name in ("shade", "dmd", "lin"):
-        other = evaluate(make_agent(name, env), env, 4000).episodes["theta_value"]
+        other = evaluate(make_agent(name, env), env, 1500).episodes["theta_value"]
         assert other.mean() < result.cell["optimum"] + 4 * other.sem()
 
 
@@ -249,3 +249,10 @@ def test_rlb_pmf_beats_rlb_on_heavy_tails():
     problem = RealTimeBidding(instance="1458", T=300, c0=1 / 8)
     pmf, rlb = (play(make_agent(name, problem), problem, range(300), 0).episodes["theta_value"] for name in ("rlb_pmf", "rlb"))
     assert (pmf - rlb).mean() > 4 * (pmf - rlb).sem()
+
+
+def test_with_more_money_than_can_be_spent_everything_is_won():
+    problem = RealTimeBidding(instance="uniform", T=20)
+    assert problem.market is not None
+    for budget in (20 * 300, 1e9, np.inf):
+        assert optimal_value(problem, budget) == pytest.approx(20 * problem.market.mean_theta)
