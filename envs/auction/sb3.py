@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from ..core.checks import positive, positive_integer
+from ..core.worlds import WorldsVecEnv
 from .batch import AuctionBatch
 from .game import OBSERVATION_NAMES, AuctionGame
 
@@ -25,7 +23,7 @@ class Opponents(Protocol):
         ...
 
 
-class AuctionVecEnv(VecEnv):
+class AuctionVecEnv(WorldsVecEnv):
     """One lane per learning agent, so that one network learns from all seats: parameter sharing.
 
     Lane w * L + k is the k-th learner of world w. An action in [-1, 1] is a place between the `lowest` and the highest bid (or
@@ -67,16 +65,13 @@ class AuctionVecEnv(VecEnv):
         if not positive("lowest", lowest) < game.highest_bid:
             raise ValueError(f"lowest is {lowest!r}; expected less than the highest bid, {game.highest_bid}")
         self.opponents = opponents
-        self.render_mode = None
         self._ends = np.log([lowest, game.highest_bid])
         self._batch = AuctionBatch(game, positive_integer("n_worlds", n_worlds))
         self._seen = np.empty((n_worlds, game.n_agents, len(OBSERVATION_NAMES)))
         self._returns = np.zeros((n_worlds, len(self.seats)))
-        self._actions: NDArray[Any] | None = None
-        self._start = time.monotonic()
         own = [game.observation_spaces[seat] for seat in self.seats]
         observed = spaces.Box(np.min([s.low for s in own], axis=0), np.max([s.high for s in own], axis=0), dtype=np.float64)
-        super().__init__(n_worlds * len(self.seats), observed, spaces.Box(-1.0, 1.0, (1,)))
+        super().__init__(n_worlds, n_worlds * len(self.seats), observed, spaces.Box(-1.0, 1.0, (1,)))
         if seed is not None:
             self.seed(seed)
 
@@ -87,18 +82,11 @@ class AuctionVecEnv(VecEnv):
 
     def reset(self) -> NDArray[np.float64]:
         """Start new episodes in all worlds, with the seeds set before: a world has that of its first lane."""
-        if any(seed is not None for seed in self._seeds):
-            self._batch.seed(self._seeds[:: len(self.seats)])
-        self._reset_seeds()
-        self._reset_options()
+        if (seeds := self._take_seeds()) is not None:
+            self._batch.seed(seeds)
         self._returns[:] = 0.0
         self._seen[:] = self._batch.reset()
-        self.reset_infos = [{} for _ in range(self.num_envs)]
         return self._lanes(self._seen)
-
-    def step_async(self, actions: np.ndarray) -> None:
-        """Take the actions, (lanes, 1)."""
-        self._actions = actions
 
     def step_wait(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """One auction or tick in every world; worlds that finish start their next episode."""
@@ -113,45 +101,20 @@ class AuctionVecEnv(VecEnv):
         if finished.any():
             for w in np.flatnonzero(finished).tolist():
                 for k in range(L):
-                    infos[w * L + k] = self._last_info(w, k, observation)
+                    infos[w * L + k] = self._last_of(w, k, observation)
             self._returns[finished] = 0.0
             observation[finished] = self._batch.reset(finished)[finished]
         self._seen[:] = observation
         rewards = reward[:, self.seats].astype(np.float32).ravel()
         return self._lanes(observation), rewards, np.repeat(finished, L), infos
 
-    def _last_info(self, w: int, k: int, observation: NDArray[np.float64]) -> dict[str, Any]:
+    def _last_of(self, w: int, k: int, observation: NDArray[np.float64]) -> dict[str, Any]:
         state, seat = self._batch.state, self.seats[k]
         return {
-            "terminal_observation": observation[w, seat].copy(),
-            "TimeLimit.truncated": False,
-            "episode": {
-                "r": float(self._returns[w, k]),
-                "l": int(state.t[w]),
-                "t": round(time.monotonic() - self._start, 6),
-            },
+            **self._last_info(self._returns[w, k], int(state.t[w]), observation[w, seat]),
             "spent_share": float(1.0 - state.remaining[w, seat] / state.initial[w, seat]),
             "wins": int(state.wins[w, seat]),
         }
 
     def _lanes(self, observation: NDArray[np.float64]) -> NDArray[np.float64]:
         return observation[:, self.seats].reshape(self.num_envs, -1)
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of this environment, once per lane."""
-        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
-
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Lanes share their worlds: nothing can be set for one of them alone."""
-        raise AttributeError(f"{attr_name!r} can't be set: lanes share their worlds; make another environment")
-
-    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        """A method of this environment, called once, its result once per lane."""
-        return [getattr(self, method_name)(*args, **kwargs)] * len(list(self._get_indices(indices)))
-
-    def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
-        """Lanes are wrapped by nothing."""
-        return [False] * len(list(self._get_indices(indices)))

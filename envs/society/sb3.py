@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
+from ..core.worlds import WorldsVecEnv
 from .batch import SocietyBatch
 from .game import Society
 
@@ -23,52 +21,19 @@ class Predicts(Protocol):
         ...
 
 
-class _SocietyVecEnv(VecEnv):
-    """What both sides share: the worlds, and the rest of the protocol."""
+class _SocietyVecEnv(WorldsVecEnv):
+    """What both sides share: the worlds."""
 
     def __init__(self, game: Society, n_worlds: int, lanes: int, observed: spaces.Space[Any], acts: spaces.Space[Any]) -> None:
         self.game = game
-        self.render_mode = None
         self._batch = SocietyBatch(game, n_worlds)
-        self._actions: NDArray[Any] | None = None
-        self._start = time.monotonic()
-        super().__init__(lanes, observed, acts)
+        super().__init__(n_worlds, lanes, observed, acts)
 
     def _begin(self) -> NDArray[np.float64]:
         """New episodes, with the seeds set before: a world has that of its first lane."""
-        if any(seed is not None for seed in self._seeds):
-            self._batch.seed(self._seeds[:: self.num_envs // self._batch.n_worlds])
-        self._reset_seeds()
-        self._reset_options()
-        self.reset_infos = [{} for _ in range(self.num_envs)]
+        if (seeds := self._take_seeds()) is not None:
+            self._batch.seed(seeds)
         return self._batch.reset()
-
-    def _end(self, returned: float, length: int, last: NDArray[np.float64]) -> dict[str, Any]:
-        episode = {"r": float(returned), "l": length, "t": round(time.monotonic() - self._start, 6)}
-        return {"episode": episode, "terminal_observation": last.copy(), "TimeLimit.truncated": False}
-
-    def step_async(self, actions: np.ndarray) -> None:
-        """Take the actions, one per lane."""
-        self._actions = actions
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of this environment, once per lane."""
-        return [getattr(self, attr_name)] * len(list(self._get_indices(indices)))
-
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Lanes share their worlds: nothing can be set for one of them alone."""
-        raise AttributeError(f"{attr_name!r} can't be set: lanes share their worlds; make another environment")
-
-    def env_method(self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any) -> list[Any]:
-        """A method of this environment, called once, its result once per lane."""
-        return [getattr(self, method_name)(*args, **kwargs)] * len(list(self._get_indices(indices)))
-
-    def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
-        """Lanes are wrapped by nothing."""
-        return [False] * len(list(self._get_indices(indices)))
 
 
 class AgentsVecEnv(_SocietyVecEnv):
@@ -100,7 +65,7 @@ class AgentsVecEnv(_SocietyVecEnv):
         assert self._actions is not None
         outcome = self._batch.act(self._actions.reshape(self._batch.n_worlds, -1))
         rewards = outcome.reward.ravel()
-        infos = [self._end(reward, 1, seen) for reward, seen in zip(rewards, self._seen, strict=True)]
+        infos = [self._last_info(reward, 1, seen) for reward, seen in zip(rewards, self._seen, strict=True)]
         observation = self._committed(self._batch.reset() if self._batch.finished else outcome.observation)
         return observation, rewards.astype(np.float32), np.ones(self.num_envs, np.bool_), infos
 
@@ -142,7 +107,7 @@ class PlannerVecEnv(_SocietyVecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         finished = batch.finished
         if finished:
-            infos = [self._end(r, batch.round, last) for r, last in zip(self._returns, observation, strict=True)]
+            infos = [self._last_info(r, batch.round, last) for r, last in zip(self._returns, observation, strict=True)]
             self._returns[:] = 0.0
             observation = batch.reset()
         return observation, reward.astype(np.float32), np.full(self.num_envs, finished), infos
