@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..baselines.bidding import values
 from ..baselines.bidding.bidders import bidding_problem, largest_budget
 from ..baselines.bidding.values import best_bid, rlb_values, worth_and_price_weight
 from ..baselines.policy import Information, KernelPolicy
@@ -33,7 +34,7 @@ from ..envs.core.problem import Problem
 MARGIN = 1.25
 """The table reaches to so many times the money per auction that the largest budget begins with: some may be left over."""
 
-LARGEST_TABLE = 1 << 30
+LARGEST_TABLE = 8 * values.LARGEST_TABLE
 """Bytes; a table beyond is refused."""
 
 

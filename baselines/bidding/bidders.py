@@ -20,7 +20,7 @@ from ...envs.core.checks import natural, positive
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
 from ..tuning import MeanReturn
-from .values import best_bid, minimum_pmf, rlb_values, worth_and_price_weight
+from .values import best_bid, cost_of_bids, even_spend, minimum_pmf, rlb_values, worth_and_price_weight
 
 
 def bidding_problem(problem: Problem, agent: str, needs_budget: bool = False) -> RealTimeBidding:
@@ -65,14 +65,13 @@ class Constant(KernelPolicy):
     def __init__(self, problem: Problem, bid: float | None = None) -> None:
         problem = bidding_problem(problem, "constant")
         if bid is None:
-            bid = float(affordable_bid(minimum_pmf(problem), problem.budget.middle(problem.resources) / problem.horizon))
+            bid = float(affordable_bid(minimum_pmf(problem), even_spend(problem)))
         super().__init__(problem, act_constant, ConstantParameters(read_bid("bid", bid)))
 
 
 def affordable_bid(price_pmf: NDArray[np.float64], spend: float) -> int:
     """The largest constant bid that spends at most `spend` per auction in expectation."""
-    expected = np.cumsum(np.arange(len(price_pmf)) * price_pmf)
-    return int(np.searchsorted(expected, spend, side="right")) - 1
+    return int(np.searchsorted(cost_of_bids(price_pmf), spend, side="right")) - 1
 
 
 class RandomParameters(NamedTuple):
@@ -89,8 +88,13 @@ def act_random(p, observation, memory, action):
     Of nothing else, so that an episode is the same whatever others are played beside it.
     """
     memory[0] += 1.0
-    bits = rng.mix(rng.mix(p.key + np.uint64(memory[0])) + np.uint64(observation[0] * 2.0**32))
-    action[0] = np.floor(rng.unit(bits) * (p.highest + 1))
+    action[0] = np.floor(uniform_of(p.key, memory[0], observation) * (p.highest + 1))
+
+
+@jit
+def uniform_of(key, count, observation):
+    """A number in [0, 1) by a hash of the key, the number of the decision, and what comes up."""
+    return rng.unit(rng.mix(rng.mix(key + np.uint64(count)) + np.uint64(observation[0] * 2.0**32)))
 
 
 class Random(KernelPolicy):
@@ -101,7 +105,7 @@ class Random(KernelPolicy):
     def __init__(self, problem: Problem, highest: int | None = None, seed: int = 0) -> None:
         problem = bidding_problem(problem, "random")
         if highest is None:
-            constant = affordable_bid(minimum_pmf(problem), problem.budget.middle(problem.resources) / problem.horizon)
+            constant = affordable_bid(minimum_pmf(problem), even_spend(problem))
             highest = min(HIGHEST_PRICE, 2 * constant)
         self._highest = int(read_bid("highest", highest))
         super().__init__(problem, act_random, RandomParameters(np.uint64(natural("seed", seed)), self._highest), np.zeros(1))

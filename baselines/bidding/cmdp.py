@@ -15,7 +15,7 @@ from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
 from .bidders import bidding_problem
-from .values import minimum_pmf, worth_and_price_weight
+from .values import even_spend, minimum_pmf, worth_and_price_weight
 
 
 class CmdpParameters(NamedTuple):
@@ -91,7 +91,7 @@ def solve_cmdp(problem: RealTimeBidding) -> NDArray[np.float64]:
     cost = (law.theta_pmf[0][:, None] * minimum_pmf(problem) * price).ravel()
     order = np.argsort(-(gain / np.maximum(price, 1e-9)).ravel(), kind="stable")
     spent = np.cumsum(cost[order])
-    even = float(problem.budget.middle(problem.resources)) / problem.params.auctions
+    even = even_spend(problem)
     at_least = np.zeros(cost.size)
     at_least[order] = spent <= even
     if (last := int(np.searchsorted(spent, even, side="right"))) < len(order):

@@ -91,11 +91,16 @@ class DualMirrorDescent(KernelPolicy):
     ) -> None:
         problem = paying_problem(problem, "dmd")
         one_of("mirror", mirror, ("entropy", "euclidean"))
-        size = problem.horizon**-0.5 if step is None else positive("step", step)
+        size = step_size(problem, step)
         unit, price_weight = worth_and_price_weight(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
         parameters = DmdParameters(problem.reading, unit, price_weight, start, size, mirror == "entropy")
         super().__init__(problem, act_dmd, parameters, np.array([start, 0.0]))
+
+
+def step_size(problem: RealTimeBidding, step: float | None) -> float:
+    """`step`, by default 1 / sqrt(T); a ValueError if it is not positive."""
+    return problem.horizon**-0.5 if step is None else positive("step", step)
 
 
 def paying_problem(problem: Problem, agent: str) -> RealTimeBidding:
@@ -170,7 +175,7 @@ class RoasMirrorDescent(KernelPolicy):
             slack=problem.observation_names.index("slack"),
             slack_scale=float(problem.budget_scale[0]),
             limit=problem.limit,
-            step=problem.horizon**-0.5 if step is None else positive("step", step),
+            step=step_size(problem, step),
         )
         start = np.array([statistics.theta_avg / statistics.mean_price, 1.0, 0.0, 0.0])
         super().__init__(problem, act_roas, parameters, start)

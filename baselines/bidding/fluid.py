@@ -20,7 +20,7 @@ from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
 from .bidders import bidding_problem
-from .values import minimum_pmf, worth_and_price_weight
+from .values import cost_of_bids, minimum_pmf, worth_and_price_weight
 
 CELLS = 256
 """Cells of theta on a log scale, from `LEAST` to 1; their relative width is 5.5 %."""
@@ -165,7 +165,7 @@ class Fluid(KernelPolicy):
             theta=LEAST ** (1.0 - (np.arange(CELLS) + 0.5) / CELLS),
             money=unit * statistics.theta_avg / statistics.mean_price * np.geomspace(1e3, 1e-3, POINTS),
             won=np.cumsum(prices),
-            paid=np.cumsum(np.arange(HIGHEST_PRICE + 1) * prices),
+            paid=cost_of_bids(prices),
             kept=1.0 - 1.0 / positive_integer("window", window),
             refresh=positive_integer("refresh", refresh),
         )

@@ -16,7 +16,7 @@ from ...envs.core.checks import positive
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
 from .bidders import bidding_problem
-from .values import minimum_pmf
+from .values import cost_of_bids, even_spend, minimum_pmf
 
 
 class OrtbParameters(NamedTuple):
@@ -103,12 +103,11 @@ def fitted_c(price_pmf: NDArray[np.float64], squared: bool) -> float:
 
 def spending_lagrange(problem: RealTimeBidding, c: float, squared: bool) -> float:
     """The multiplier at which the expected spend per auction is the budget's even share; the least one if none spends it."""
-    law, even = problem.statistics.law(), problem.budget.middle(problem.resources) / problem.params.auctions
-    cost = np.cumsum(np.arange(HIGHEST_PRICE + 1) * minimum_pmf(problem))
+    law, even, cost = problem.statistics.law(), even_spend(problem), cost_of_bids(minimum_pmf(problem))
 
     def overspend(log_lagrange: float) -> float:
         bids = [ortb_bid.py_func(theta, c, np.exp(log_lagrange), squared) for theta in law.theta[0]]  # type: ignore[attr-defined]
-        return float(law.theta_pmf[0] @ cost[np.minimum(bids, HIGHEST_PRICE).astype(int)]) - float(even)
+        return float(law.theta_pmf[0] @ cost[np.minimum(bids, HIGHEST_PRICE).astype(int)]) - even
 
     low, high = np.log(1e-12), np.log(1e3)
     if overspend(low) <= 0.0:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...envs.bidding.layout import HIGHEST_PRICE
+from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, read_money, read_theta
-from ...envs.core import jit, rng
+from ...envs.core import jit
 from ...envs.core.checks import natural, non_negative, positive, positive_integer
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
-from .bidders import bidding_problem
-from .descent import bid_at, paid_before, paying_problem
-from .values import minimum_pmf
+from .bidders import bidding_problem, uniform_of
+from .descent import bid_at, paid_before, paying_problem, step_size
+from .values import cost_of_bids, even_spend, minimum_pmf
 
 ROUNDS = 40
 """Control rounds of an episode, as in the experiments of Zhang et al. (2016)."""
@@ -23,10 +25,7 @@ ROUNDS = 40
 
 def spend_at(problem: RealTimeBidding, price: float) -> float:
     """Expected spend per auction, by the training statistics, of bidding theta / price; in money."""
-    law = problem.statistics.law()
-    cost = np.cumsum(np.arange(HIGHEST_PRICE + 1) * minimum_pmf(problem))
-    bids = np.minimum(law.theta[0] / price, HIGHEST_PRICE).astype(int)
-    return float(law.theta_pmf[0] @ cost[bids])
+    return _spend(problem.statistics.law(), cost_of_bids(minimum_pmf(problem)), price)
 
 
 def even_price(problem: RealTimeBidding) -> float:
@@ -34,12 +33,17 @@ def even_price(problem: RealTimeBidding) -> float:
 
     By the training statistics; where even the highest bids would not spend it, a price at which nearly all bids are these.
     """
-    even = float(problem.budget.middle(problem.resources)) / problem.params.auctions
+    law, cost, even = problem.statistics.law(), cost_of_bids(minimum_pmf(problem)), even_spend(problem)
     low, high = problem.statistics.theta_avg * 1e-3 / HIGHEST_PRICE, 1.0
     for _ in range(60):
         middle = np.sqrt(low * high)
-        low, high = (middle, high) if spend_at(problem, middle) > even else (low, middle)
+        low, high = (middle, high) if _spend(law, cost, middle) > even else (low, middle)
     return float(high)
+
+
+def _spend(law: Market, cost: NDArray[np.float64], price: float) -> float:
+    bids = np.minimum(law.theta[0] / price, HIGHEST_PRICE).astype(int)
+    return float(law.theta_pmf[0] @ cost[bids])
 
 
 class AdaptivePacingParameters(NamedTuple):
@@ -83,7 +87,7 @@ class AdaptivePacing(KernelPolicy):
     ) -> None:
         problem = paying_problem(problem, "adaptive_pacing")
         v = problem.click_value
-        size = problem.horizon**-0.5 if step is None else positive("step", step)
+        size = step_size(problem, step)
         first = max(v * even_price(problem) - 1.0, 0.0) if start is None else non_negative("start", start)
         most = max(v, first) if highest is None else non_negative("highest", highest)
         if first > most and start is not None:
@@ -194,8 +198,7 @@ def act_throttle(p, observation, memory, action):
         memory[0] *= 1.0 + p.rate if memory[1] - money < plan else 1.0 - p.rate
         memory[0], memory[1] = min(max(memory[0], 1e-4), 1.0), money
     memory[2] += 1.0
-    bits = rng.mix(rng.mix(p.key + np.uint64(memory[2])) + np.uint64(observation[0] * 2.0**32))
-    takes_part = rng.unit(bits) < memory[0]
+    takes_part = uniform_of(p.key, memory[2], observation) < memory[0]
     action[0] = bid_at(read_theta(p.reading, observation), 1.0 / p.base) if takes_part else 0.0
 
 
@@ -230,8 +233,7 @@ class Throttle(KernelPolicy):
             rate,
         )
         parameters = ThrottleParameters(*self._settings, np.uint64(natural("seed", seed)))
-        even = float(problem.budget.middle(problem.resources)) / problem.params.auctions
-        share = min(even / max(spend_at(problem, 1.0 / worth), 1e-9), 1.0)
+        share = min(even_spend(problem) / max(spend_at(problem, 1.0 / worth), 1e-9), 1.0)
         super().__init__(problem, act_throttle, parameters, np.array([share, 0.0, 0.0]))
 
     def set_random_seed(self, seed: int | None = None) -> None:

@@ -7,13 +7,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.reading import Reading, read_initial, read_last, read_theta
 from ...envs.core import jit
-from ...envs.core.checks import non_negative, positive
+from ...envs.core.checks import non_negative
 from ...envs.core.problem import Problem
 from ..policy import Information, KernelPolicy
-from .descent import paid_before, paying_problem
+from .descent import paid_before, paying_problem, step_size
 from .values import minimum_pmf, worth_and_price_weight
 
 
@@ -82,10 +81,9 @@ class Shading(KernelPolicy):
         if problem.rule != "first_price":
             raise ValueError("shade is for first prices; make the environment with rule='first_price'")
         unit, price_weight = worth_and_price_weight(problem)
-        size = problem.horizon**-0.5 if step is None else positive("step", step)
+        size = step_size(problem, step)
         sees = problem.feedback in ("minimum", "full")
         parameters = ShadingParameters(problem.reading, unit, price_weight, size, problem.params.reserve, sees)
         curve: NDArray[np.float64] = non_negative("prior", prior) * minimum_pmf(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
-        assert curve.shape == (HIGHEST_PRICE + 1,)
         super().__init__(problem, act_shading, parameters, np.concatenate([[start, 0.0], curve]))

@@ -187,6 +187,16 @@ def minimum_pmf(problem: RealTimeBidding) -> NDArray[np.float64]:
     return sold_from(problem.statistics.price_pmf, problem.params.reserve)
 
 
+def cost_of_bids(price_pmf: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(301,) what every whole bid pays in expectation, in a second-price auction with these least winning bids."""
+    return np.cumsum(np.arange(len(price_pmf)) * price_pmf)
+
+
+def even_spend(problem: RealTimeBidding) -> float:
+    """The budget's even share per auction, in money."""
+    return float(problem.budget.middle(problem.resources)) / problem.params.auctions
+
+
 def rlb_values(problem: RealTimeBidding, budget: int, T: int | None = None) -> NDArray[np.float64]:
     """RLB's table for budgets up to `budget`, (T + 1, budget + 1), from the problem's training statistics."""
     unit, price_weight = worth_and_price_weight(problem)
