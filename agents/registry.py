@@ -141,6 +141,9 @@ PLANNERS: dict[str, Entry] = {
 for _family in ("RealTimeBidding", "AgenticRouting", "WorkflowRouting", "Restless", "SocialSteering", "TrapTree"):
     AGENTS[_family].update(PLANNERS)
 
+LEARNERS = ("ppo", "sac", "grpo", "bopo", "sequential_ppo", "latent_ppo", "sequoia", "residual_sequoia", "iterative_dqn")
+"""Agents that have to `learn` before they decide, each with a configuration per family (configurations.py)."""
+
 
 def make_agent(name: str, env: Any, **settings: Any) -> Policy:
     """An agent by name.

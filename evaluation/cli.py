@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import gymnasium as gym
 import typer
 
-from ..agents.registry import as_problem, find_entry, list_agents, make_agent, read_settings, split_name
+from ..agents.registry import LEARNERS, as_problem, find_entry, list_agents, make_agent, read_settings, split_name
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import make_problem, near
 from ..envs.registration import ENVIRONMENTS
@@ -162,7 +162,6 @@ def frontier(
         typer.echo(f"plot:   {paths[1] or NO_REPORT}")
 
 
-LEARNERS = ("ppo", "sac", "grpo", "bopo", "sequential_ppo", "latent_ppo", "sequoia", "residual_sequoia", "iterative_dqn")
 NO_REPORT = 'not written; pip install "budgetgym[report]"'
 
 

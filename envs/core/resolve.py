@@ -29,7 +29,8 @@ def make_problem(problem: str | type[Problem] | Problem, settings: dict[str, Any
     known = problem.setting_names()
     for name in settings:
         if name not in known:
-            raise TypeError(f"{problem.__name__} has no setting {name!r}{near(name, known)}")
+            # In Python's own words, which scripts that try out arguments look for (TorchRL's GymEnv with "frameskip").
+            raise TypeError(f"{problem.__name__} got an unexpected keyword argument {name!r}{near(name, known)}")
     return problem(**settings)
 
 

@@ -311,5 +311,5 @@ def test_the_id_of_routing_with_a_log_plays_it():
     env = gym.make("budgetgym/AgenticRouting-v0", log=toy_frame(), T=10)
     assert isinstance(env.unwrapped.problem, LoggedRouting)
     assert gym.make_vec("budgetgym/AgenticRouting-v0", num_envs=2, log=toy_frame(), T=10).reset(seed=0)[0].shape[0] == 2
-    with pytest.raises(TypeError, match="LoggedRouting has no setting 'taks'"):
+    with pytest.raises(TypeError, match="LoggedRouting got an unexpected keyword argument 'taks'"):
         gym.make("budgetgym/AgenticRouting-v0", log=toy_frame(), taks=3)
