@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint types check clean
+.PHONY: demo test lint types check rllib clean
 
 demo: $(READY)  ## compare agents of each family on embedded instances, and write a report of each
 	$(BIN)/budgetgym compare budgetgym/RealTimeBidding-v0 --budgets c0=1/32,1/8 \
@@ -31,6 +31,13 @@ types: $(READY)
 
 check: test lint types
 
+rllib:  ## RLlib's example, in an environment of its own (2 GB): RLlib pins another Gymnasium than the one we develop with
+	$(PYTHON) -m venv .venv-rllib
+	grep -v '^gymnasium=' constraints.txt > .venv-rllib/constraints.txt
+	.venv-rllib/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv-rllib/constraints.txt \
+		'.[rllib]' hypothesis pytest pytest-timeout pytest-xdist
+	OMP_NUM_THREADS=1 .venv-rllib/bin/python -m pytest tests/test_examples.py -k rllib
+
 $(READY): pyproject.toml hatch_build.py constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "budgetgym needs Python 3.11 to 3.13; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
@@ -38,4 +45,4 @@ $(READY): pyproject.toml hatch_build.py constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv .dev runs dist build
+	rm -rf .venv .venv-rllib .dev runs dist build

@@ -26,6 +26,68 @@ def test_train_ppo(capsys):
     ]
 
 
+# Scripts of other people's libraries, which know our ids and nothing else of the suite.
+TRAPTREE, STEERING = "budgetgym:budgetgym/TrapTree-v0", "budgetgym:budgetgym/SocialSteering-v0"
+
+
+def test_sb3_script():
+    import sb3_script
+
+    assert max(sb3_script.main(TRAPTREE, timesteps=30_000).values()) > 0.05  # by chance 0.005
+    with pytest.warns(UserWarning, match="dtype float64"):  # SB3 would like 32-bit actions; it has got by with them
+        returns = sb3_script.main(STEERING, timesteps=1000)
+    assert list(returns) == ["PPO", "A2C", "SAC"]
+    assert all(-3.0 < mean < 0.0 for mean in returns.values())
+
+
+def test_ppo_discrete():
+    import ppo_discrete
+
+    history = ppo_discrete.main(["--env-id", TRAPTREE, "--total-timesteps", "150000"])
+    assert history[0] < 0.05
+    assert history[-1] > 0.3
+    with pytest.raises(TypeError, match="expected Box and Discrete"):
+        ppo_discrete.main(["--env-id", STEERING])
+
+
+def test_ppo_discrete_learns_where_episodes_are_cut_short():
+    import ppo_discrete
+
+    history = ppo_discrete.main(
+        ["--env-id", "CartPole-v1", "--num-envs", "8", "--num-steps", "128", "--total-timesteps", "25000"]
+    )
+    assert history[0] < 40
+    assert max(history[-5:]) > 120
+
+
+def test_ppo_continuous():
+    import ppo_continuous
+
+    history = ppo_continuous.main(["--env-id", STEERING, "--total-timesteps", "120000"])
+    assert history[0] < -1.0
+    assert history[-1] > -0.6  # the optimum is -.42, silence -1.1
+
+
+# TorchRL's own: it moves its collectors, and brings SWIG types in.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::FutureWarning:torchrl.*")
+def test_torchrl_ppo():
+    import torchrl_ppo
+
+    history = torchrl_ppo.main(TRAPTREE, total_frames=16_000)
+    assert len(history) == 4
+    assert history[-1] > history[0]
+
+
+def test_rllib_ppo():
+    pytest.importorskip("ray.rllib", reason="RLlib pins another Gymnasium; `make rllib` runs this test")
+    import rllib_ppo
+
+    history = rllib_ppo.main(TRAPTREE, iterations=7)
+    assert history[0] < 0.1
+    assert history[-1] > 0.2
+
+
 def test_auction_ppo(capsys, tmp_path):
     import auction_ppo
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .batch import Batch, binary, generator_keys
 from .checks import positive_integer
 from .problem import Problem, State
+from .render import RENDER_MODES, check_render_mode, describe, draw
 from .resolve import make_problem
 from .vector import BudgetedVectorEnv
 
@@ -27,22 +28,20 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
 
     Args:
         problem: a `Problem`, its class, or the class's path "module:Class".
-        render_mode: None or "ansi" (a line of text).
+        render_mode: None, "ansi" (a line of text) or "rgb_array" (a picture of budget and observation; needs Pillow).
         settings: the problem's own arguments.
 
     Raises:
         TypeError: an unknown setting. The problem raises for bad values.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 30}  # type: ignore[misc]
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": RENDER_MODES, "render_fps": 30}  # type: ignore[misc]
 
     def __init__(self, problem: str | type[Problem] | Problem, *, render_mode: str | None = None, **settings: Any) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode is {render_mode!r}; expected None or one of {self.metadata['render_modes']}")
         self.problem = make_problem(problem, settings)
         self.observation_space: spaces.Space[Any] = self.problem.observation_space
         self.action_space = self.problem.action_space
-        self.render_mode = render_mode
+        self.render_mode = check_render_mode(render_mode)
         self._batch = Batch(self.problem, 1)
         self._action = np.zeros((1, len(self._batch.rules.action_low)), self._batch.action_dtype)
         self._read_action = _reader(self.action_space, self._action)
@@ -89,13 +88,15 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         """Which actions can be executed now, (number of actions,); the form that sb3-contrib's MaskablePPO asks for."""
         return self._batch.action_mask()[0].astype(bool)
 
-    def render(self) -> str | None:  # type: ignore[override]
-        """The present state as a line of text, in render mode "ansi"."""
-        if self.render_mode != "ansi":
+    def render(self) -> Any:
+        """The present state, as the render mode has it: a line of text, a frame (height, width, 3), or None."""
+        if self.render_mode is None:
             return None
         batch, problem = self._batch, self.problem
-        parts = [f"{name} {value:.4g}" for name, value in zip(problem.observation_names, batch.observe()[0], strict=True)]
-        return f"step {batch.state.t[0]}/{problem.horizon} | " + " | ".join(parts)
+        observation = batch.observe()[0]
+        if self.render_mode == "rgb_array":
+            return draw(problem, batch.state, 0, observation)
+        return f"step {batch.state.t[0]}/{problem.horizon} | {describe(problem, observation)}"
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .batch import Batch, seeded_keys
 from .checks import positive_integer
 from .problem import Problem, State
+from .render import RENDER_MODES, check_render_mode, describe, draw
 from .resolve import make_problem
 
 
@@ -29,12 +30,12 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         num_envs: number of lanes.
         autoreset_mode: Gymnasium's NEXT_STEP, SAME_STEP or DISABLED.
         max_episode_steps: truncate episodes after so many steps.
-        render_mode: None or "ansi" (a tuple with a line per lane).
+        render_mode: None, "ansi" or "rgb_array"; see `BudgetedEnv`. A tuple with an entry per lane.
         settings: the problem's own arguments.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
-        "render_modes": ["ansi"],
+        "render_modes": RENDER_MODES,
         "render_fps": 30,
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
@@ -50,8 +51,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         **settings: Any,
     ) -> None:
         positive_integer("num_envs", num_envs)
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode is {render_mode!r}; expected None or one of {self.metadata['render_modes']}")
+        check_render_mode(render_mode)
         batch = Batch(make_problem(problem, settings), int(num_envs), max_episode_steps)
         self._set_up(batch, AutoresetMode(autoreset_mode), render_mode)
 
@@ -122,12 +122,14 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         """Which actions can be executed now, (n, number of actions)."""
         return self._batch.action_mask().astype(bool)
 
-    def render(self) -> tuple[str, ...] | None:  # type: ignore[override]
-        """A line of text per lane, in render mode "ansi"."""
-        if self.render_mode != "ansi":
+    def render(self) -> tuple[Any, ...] | None:
+        """A line of text or a frame per lane, as the render mode has it."""
+        if self.render_mode is None:
             return None
-        names = self.problem.observation_names
-        return tuple(" | ".join(f"{n} {v:.4g}" for n, v in zip(names, row, strict=True)) for row in self._batch.observe())
+        rows, problem = self._batch.observe(), self.problem
+        if self.render_mode == "rgb_array":
+            return tuple(draw(problem, self._batch.state, lane, row) for lane, row in enumerate(rows))
+        return tuple(describe(problem, row) for row in rows)
 
     def snapshot(self) -> State:
         """A complete copy of all lanes, to come back to with `restore`."""
