@@ -202,166 +202,6 @@ def precisions_from_numbers(problem: SocialSteering, observations: NDArray[np.fl
     return on_scale[actions].reshape(len(actions), -1)
 
 
-PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
-    RealTimeBidding: Configuration(
-        training=bidding_training,
-        decode=bids_from_pacing,
-        timesteps=10_000_000,
-        lanes=128,
-        callbacks=lambda: [CriticFirst(5)],
-        settings={
-            "n_steps": 1000,
-            "batch_size": 16_000,
-            "n_epochs": 8,
-            "learning_rate": lambda left: 2e-3 * left,
-            "gamma": 1.0,  # an episode's clicks count alike, early or late
-            "gae_lambda": 0.9,  # the critic is good, the clicks of the next thousand auctions are mostly luck
-            "policy_kwargs": {
-                "log_std_init": -1.5,
-                "net_arch": [64, 64],
-                "features_extractor_class": BiddingFeatures,
-                "features_extractor_kwargs": {},
-            },
-        },
-    ),
-    AgenticRouting: Configuration(
-        training=routing_training,
-        decode=as_chosen,
-        timesteps=6_000_000,
-        lanes=256,
-        settings={
-            "n_steps": 128,
-            "batch_size": 8192,
-            "n_epochs": 6,
-            "learning_rate": lambda left: 2e-3 * left,
-            "gamma": 1.0,  # whether a task is solved counts the same, soon or late
-            "gae_lambda": 0.95,
-            "policy_kwargs": {"net_arch": [64, 64]},
-        },
-    ),
-    LoggedRouting: Configuration(
-        training=logged_training,
-        decode=as_chosen,
-        timesteps=3_000_000,
-        lanes=128,
-        settings={
-            "n_steps": 200,
-            "batch_size": 6400,
-            "n_epochs": 5,
-            "learning_rate": lambda left: 1e-3 * left,
-            "gamma": 1.0,
-            "gae_lambda": 0.8,  # most of what a query earns does not depend on the one before
-            "policy_kwargs": {"net_arch": [64, 64]},
-        },
-    ),
-    SocialSteering: Configuration(
-        training=steering_by_number,
-        decode=precisions_from_numbers,
-        timesteps=6_000_000,
-        lanes=1024,  # whether the herd goes right is mostly luck: small batches settle for a plan that is merely good
-        callbacks=lambda: [EntropyToZero(0.3)],
-        features=steering_features,
-        settings={
-            "n_steps": 20,
-            "batch_size": 5120,
-            "n_epochs": 6,
-            "learning_rate": lambda left: 2e-3 * left,
-            "gamma": 1.0,
-            "gae_lambda": 0.95,
-            "policy_kwargs": {"net_arch": [64, 64]},
-        },
-    ),
-}
-
-SAC_CONFIGURATIONS: dict[type[Problem], Configuration] = {
-    RealTimeBidding: Configuration(
-        training=short_bidding_training,
-        decode=bids_from_pacing,
-        timesteps=1_000_000,
-        lanes=128,
-        callbacks=lambda: [TemperatureToZero(0.02)],
-        settings={
-            "train_freq": 1,
-            "gradient_steps": 4,
-            "batch_size": 1024,
-            "buffer_size": 1_000_000,
-            "learning_starts": 50_000,
-            "learning_rate": lambda left: 1e-3 * max(left, 0.05),
-            "ent_coef": 0.02,
-            "gamma": 1.0,
-            "tau": 0.02,
-            # One critic: the smaller of two takes luck for a reason to be careful.
-            "policy_kwargs": {
-                "net_arch": [64, 64],
-                "n_critics": 1,
-                "features_extractor_class": BiddingFeatures,
-                "features_extractor_kwargs": {},
-            },
-        },
-    ),
-    SocialSteering: Configuration(
-        training=as_it_is,
-        decode=as_chosen,
-        timesteps=1_400_000,
-        lanes=128,
-        callbacks=lambda: [TemperatureToZero(0.3)],
-        features=steering_features,
-        settings={
-            "train_freq": 1,
-            "gradient_steps": 4,
-            "batch_size": 1024,
-            "buffer_size": 1_000_000,  # everything: what happens off the present plan must stay known
-            "learning_starts": 100_000,
-            "learning_rate": lambda left: 1e-3 * max(left, 0.05),
-            "ent_coef": 0.3,
-            "gamma": 1.0,
-            "tau": 0.02,
-            # One critic: the smaller of two takes the luck of the herd for a reason to be careful.
-            "policy_kwargs": {"net_arch": [64, 64], "n_critics": 1},
-        },
-    ),
-}
-
-SEQUENTIAL_PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
-    Restless: Configuration(
-        training=as_it_is,
-        decode=as_chosen,
-        timesteps=2_000_000,
-        lanes=128,
-        callbacks=lambda: [EntropyToZero(0.01)],
-        features=restless_features,
-        settings={
-            "n_steps": 220,  # micro-steps of an episode with up to ten pulls a step
-            "batch_size": 7040,
-            "n_epochs": 4,
-            "learning_rate": falling(3e-3),
-            "gamma": 1.0,
-            "gae_lambda": 0.97,  # of micro-steps; 0.99 is better on paths, but gets stuck where components only work together
-            "policy_kwargs": {"net_arch": [64, 64]},
-        },
-    ),
-}
-
-LATENT_PPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
-    Restless: Configuration(
-        training=as_it_is,
-        decode=as_chosen,
-        timesteps=2_000_000,
-        lanes=256,
-        features=restless_features,
-        settings={
-            "n_steps": 20,
-            "batch_size": 1280,
-            "n_epochs": 6,
-            "learning_rate": falling(3e-3),
-            "gamma": 1.0,
-            "gae_lambda": 0.9,
-            "policy_kwargs": {"net_arch": [64, 64], "log_std_init": -0.5},
-        },
-    ),
-}
-
-
 GROUP: dict[str, Any] = {
     "tasks": 16_384,
     "tasks_per_update": 4096,
@@ -369,18 +209,6 @@ GROUP: dict[str, Any] = {
     "learning_rate": falling(3e-3),
     "entropy": 0.01,
     "shared_luck": True,
-}
-
-GRPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
-    AgenticRouting: Configuration(
-        training=all_caps, decode=as_chosen, timesteps=20_000_000, lanes=1, features=routing_features, settings=GROUP
-    ),
-}
-
-BOPO_CONFIGURATIONS: dict[type[Problem], Configuration] = {
-    AgenticRouting: Configuration(
-        training=all_caps, decode=as_chosen, timesteps=20_000_000, lanes=1, features=routing_features, settings=GROUP
-    ),
 }
 
 
@@ -403,6 +231,187 @@ SEQUOIA: dict[str, Any] = {
     "target_interval": 20,  # values have as many steps to grow backwards as an episode has
     "exploration": (0.3, 0.05, 0.5),
 }
+
+CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
+    "ppo": {
+        RealTimeBidding: Configuration(
+            training=bidding_training,
+            decode=bids_from_pacing,
+            timesteps=10_000_000,
+            lanes=128,
+            callbacks=lambda: [CriticFirst(5)],
+            settings={
+                "n_steps": 1000,
+                "batch_size": 16_000,
+                "n_epochs": 8,
+                "learning_rate": lambda left: 2e-3 * left,
+                "gamma": 1.0,  # an episode's clicks count alike, early or late
+                "gae_lambda": 0.9,  # the critic is good, the clicks of the next thousand auctions are mostly luck
+                "policy_kwargs": {
+                    "log_std_init": -1.5,
+                    "net_arch": [64, 64],
+                    "features_extractor_class": BiddingFeatures,
+                    "features_extractor_kwargs": {},
+                },
+            },
+        ),
+        AgenticRouting: Configuration(
+            training=routing_training,
+            decode=as_chosen,
+            timesteps=6_000_000,
+            lanes=256,
+            settings={
+                "n_steps": 128,
+                "batch_size": 8192,
+                "n_epochs": 6,
+                "learning_rate": lambda left: 2e-3 * left,
+                "gamma": 1.0,  # whether a task is solved counts the same, soon or late
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+        LoggedRouting: Configuration(
+            training=logged_training,
+            decode=as_chosen,
+            timesteps=3_000_000,
+            lanes=128,
+            settings={
+                "n_steps": 200,
+                "batch_size": 6400,
+                "n_epochs": 5,
+                "learning_rate": lambda left: 1e-3 * left,
+                "gamma": 1.0,
+                "gae_lambda": 0.8,  # most of what a query earns does not depend on the one before
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+        SocialSteering: Configuration(
+            training=steering_by_number,
+            decode=precisions_from_numbers,
+            timesteps=6_000_000,
+            lanes=1024,  # whether the herd goes right is mostly luck: small batches settle for a plan that is merely good
+            callbacks=lambda: [EntropyToZero(0.3)],
+            features=steering_features,
+            settings={
+                "n_steps": 20,
+                "batch_size": 5120,
+                "n_epochs": 6,
+                "learning_rate": lambda left: 2e-3 * left,
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+    },
+    "sac": {
+        RealTimeBidding: Configuration(
+            training=short_bidding_training,
+            decode=bids_from_pacing,
+            timesteps=1_000_000,
+            lanes=128,
+            callbacks=lambda: [TemperatureToZero(0.02)],
+            settings={
+                "train_freq": 1,
+                "gradient_steps": 4,
+                "batch_size": 1024,
+                "buffer_size": 1_000_000,
+                "learning_starts": 50_000,
+                "learning_rate": lambda left: 1e-3 * max(left, 0.05),
+                "ent_coef": 0.02,
+                "gamma": 1.0,
+                "tau": 0.02,
+                # One critic: the smaller of two takes luck for a reason to be careful.
+                "policy_kwargs": {
+                    "net_arch": [64, 64],
+                    "n_critics": 1,
+                    "features_extractor_class": BiddingFeatures,
+                    "features_extractor_kwargs": {},
+                },
+            },
+        ),
+        SocialSteering: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=1_400_000,
+            lanes=128,
+            callbacks=lambda: [TemperatureToZero(0.3)],
+            features=steering_features,
+            settings={
+                "train_freq": 1,
+                "gradient_steps": 4,
+                "batch_size": 1024,
+                "buffer_size": 1_000_000,  # everything: what happens off the present plan must stay known
+                "learning_starts": 100_000,
+                "learning_rate": lambda left: 1e-3 * max(left, 0.05),
+                "ent_coef": 0.3,
+                "gamma": 1.0,
+                "tau": 0.02,
+                # One critic: the smaller of two takes the luck of the herd for a reason to be careful.
+                "policy_kwargs": {"net_arch": [64, 64], "n_critics": 1},
+            },
+        ),
+    },
+    "sequential_ppo": {
+        Restless: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=2_000_000,
+            lanes=128,
+            callbacks=lambda: [EntropyToZero(0.01)],
+            features=restless_features,
+            settings={
+                "n_steps": 220,  # micro-steps of an episode with up to ten pulls a step
+                "batch_size": 7040,
+                "n_epochs": 4,
+                "learning_rate": falling(3e-3),
+                "gamma": 1.0,
+                # Of micro-steps; 0.99 is better on paths, but gets stuck where components only work together.
+                "gae_lambda": 0.97,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+    },
+    "latent_ppo": {
+        Restless: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=2_000_000,
+            lanes=256,
+            features=restless_features,
+            settings={
+                "n_steps": 20,
+                "batch_size": 1280,
+                "n_epochs": 6,
+                "learning_rate": falling(3e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.9,
+                "policy_kwargs": {"net_arch": [64, 64], "log_std_init": -0.5},
+            },
+        ),
+    },
+    "grpo": {
+        AgenticRouting: Configuration(
+            training=all_caps, decode=as_chosen, timesteps=20_000_000, lanes=1, features=routing_features, settings=GROUP
+        ),
+    },
+    "bopo": {
+        AgenticRouting: Configuration(
+            training=all_caps, decode=as_chosen, timesteps=20_000_000, lanes=1, features=routing_features, settings=GROUP
+        ),
+    },
+    "iterative_dqn": {
+        Restless: Configuration(
+            training=in_expectation,
+            decode=as_chosen,
+            timesteps=30_000,
+            lanes=64,
+            features=action_values(kicks=None),
+            callbacks=lambda: [KeepBest()],
+            settings=SEQUOIA,
+        )
+    },
+}
+"""Name of the learner -> family of problems -> configuration. A subclass of a family is served by the family's."""
 
 SEQUOIA_CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
     "default": {
@@ -465,16 +474,4 @@ RESIDUAL_SEQUOIA_CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] =
         )
     }
     for base in ("joint", "lagrangian")
-}
-
-ITERATIVE_DQN_CONFIGURATIONS: dict[type[Problem], Configuration] = {
-    Restless: Configuration(
-        training=in_expectation,
-        decode=as_chosen,
-        timesteps=30_000,
-        lanes=64,
-        features=action_values(kicks=None),
-        callbacks=lambda: [KeepBest()],
-        settings=SEQUOIA,
-    )
 }

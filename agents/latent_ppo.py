@@ -17,7 +17,7 @@ from ..envs.core.problem import Problem
 from ..envs.core.sb3 import BudgetedSb3VecEnv
 from ..envs.restless.feasible import FeasibleSet
 from ..envs.restless.problem import Restless
-from .learner import Configuration, Learner, configuration_of
+from .learner import Learner
 from .restless import pulls_left
 
 DECODERS = ("greedy", "exact")
@@ -100,12 +100,6 @@ class LatentPpo(Learner, RestlessPolicy):
         Learner.__init__(self, restless_problem(problem, self.name), path, seed, **overrides)
         learned_with = getattr(self.model, "decoder", "greedy")
         self.decoder = learned_with if decoder is None else one_of("decoder", decoder, DECODERS)
-
-    def configuration_for(self, problem: Problem) -> Configuration:
-        """The family's configuration."""
-        from .configurations import LATENT_PPO_CONFIGURATIONS
-
-        return configuration_of("latent_ppo", problem, LATENT_PPO_CONFIGURATIONS)
 
     def make_venv(self, training: Any, lanes: int) -> VecEnv:
         """The problem with values as actions."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,9 +56,11 @@ class Learner(Policy):
         self._seed = seed
         self.model: Any = None if path is None else self.algorithm.load(_existing(path), device="cpu")
 
-    @abstractmethod
     def configuration_for(self, problem: Problem) -> Configuration:
         """The configuration of the problem's family; ValueError if there is none."""
+        from .configurations import CONFIGURATIONS
+
+        return configuration_of(self.name, problem, CONFIGURATIONS[self.name])
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
         """The environment to learn in, with so many episodes side by side."""

@@ -8,8 +8,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from ..envs.core.problem import Problem
-from .learner import Configuration, Learner, configuration_of
+from .learner import Learner
 
 
 class Ppo(Learner):
@@ -28,12 +27,6 @@ class Ppo(Learner):
     name = "ppo"
     algorithm = PPO
     policy = ActorCriticPolicy
-
-    def configuration_for(self, problem: Problem) -> Configuration:
-        """The family's configuration."""
-        from .configurations import PPO_CONFIGURATIONS
-
-        return configuration_of("ppo", problem, PPO_CONFIGURATIONS)
 
 
 class CriticFirst(BaseCallback):

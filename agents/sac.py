@@ -11,7 +11,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ..envs.core.problem import Problem
-from .learner import Configuration, Learner, configuration_of
+from .learner import Learner
 
 
 class Sac(Learner):
@@ -37,12 +37,6 @@ class Sac(Learner):
             raise ValueError(
                 f"sac is for continuous actions, not {problem.action_space}; expected a problem with discrete=False"
             )
-
-    def configuration_for(self, problem: Problem) -> Configuration:
-        """The family's configuration."""
-        from .configurations import SAC_CONFIGURATIONS
-
-        return configuration_of("sac", problem, SAC_CONFIGURATIONS)
 
 
 class TemperatureToZero(BaseCallback):

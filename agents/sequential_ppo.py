@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ..baselines.restless.policies import RestlessPolicy, restless_problem
 from ..envs.core.problem import Problem
-from .learner import Configuration, Learner, configuration_of
+from .learner import Learner
 from .restless import pulls_left
 from .sequential_env import PartialActions, SequentialVecEnv, with_built
 
@@ -40,12 +40,6 @@ class SequentialPpo(Learner, RestlessPolicy):
 
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
         Learner.__init__(self, restless_problem(problem, self.name), path, seed, **overrides)
-
-    def configuration_for(self, problem: Problem) -> Configuration:
-        """The family's configuration."""
-        from .configurations import SEQUENTIAL_PPO_CONFIGURATIONS
-
-        return configuration_of("sequential_ppo", problem, SEQUENTIAL_PPO_CONFIGURATIONS)
 
     def make_venv(self, training: Any, lanes: int) -> VecEnv:
         """The problem in micro-steps."""

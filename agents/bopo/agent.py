@@ -13,7 +13,7 @@ from ...baselines.routing.routers import routing_problem
 from ...envs.core.problem import Problem
 from ..group_policy.optimiser import GroupPolicyOptimiser
 from ..group_policy.policy import GroupPolicy
-from ..learner import Configuration, Learner, configuration_of
+from ..learner import Learner
 from .algorithm import BoundaryGuidedOptimiser
 
 
@@ -34,12 +34,6 @@ class Grpo(Learner):
     name = "grpo"
     algorithm: Any = GroupPolicyOptimiser
     policy = GroupPolicy
-
-    def configuration_for(self, problem: Problem) -> Configuration:
-        """The family's configuration."""
-        from ..configurations import GRPO_CONFIGURATIONS
-
-        return configuration_of(self.name, problem, GRPO_CONFIGURATIONS)
 
     def scaled(self, venv: VecEnv) -> VecEnv:
         """As they are: rewards are compared with those of the same task."""
@@ -88,9 +82,3 @@ class Bopo(Grpo):
         if memory is not None:
             overrides["policy_kwargs"] = {**overrides.get("policy_kwargs", {}), "memory": memory}
         super().__init__(problem, path, seed, **overrides)
-
-    def configuration_for(self, problem: Problem) -> Configuration:
-        """The family's configuration."""
-        from ..configurations import BOPO_CONFIGURATIONS
-
-        return configuration_of(self.name, problem, BOPO_CONFIGURATIONS)

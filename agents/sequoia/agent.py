@@ -184,9 +184,3 @@ class IterativeDqn(Sequoia):
 
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **arguments: Any) -> None:
         super().__init__(problem, path, seed, **{"method": "greedy", **arguments})
-
-    def configuration_for(self, problem: Problem) -> Configuration:
-        """The same as SEQUOIA's, with a greedy search."""
-        from ..configurations import ITERATIVE_DQN_CONFIGURATIONS
-
-        return configuration_of(self.name, problem, ITERATIVE_DQN_CONFIGURATIONS)
