@@ -20,6 +20,8 @@ from ..envs.restless.problem import Restless
 from ..envs.routing.logged import LoggedRouting
 from ..envs.routing.problem import AgenticRouting
 from ..envs.steering.problem import SocialSteering
+from ..envs.traptree.problem import TrapTree
+from ..envs.workflow.problem import WorkflowRouting
 from .learner import Configuration
 from .ppo import CriticFirst, EntropyToZero
 from .restless import restless_features
@@ -232,6 +234,39 @@ SEQUOIA: dict[str, Any] = {
     "exploration": (0.3, 0.05, 0.5),
 }
 
+
+class WorkflowFeatures(BaseFeaturesExtractor):
+    """The observation, and dollars and seconds left, in what a patient executor would use."""
+
+    def __init__(self, observation_space: spaces.Box) -> None:
+        super().__init__(observation_space, features_dim=int(np.prod(observation_space.shape)) + 2)
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """(n, 3 V + 5) -> (n, 3 V + 7); see the observation table of `WorkflowRouting`."""
+        size, share = observations[:, -5:-3], observations[:, -3:-1]
+        left = size / (1.0 - size).clamp(min=1e-3) * share
+        return torch.cat([observations, left], dim=1)
+
+
+def workflow_features(problem: WorkflowRouting) -> dict[str, Any]:
+    """`WorkflowFeatures`, where the observation tells the budget."""
+    return {"features_extractor_class": WorkflowFeatures} if problem.budget_aware else {}
+
+
+Q_LEARNING: dict[str, Any] = {
+    "train_freq": 1,
+    "gradient_steps": 4,
+    "batch_size": 1024,
+    "buffer_size": 1_000_000,
+    "learning_starts": 20_000,
+    "learning_rate": lambda left: 1e-3 * max(left, 0.05),
+    "target_update_interval": 640,  # decisions in all lanes, so 20 gradient steps
+    "gamma": 1.0,
+    "exploration_fraction": 0.5,
+    "exploration_final_eps": 0.02,
+    "policy_kwargs": {"net_arch": [64, 64]},
+}
+
 CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
     "ppo": {
         RealTimeBidding: Configuration(
@@ -302,6 +337,39 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
                 "policy_kwargs": {"net_arch": [64, 64]},
             },
         ),
+        WorkflowRouting: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=4_000_000,
+            lanes=512,
+            callbacks=lambda: [EntropyToZero(0.01)],
+            features=workflow_features,
+            settings={
+                "n_steps": 16,
+                "batch_size": 4096,
+                "n_epochs": 4,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+        TrapTree: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=1_000_000,
+            lanes=512,
+            callbacks=lambda: [EntropyToZero(0.1)],
+            settings={
+                "n_steps": 16,
+                "batch_size": 2048,
+                "n_epochs": 4,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
     },
     "sac": {
         RealTimeBidding: Configuration(
@@ -348,6 +416,203 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
                 "tau": 0.02,
                 # One critic: the smaller of two takes the luck of the herd for a reason to be careful.
                 "policy_kwargs": {"net_arch": [64, 64], "n_critics": 1},
+            },
+        ),
+    },
+    "a2c": {
+        RealTimeBidding: Configuration(
+            training=short_bidding_training,
+            decode=bids_from_pacing,
+            timesteps=6_000_000,
+            lanes=256,
+            settings={
+                "n_steps": 50,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.9,
+                "use_rms_prop": False,
+                "policy_kwargs": {
+                    "log_std_init": -1.5,
+                    "net_arch": [64, 64],
+                    "features_extractor_class": BiddingFeatures,
+                    "features_extractor_kwargs": {},
+                },
+            },
+        ),
+        AgenticRouting: Configuration(
+            training=routing_training,
+            decode=as_chosen,
+            timesteps=6_000_000,
+            lanes=256,
+            callbacks=lambda: [EntropyToZero(0.01)],
+            settings={
+                "n_steps": 16,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "use_rms_prop": False,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+        WorkflowRouting: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=4_000_000,
+            lanes=256,
+            callbacks=lambda: [EntropyToZero(0.01)],
+            features=workflow_features,
+            settings={
+                "n_steps": 8,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "use_rms_prop": False,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+        SocialSteering: Configuration(
+            training=steering_by_number,
+            decode=precisions_from_numbers,
+            timesteps=3_000_000,
+            lanes=512,
+            callbacks=lambda: [EntropyToZero(0.3)],
+            features=steering_features,
+            settings={
+                "n_steps": 10,
+                "learning_rate": falling(3e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "use_rms_prop": False,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+        TrapTree: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=1_000_000,
+            lanes=256,
+            callbacks=lambda: [EntropyToZero(0.1)],
+            settings={
+                "n_steps": 8,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "use_rms_prop": False,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+    },
+    "dqn": {
+        AgenticRouting: Configuration(
+            training=routing_training,
+            decode=as_chosen,
+            timesteps=1_000_000,
+            lanes=128,
+            settings=Q_LEARNING,
+        ),
+        SocialSteering: Configuration(
+            training=steering_by_number,
+            decode=precisions_from_numbers,
+            timesteps=400_000,
+            lanes=128,
+            features=steering_features,
+            settings=Q_LEARNING,
+        ),
+        TrapTree: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=300_000,
+            lanes=128,
+            settings=Q_LEARNING,
+        ),
+    },
+    "maskable_ppo": {
+        AgenticRouting: Configuration(
+            training=routing_training,
+            decode=as_chosen,
+            timesteps=4_000_000,
+            lanes=256,
+            settings={
+                "n_steps": 128,
+                "batch_size": 8192,
+                "n_epochs": 6,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+        WorkflowRouting: Configuration(
+            training=as_it_is,
+            decode=as_chosen,
+            timesteps=1_500_000,
+            lanes=512,
+            callbacks=lambda: [EntropyToZero(0.01)],
+            features=workflow_features,
+            settings={
+                "n_steps": 16,
+                "batch_size": 4096,
+                "n_epochs": 4,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+        SocialSteering: Configuration(
+            training=steering_by_number,
+            decode=precisions_from_numbers,
+            timesteps=2_000_000,
+            lanes=1024,
+            callbacks=lambda: [EntropyToZero(0.3)],
+            features=steering_features,
+            settings={
+                "n_steps": 20,
+                "batch_size": 5120,
+                "n_epochs": 6,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64, 64]},
+            },
+        ),
+    },
+    "recurrent_ppo": {
+        RealTimeBidding: Configuration(
+            training=short_bidding_training,
+            decode=bids_from_pacing,
+            timesteps=1_000_000,
+            lanes=128,
+            callbacks=lambda: [CriticFirst(5)],
+            settings={
+                "n_steps": 50,
+                "batch_size": 3200,
+                "n_epochs": 4,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.9,
+                "policy_kwargs": {
+                    "log_std_init": -1.5,
+                    "lstm_hidden_size": 16,
+                    "net_arch": [64, 64],
+                    "features_extractor_class": BiddingFeatures,
+                    "features_extractor_kwargs": {},
+                },
+            },
+        ),
+        AgenticRouting: Configuration(
+            training=routing_training,
+            decode=as_chosen,
+            timesteps=1_000_000,
+            lanes=128,
+            settings={
+                "n_steps": 64,
+                "batch_size": 4096,
+                "n_epochs": 4,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64], "lstm_hidden_size": 32},
             },
         ),
     },

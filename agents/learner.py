@@ -71,7 +71,7 @@ class Learner(Policy):
         return VecNormalize(venv, norm_obs=False, norm_reward=True, gamma=0.999, clip_reward=np.inf)
 
     def learn(self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False) -> Self:
-        """Learn from so many decisions, by default what the configuration finds enough."""
+        """Learn from so many decisions, by default what the configuration finds enough; a loaded agent goes on learning."""
         configuration = self.configuration
         settings = {**configuration.settings, **self._overrides}
         lanes = settings.pop("lanes", configuration.lanes)
@@ -83,7 +83,9 @@ class Learner(Policy):
             self.model = self.algorithm(self.policy, venv, seed=self._seed, device="cpu", **settings)
         else:
             self.model.set_env(venv)
-        callbacks = [*configuration.callbacks(), *([] if callback is None else [callback])]
+            self.model.tensorboard_log = settings.get("tensorboard_log", self.model.tensorboard_log)
+        given = [] if callback is None else callback if isinstance(callback, list) else [callback]
+        callbacks = [*configuration.callbacks(), *given]
         steps = configuration.timesteps if total_timesteps is None else total_timesteps
         self.model.learn(steps, callback=CallbackList(callbacks), progress_bar=progress_bar)
         return self

@@ -52,6 +52,8 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "optimal": Entry(".rlb:Optimal", "the exact optimum of a synthetic instance"),
         "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
         "sac": Entry(".sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
+        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "recurrent_ppo": Entry(".recurrent_ppo:RecurrentPpo", "sb3-contrib's PPO with an LSTM"),
     },
     "AgenticRouting": {
         "always_small": Entry("..baselines.routing.routers:AlwaysSmall", "the first model for every move"),
@@ -67,6 +69,10 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "bopo": Entry(".bopo.agent:Bopo", "boundary-guided policy optimisation (arXiv:2602.21227)"),
         "grpo": Entry(".bopo.agent:Grpo", "group-relative policy optimisation, without guidance"),
         "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "dqn": Entry(".dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
+        "maskable_ppo": Entry(".maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"),
+        "recurrent_ppo": Entry(".recurrent_ppo:RecurrentPpo", "sb3-contrib's PPO with an LSTM"),
     },
     "LoggedRouting": {
         "always": Entry("..baselines.routing.logged:Always", "one model for every query: always:model=NAME"),
@@ -89,6 +95,9 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "timed": Entry("..baselines.workflow.policies:Timed", "the cheapest launch within the time's even pace"),
         "mcpp": Entry(".mcpp:Mcpp", "Monte-Carlo portfolio planning (Wang et al. 2026)"),
         "optimal": Entry("..baselines.workflow.optimum:Optimal", "the exact optimum of a small workflow"),
+        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "maskable_ppo": Entry(".maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"),
     },
     "Restless": {
         "null": Entry("..baselines.restless.policies:Null", "does nothing: what shares are measured from"),
@@ -118,12 +127,18 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "optimal": Entry("..baselines.steering.optimal:Optimal", "the exact optimum"),
         "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
         "sac": Entry(".sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
+        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "dqn": Entry(".dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
+        "maskable_ppo": Entry(".maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"),
     },
     "TrapTree": {
         "random": Entry("..baselines.traptree.policies:Random", "a child by chance"),
         "greedy": Entry("..baselines.traptree.policies:Greedy", "the child that looks best"),
         "contrarian": Entry("..baselines.traptree.policies:Contrarian", "the odd one out: reads the trap off"),
         "systematic": Entry("..baselines.traptree.policies:Systematic", "depth-first search, with backtracking"),
+        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "dqn": Entry(".dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
     },
 }
 """Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""
@@ -141,7 +156,21 @@ PLANNERS: dict[str, Entry] = {
 for _family in ("RealTimeBidding", "AgenticRouting", "WorkflowRouting", "Restless", "SocialSteering", "TrapTree"):
     AGENTS[_family].update(PLANNERS)
 
-LEARNERS = ("ppo", "sac", "grpo", "bopo", "sequential_ppo", "latent_ppo", "sequoia", "residual_sequoia", "iterative_dqn")
+LEARNERS = (
+    "ppo",
+    "sac",
+    "a2c",
+    "dqn",
+    "maskable_ppo",
+    "recurrent_ppo",
+    "grpo",
+    "bopo",
+    "sequential_ppo",
+    "latent_ppo",
+    "sequoia",
+    "residual_sequoia",
+    "iterative_dqn",
+)
 """Agents that have to `learn` before they decide, each with a configuration per family (configurations.py)."""
 
 

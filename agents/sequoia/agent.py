@@ -72,6 +72,7 @@ class Sequoia(Learner, RestlessPolicy):
         Learner.__init__(self, restless_problem(problem, self.name), path, seed, **overrides)
         self._how = {"method": one_of("method", method, self.methods), "tolerance": tolerance, "time_limit": time_limit}
         self._maximiser: Maximiser | None = None
+        self._updates = 0
         self.decisions: deque[Decision] = deque(maxlen=REMEMBERED)
         if self.model is not None:
             self._check_loaded(self.model.policy)
@@ -96,8 +97,11 @@ class Sequoia(Learner, RestlessPolicy):
 
     def learn(self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False) -> Self:
         """Learn from so many decisions, by default what the configuration finds enough."""
-        self._maximiser = None  # of the network as it was
-        return super().learn(total_timesteps, callback, progress_bar)
+        self._maximiser = None
+        try:
+            return super().learn(total_timesteps, callback, progress_bar)
+        finally:
+            self._maximiser = None  # of the network as it was
 
     def decide(self, rows: NDArray[np.float64], deterministic: bool) -> NDArray[Any]:
         """The best actions (n, m) by the network; the same situations have the same answer."""
@@ -120,8 +124,9 @@ class Sequoia(Learner, RestlessPolicy):
 
     @property
     def maximiser(self) -> Maximiser:
-        """What finds the best action by the network as it is now."""
-        if self._maximiser is None:
+        """What finds the best action by the network as it is now; it may be learning."""
+        if self._maximiser is None or self._updates != self.model._n_updates:
+            self._updates = self.model._n_updates
             self._network: ActionValue = self.model.policy.q_net.exact()
             self._maximiser = Maximiser(self._network.coding, self._network.layers(), **self._how)
         return self._maximiser
