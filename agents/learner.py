@@ -75,6 +75,8 @@ class Learner(Policy):
         configuration = self.configuration
         settings = {**configuration.settings, **self._overrides}
         lanes = settings.pop("lanes", configuration.lanes)
+        if self.model is not None:
+            lanes = self._lanes_of(self.model)
         training = configuration.training(self.problem)
         venv = self.scaled(self.make_venv(training, lanes))
         if self.model is None:
@@ -89,6 +91,13 @@ class Learner(Policy):
         steps = configuration.timesteps if total_timesteps is None else total_timesteps
         self.model.learn(steps, callback=CallbackList(callbacks), progress_bar=progress_bar)
         return self
+
+    def _lanes_of(self, model: Any) -> int:
+        """The lanes that a model has, which it can't change: its rollouts have their shape."""
+        asked = self._overrides.get("lanes", model.n_envs)
+        if asked != model.n_envs:
+            raise ValueError(f"lanes is {asked}; this agent has learned with {model.n_envs}, and can only go on with as many")
+        return asked
 
     def predict(
         self,

@@ -31,7 +31,7 @@ def main() -> None:
     """Run the command line; mistakes of the user end with one line and exit code 2."""
     try:
         app()
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         console.print(f"budgetgym: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
 
@@ -111,17 +111,39 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the learner and its environments.")] = 0,
     out: Annotated[Path, typer.Option(help="Where to save the trained agent.")] = Path("runs/agent.zip"),
+    checkpoint_every: Annotated[
+        int | None, typer.Option(metavar="N", help="Save OUT-DECISIONS.zip every N decisions; go on with NAME:path=that.")
+    ] = None,
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Evaluate every N decisions: OUT-evaluations.csv, and the best agent in OUT-best.zip."),
+    ] = None,
+    episodes: Annotated[
+        int | None, typer.Option(help="Of an evaluation, always the same; by default all of a log, or 200.")
+    ] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's events.")] = None,
 ) -> None:
     """Train a learner and save it; compare it as NAME:path=OUT, such as ppo:path=OUT."""
+    from .training import checkpoint_every as checkpoints
+    from .training import evaluate_every as evaluations
+
     problem = problem_from(env, settings)
     name, written = split_name(agent)
     if name not in LEARNERS:
         raise ValueError(f"agent {name!r} does not learn; expected one of {', '.join(LEARNERS)}")
-    learner: Any = make_agent(agent, problem, **({} if "seed" in written else {"seed": seed}))
+    given: dict[str, Any] = {} if "seed" in written else {"seed": seed}
+    if tensorboard is not None:
+        given["tensorboard_log"] = str(tensorboard)
+    learner: Any = make_agent(agent, problem, **given)
     out = out.with_name(f"{out.name.removesuffix('.zip')}.zip")  # what SB3 would call it
     out.parent.mkdir(parents=True, exist_ok=True)
+    callbacks = [] if checkpoint_every is None else [checkpoints(checkpoint_every, learner, out)]
+    if evaluate_every is not None:
+        callbacks.append(evaluations(evaluate_every, learner, out, episodes))
+    elif episodes is not None:
+        raise ValueError(f"episodes is {episodes} without --evaluate-every; expected both, or neither")
     try:
-        learner.learn(timesteps, progress_bar=True)
+        learner.learn(timesteps, callbacks, progress_bar=True)
     except KeyboardInterrupt:
         learner.save(out)
         console.print(f"interrupted; what was learned so far is in {out}", markup=False)
