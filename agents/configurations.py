@@ -49,7 +49,7 @@ class BiddingFeatures(BaseFeaturesExtractor):
     """Logarithms of theta and of the money per auction left, and the time: the state of a stationary market.
 
     Money per auction left is what the best bid depends on; as remaining share and size apart it is hard to learn. What only
-    some problems tell (wins, clicks, conversions, slack) is handed on.
+    some problems tell (wins, clicks, conversions, slack) is handed on. For problems whose observation tells the budget.
     """
 
     def __init__(self, observation_space: spaces.Box) -> None:
@@ -63,12 +63,28 @@ class BiddingFeatures(BaseFeaturesExtractor):
         return torch.cat([known, observations[:, 4:-3]], dim=1)
 
 
+class BlindBiddingFeatures(BaseFeaturesExtractor):
+    """The observation of a bidder that is not told its budget, with the logarithm of theta."""
+
+    def __init__(self, observation_space: spaces.Box) -> None:
+        super().__init__(observation_space, features_dim=int(np.prod(observation_space.shape)))
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """(n, d) -> (n, d)."""
+        return torch.cat([torch.log(observations[:, :1] + 1e-2), observations[:, 1:]], dim=1)
+
+
+def bidding_features(problem: RealTimeBidding) -> dict[str, Any]:
+    """`BiddingFeatures`, or `BlindBiddingFeatures` where the bidder does not see its budget."""
+    return {"features_extractor_class": BiddingFeatures if problem.budget_aware else BlindBiddingFeatures}
+
+
 def bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
     """Simulated training auctions, with a pacing exponent as action and budgets around the problem's own."""
     if problem.control == "dual":
         raise ValueError("control is 'dual', which no learner is configured for; expected 'bid' or 'pacing'")
-    as_paced = {"ticks": problem.ticks, "traffic": problem.settings.get("traffic", "even")}
-    return training_problem(problem).replace(**as_paced, control="pacing", budget=budgets_around(problem, 4.0))
+    kept = {"ticks": problem.ticks, "traffic": problem.settings.get("traffic", "even"), "budget_aware": problem.budget_aware}
+    return training_problem(problem).replace(**kept, control="pacing", budget=budgets_around(problem, 4.0))
 
 
 def short_bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
@@ -272,6 +288,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         RealTimeBidding: Configuration(
             training=bidding_training,
             decode=bids_from_pacing,
+            features=bidding_features,
             timesteps=10_000_000,
             lanes=128,
             callbacks=lambda: [CriticFirst(5)],
@@ -285,8 +302,6 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
                 "policy_kwargs": {
                     "log_std_init": -1.5,
                     "net_arch": [64, 64],
-                    "features_extractor_class": BiddingFeatures,
-                    "features_extractor_kwargs": {},
                 },
             },
         ),
@@ -375,6 +390,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         RealTimeBidding: Configuration(
             training=short_bidding_training,
             decode=bids_from_pacing,
+            features=bidding_features,
             timesteps=1_000_000,
             lanes=128,
             callbacks=lambda: [TemperatureToZero(0.02)],
@@ -392,8 +408,6 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
                 "policy_kwargs": {
                     "net_arch": [64, 64],
                     "n_critics": 1,
-                    "features_extractor_class": BiddingFeatures,
-                    "features_extractor_kwargs": {},
                 },
             },
         ),
@@ -423,6 +437,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         RealTimeBidding: Configuration(
             training=short_bidding_training,
             decode=bids_from_pacing,
+            features=bidding_features,
             timesteps=6_000_000,
             lanes=256,
             settings={
@@ -434,8 +449,6 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
                 "policy_kwargs": {
                     "log_std_init": -1.5,
                     "net_arch": [64, 64],
-                    "features_extractor_class": BiddingFeatures,
-                    "features_extractor_kwargs": {},
                 },
             },
         ),
@@ -581,6 +594,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         RealTimeBidding: Configuration(
             training=short_bidding_training,
             decode=bids_from_pacing,
+            features=bidding_features,
             timesteps=1_000_000,
             lanes=128,
             callbacks=lambda: [CriticFirst(5)],
@@ -595,8 +609,6 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
                     "log_std_init": -1.5,
                     "lstm_hidden_size": 16,
                     "net_arch": [64, 64],
-                    "features_extractor_class": BiddingFeatures,
-                    "features_extractor_kwargs": {},
                 },
             },
         ),

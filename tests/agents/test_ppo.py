@@ -27,6 +27,16 @@ def test_ppo_learns_to_save_its_budget(env):
     assert trained > 0.9
 
 
+def test_ppo_without_its_budget_learns_from_what_is_left(env):
+    """It sees theta and the market alone: enough to beat a constant bid, not to know what money is worth."""
+    blind = gym.make("budgetgym/RealTimeBidding-v0", instance="uniform", T=50, c0=1 / 8, budget_aware=False)
+    agent = make_agent("ppo", blind, seed=0, **SMALL)
+    assert isinstance(agent, Ppo)
+    share = evaluate(agent.learn(100_000), blind, 500).summary["share_of_optimum"]
+    assert agent.model.observation_space.shape == (4,)
+    assert 0.6 < share < 0.97
+
+
 def test_ppo_learns_where_large_calls_are_worth_it():
     env = gym.make("budgetgym/AgenticRouting-v0", instance="webshop", budget=4)
     agent = make_agent("ppo", env, seed=0, n_steps=64, batch_size=4096)
