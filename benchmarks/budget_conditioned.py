@@ -5,8 +5,8 @@
     python benchmarks/budget_conditioned.py plot      # writes docs/budget_conditioned.png
 
 PPO learns each family four ways: one policy with budgets drawn from the whole range, on a log scale, or one policy at each
-budget; and each of these with observations that tell budget and time, or without (`budget_aware=False`). All trainings have the
-same number of decisions, so that the one policy learns from a third of what the three of them have together. A run is a
+budget; and each of these with observations that tell budget and time, or without (`budget_aware=False`). All trainings have
+the same number of decisions, so that the one policy learns from a third of what the three of them have together. A run is a
 training seed; all play the same episodes.
 """
 
@@ -114,7 +114,7 @@ def study() -> None:
     known = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame(columns=["family", "kind", "seed"])
     done = set(zip(known["family"], known["kind"], known["seed"], strict=True))
     made = families()
-    parts = [p for p in itertools.product(range(SEEDS), made, KINDS)]
+    parts = list(itertools.product(range(SEEDS), made, KINDS))
     for seed, name, kind in tqdm(parts):
         if (name, kind, seed) in done:
             continue
