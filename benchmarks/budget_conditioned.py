@@ -59,11 +59,23 @@ def families() -> dict[str, Family]:
             RealTimeBidding(T=100, control="pacing"),
             money,
             ("c0 = 1/32", "1/8", "1/2"),
-            1_000_000,
+            600_000,
             {"lanes": 64, "n_steps": 100, "batch_size": 1600},
         ),
-        "routing": Family(AgenticRouting(), (3.0, 8.0, 15.0), ("3 large calls", "8", "15"), 1_000_000, {}),
-        "steering": Family(SocialSteering(objective="biased"), (0.3, 0.6, 1.2), ("effort 0.3", "0.6", "1.2"), 1_000_000, {}),
+        "routing": Family(
+            AgenticRouting(),
+            (3.0, 8.0, 15.0),
+            ("3 large calls", "8", "15"),
+            600_000,
+            {"lanes": 128, "n_steps": 64, "batch_size": 2048},
+        ),
+        "steering": Family(
+            SocialSteering(objective="biased"),
+            (0.3, 0.6, 1.2),
+            ("effort 0.3", "0.6", "1.2"),
+            600_000,
+            {"lanes": 512, "batch_size": 2560},
+        ),
     }
 
 
