@@ -17,9 +17,9 @@ from ..envs.core.resolve import near, problem_of
 
 
 class Entry(NamedTuple):
-    """Where an agent is defined, and what it is."""
+    """Where an agent is defined ("module:Class", or the class itself), and what it is."""
 
-    path: str
+    path: str | type[Policy]
     description: str
 
 
@@ -174,6 +174,42 @@ LEARNERS = (
 """Agents that have to `learn` before they decide, each with a configuration per family (configurations.py)."""
 
 
+_REGISTERED_LEARNERS: set[str] = set()
+
+
+def learns(name: str) -> bool:
+    """Whether the agent of this name has to `learn` before it decides."""
+    return name in LEARNERS or name in _REGISTERED_LEARNERS
+
+
+def register_agent(name: str, family: str, agent: str | type[Policy], description: str, *, learns: bool = False) -> None:
+    """Give an agent of yours a name, which `make_agent`, `compare`, the command line and the leaderboard then know.
+
+    Args:
+        name: letters, digits and underscores.
+        family: the family of problems that it serves, such as "RealTimeBidding" or "Restless".
+        agent: a class, or its path "module:Class", which is imported when it is first used. It is called with the problem and
+            the agent's own settings, and predicts as `Policy` says.
+        description: a few words for lists.
+        learns: it has to `learn` before it decides; then it also takes a `seed`, has `learn(total_timesteps)`, and says in
+            `configuration.timesteps` how many are enough, as `Learner` does.
+
+    Raises:
+        ValueError: a name that can't be written on the command line or is taken in this family, or an unknown family.
+    """
+    if not re.fullmatch(r"\w+", name):
+        raise ValueError(f"name is {name!r}; expected letters, digits and underscores")
+    if family not in AGENTS:
+        raise ValueError(f"family is {family!r}{near(family, list(AGENTS))}")
+    if name in AGENTS[family]:
+        raise ValueError(f"name is {name!r}, which is taken in {family}: {AGENTS[family][name].description}")
+    if not (isinstance(agent, type) or (isinstance(agent, str) and all(agent.partition(":")))):
+        raise ValueError(f"agent is {agent!r}; expected a class, or its path 'module:Class'")
+    AGENTS[family][name] = Entry(agent, description)
+    if learns:
+        _REGISTERED_LEARNERS.add(name)
+
+
 def make_agent(name: str, env: Any, **settings: Any) -> Policy:
     """An agent by name.
 
@@ -189,7 +225,7 @@ def make_agent(name: str, env: Any, **settings: Any) -> Policy:
     name, written = split_name(name)
     settings = {**written, **settings}
     check_agent(name, problem, list(settings))
-    return _constructor(find_entry(name, problem))(problem, **settings)
+    return find_class(name, problem)(problem, **settings)
 
 
 def check_agent(name: str, problem: Problem, settings: list[str]) -> None:
@@ -198,8 +234,7 @@ def check_agent(name: str, problem: Problem, settings: list[str]) -> None:
     Raises:
         ValueError: see `make_agent`.
     """
-    entry = find_entry(name, problem)
-    parameters = inspect.signature(_constructor(entry)).parameters.values()
+    parameters = inspect.signature(find_class(name, problem)).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return  # the agent hands its settings on, and will say
     known = [parameter.name for parameter in parameters if parameter.name != "problem"]
@@ -224,8 +259,12 @@ def find_entry(name: str, problem: Problem) -> Entry:
     raise ValueError(f"no agent {name!r}{near(name, list_agents(problem))}")
 
 
-def _constructor(entry: Entry) -> Callable[..., Policy]:
-    module, _, attribute = entry.path.partition(":")
+def find_class(name: str, problem: Problem) -> Callable[..., Policy]:
+    """The class of the agent of this name that serves the problem; ValueError as `find_entry`."""
+    path = find_entry(name, problem).path
+    if not isinstance(path, str):
+        return path
+    module, _, attribute = path.partition(":")
     return getattr(importlib.import_module(module, __package__), attribute)
 
 

@@ -1,7 +1,8 @@
-"""The command line: `budgetgym list`, `budgetgym compare`, `budgetgym train`, `budgetgym frontier`."""
+"""The command line: `budgetgym list`, `compare`, `train`, `leaderboard` and `frontier`."""
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import shlex
@@ -12,11 +13,11 @@ from typing import Annotated, Any
 import gymnasium as gym
 import typer
 
-from ..agents.registry import LEARNERS, as_problem, find_entry, list_agents, make_agent, read_settings, split_name
+from ..agents.registry import LEARNERS, as_problem, find_entry, learns, list_agents, make_agent, read_settings, split_name
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import make_problem, near
 from ..envs.registration import ENVIRONMENTS
-from .progress import BarProgress, console
+from .progress import BarProgress, RunsProgress, console
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -25,6 +26,24 @@ Settings = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="A setting of the environment, such as log=PATH; repeatable."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else, on standard output.")]
+
+
+@app.callback()
+def before_any_command(
+    context: typer.Context,
+    imports: Annotated[
+        list[str], typer.Option("--import", metavar="MODULE", help="Import a module that registers agents of yours; repeatable.")
+    ] = [],  # noqa: B006  typer reads it
+) -> None:
+    """Environments, exact answers and reference agents for sequential budgeted decisions."""
+    if imports:
+        sys.path.insert(0, "")  # as `python -m` has it
+    for module in imports:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"--import {module}: {error}") from None
+    context.obj = imports
 
 
 def main() -> None:
@@ -129,7 +148,7 @@ def train(
 
     problem = problem_from(env, settings)
     name, written = split_name(agent)
-    if name not in LEARNERS:
+    if not learns(name):
         raise ValueError(f"agent {name!r} does not learn; expected one of {', '.join(LEARNERS)}")
     given: dict[str, Any] = {} if "seed" in written else {"seed": seed}
     if tensorboard is not None:
@@ -150,6 +169,48 @@ def train(
         sys.exit(130)
     learner.save(out)
     typer.echo(f"saved {out}; compare it with --agents {name}:path={out}")
+
+
+@app.command()
+def leaderboard(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="Folder for the tables, the plot and the finished runs; run again to continue.")] = Path(
+        "runs/leaderboard"
+    ),
+    envs: Annotated[str | None, typer.Option(help="Ids of environments, with commas; by default all.")] = None,
+    agents: Annotated[str | None, typer.Option(help="Names of agents, with commas; by default all that serve.")] = None,
+    seeds: Annotated[int, typer.Option(help="Times that every learner is trained.")] = 5,
+    episodes: Annotated[int | None, typer.Option(help="Episodes to play; by default so that intervals are small.")] = None,
+    effort: Annotated[float, typer.Option(help="Share of the decisions that every learner learns from.")] = 1.0,
+    workers: Annotated[int, typer.Option(help="Processes side by side.")] = 1,
+    render: Annotated[
+        Path | None, typer.Option(metavar="FILE.parquet", help="Run nothing; write the tables and the plot of this file to OUT.")
+    ] = None,
+) -> None:
+    """Train, play and rank all agents on all environments."""
+    import pandas as pd
+
+    from . import leaderboard as board
+    from .leaderboard_page import write_page
+
+    command = shlex.join(["budgetgym", *sys.argv[1:]])
+    if render is not None:
+        show_pages(*write_page(pd.read_parquet(render), out))
+        return
+    try:
+        with RunsProgress() as progress:
+            table = board.run_leaderboard(
+                out, names_in(envs), names_in(agents), seeds, episodes=episodes, effort=effort, workers=workers,
+                imports=context.obj, command=command, progress=progress,
+            )  # fmt: skip
+    except board.Interrupted:
+        console.print(f"interrupted; what is finished is in {out}, run the same command to continue", markup=False, soft_wrap=True)
+        sys.exit(130)
+    for row in table[table["status"] != "finished"].to_dict("records"):
+        console.print(f"{row['status']}: {row['agent']} on {row['environment']}: {row['reason']}", markup=False, soft_wrap=True)
+    typer.echo(f"rows:    {out / 'leaderboard.parquet'}")
+    show_pages(*board.write_leaderboard(table, out))
+    sys.exit(int((table["status"] == "failed").any()))
 
 
 @app.command()
@@ -182,6 +243,17 @@ def frontier(
     if paths is not None:
         typer.echo(f"points: {paths[0]}")
         typer.echo(f"plot:   {paths[1] or NO_REPORT}")
+
+
+def names_in(text: str | None) -> list[str] | None:
+    """What stands between commas; None if nothing was asked for."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def show_pages(page: Path, profiles: Path | None) -> None:
+    """Say where the leaderboard is."""
+    typer.echo(f"page:    {page}")
+    typer.echo(f"profile: {profiles or NO_REPORT}")
 
 
 NO_REPORT = 'not written; pip install "budgetgym[report]"'

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import budgetgym
 import pandas as pd
 
 from ..agents.registry import check_agent, make_agent, split_name
@@ -19,6 +16,7 @@ from ..envs.core.problem import Problem
 from .budgets import BudgetCase, budget_cases
 from .evaluate import count_episodes, evaluate, played_problem
 from .play import Predicts
+from .provenance import agent_settings, problem_settings, versions
 from .store import Store, cell_key, write_whole
 from .summary import summarise
 
@@ -134,7 +132,7 @@ def run_comparison(
             problem.score,
             problem.metrics,
             _settings(problem, cases, count, seed),
-            _versions(),
+            versions(),
         )
 
     try:
@@ -205,7 +203,8 @@ def _cell(
     result = evaluate(make_agent(name, case.problem) if agent is None else agent, case.problem, count, seed, advanced=advanced)
     episodes = result.episodes.assign(**labels)
     curves = result.curves[result.curves["episode"] < CURVES].assign(agent=name, budget=case.label)
-    part = (episodes, curves, {**labels, **result.cell})
+    facts = {**labels, **result.cell, "agent_settings": agent_settings(name)}
+    part = (episodes, curves, facts)
     if agent is None:
         store.save(key, *part)
     return part, False
@@ -238,19 +237,13 @@ def _own_name(agent: Any) -> str:
 
 
 def _settings(problem: Problem, cases: list[BudgetCase], count: int, seed: int) -> dict[str, Any]:
-    shown = {name: str(value) for name, value in problem.settings.items() if name not in ("budget", "c0")}
     statistics = getattr(problem, "statistics", None)
     return {
         "problem": type(problem).__name__,
         "instance": problem.instance,
         **({"tuned_on": statistics.source} if statistics is not None else {}),
-        "settings": json.dumps(shown),
+        "settings": problem_settings(problem),
         "budgets": ", ".join(case.label for case in cases),
         "number_of_episodes": count,
         "seed": seed,
     }
-
-
-def _versions() -> dict[str, str]:
-    packages = ("gymnasium", "numpy", "numba", "scipy", "stable-baselines3", "torch")
-    return {"budgetgym": budgetgym.__version__, "python": platform.python_version()} | {p: version(p) for p in packages}

@@ -19,6 +19,7 @@ from ..baselines.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
 from .play import Predicts, play
+from .provenance import training_seed
 from .summary import summarise
 
 DEFAULT_EPISODES = 200
@@ -32,7 +33,8 @@ class Result:
         summary: means with 95 % intervals (`_low`, `_high`), shares of bound and optimum, spend, latency; see `summarise`.
         episodes: one row per episode: return, bound, spent, length, blocked, and the problem's metrics.
         curves: the share of the budget spent, at points of time, per episode.
-        cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, seconds.
+        cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, the seed that a
+            learner has learned with, seconds.
     """
 
     summary: dict[str, Any]
@@ -65,6 +67,7 @@ def evaluate(
         ValueError: an agent that was made for another problem; episodes below 1, more than the log has, or "all" where
             there is no end.
         TypeError: something that is not an agent or not an environment of the suite.
+        RuntimeError: an episode spent more than it had, which the ledger must never let through.
     """
     if not callable(getattr(agent, "predict", None)):
         raise TypeError(f"agent is {agent!r}; expected something with predict(); make_agent makes one from a name")
@@ -76,11 +79,13 @@ def evaluate(
     numbers = range(count_episodes(problem, episodes))
     started = time.perf_counter()
     played = play(agent, problem, numbers, seed, advanced)
+    check_ledger(played.episodes)
     cell = {
         "optimum": exact_optimum(problem),
         "null": null_score(problem),
         "latency_us": decision_latency(agent, problem),
         "information": getattr(agent, "information", "observation"),
+        "training_seed": training_seed(agent),
         "seconds": time.perf_counter() - started,
     }
     names = {"agent": type(agent).__name__, "budget": "own", "budget_value": 0.0}
@@ -90,6 +95,17 @@ def evaluate(
     left_out = {*names, "difference", "difference_low", "difference_high"}  # one agent alone has no difference
     summary = {str(name): _plain(value) for name, value in table.iloc[0].items() if name not in left_out}
     return Result(summary, played.episodes, played.curves, cell)
+
+
+def check_ledger(episodes: pd.DataFrame) -> None:
+    """Budgets are hard: an episode that overspent is a defect of the suite, and all results are in doubt.
+
+    Raises:
+        RuntimeError: see above; names the first such episode.
+    """
+    if (overspent := episodes["overspent"].to_numpy(bool)).any():
+        first = episodes["episode"].to_numpy()[overspent][0]
+        raise RuntimeError(f"{overspent.sum()} episodes spent more than their budget, the first is number {first}")
 
 
 def played_problem(env: Any) -> Problem:
@@ -131,8 +147,11 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
     return int(episodes)
 
 
-def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200) -> float:
-    """The median time of `predict` on one observation, the first one of an episode, in microseconds."""
+def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200, seconds: float = 2.0) -> float:
+    """The median time of `predict` on one observation, the first one of an episode, in microseconds.
+
+    Of so many decisions, or as many as begin within so many seconds.
+    """
     batch, keys = Batch(problem, 1), episode_keys(0, decisions)
     if isinstance(agent, Planner):
         agent.attach(batch)
@@ -145,6 +164,8 @@ def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200) ->
         started = time.perf_counter()
         _, state = agent.predict(observation, state=state, episode_start=np.array([k == 0]), deterministic=True)
         taken.append(time.perf_counter() - started)
+        if sum(taken) > seconds:
+            break
     return 1e6 * float(np.median(taken))
 
 

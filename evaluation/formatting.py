@@ -49,13 +49,16 @@ def percent_estimate(value: float, low: float, high: float) -> str:
 
 
 def duration(microseconds: float) -> str:
-    """A duration in the unit that suits it: `0.42 µs`, `3.1 ms`, `1.20 s`."""
+    """A duration in the unit that suits it: `0.42 µs`, `3.1 ms`, `1.2 s`, `12 min`, `3.4 h`."""
     if math.isnan(microseconds):
         return UNKNOWN
     for unit, size in (("µs", 1.0), ("ms", 1e3)):
         if microseconds < 999.5 * size:
             return f"{microseconds / size:.3g} {unit}"
-    return f"{microseconds / 1e6:.3g} s"
+    seconds = microseconds / 1e6
+    if seconds < 99.5:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.3g} h"
 
 
 def _decimals(value: float, low: float, high: float) -> int:

@@ -38,8 +38,9 @@ class Played(NamedTuple):
     """What was seen."""
 
     episodes: pd.DataFrame
-    """A row per episode: episode, initial, return, bound, spent, length, blocked, and the problem's metrics. With several
-    resources, initial and spent are the first one's, and `spent_NAME` those of the others."""
+    """A row per episode: episode, initial, return, bound, spent, length, blocked, overspent (more than there was, of any
+    resource), and the problem's metrics. With several resources, initial and spent are the first one's, and `spent_NAME`
+    those of the others."""
     curves: pd.DataFrame
     """episode, time (share of the horizon), spent_share: how the budget was spent."""
 
@@ -102,6 +103,7 @@ def _play_side_by_side(
             "spent": state.initial[:, 0] - state.remaining[:, 0],
             "length": state.t,
             "blocked": state.blocked,
+            "overspent": (state.remaining < 0.0).any(axis=1),
             **{f"spent_{name}": state.initial[:, k] - state.remaining[:, k] for k, name in others},
             **{metric.name: getattr(state, metric.name) for metric in problem.metrics},
         }

@@ -1,15 +1,21 @@
-"""Progress of a comparison as a bar on standard error."""
+"""Progress of comparisons and of the leaderboard, as a bar on standard error."""
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from . import leaderboard
 from .compare import Progress
+from .formatting import duration
+from .leaderboard_run import Run
 
 console = Console(stderr=True)
 
@@ -43,3 +49,69 @@ class BarProgress(Progress):
         """The part is done."""
         if not console.is_terminal:
             console.print(f"{self._label}: {'kept from before' if loaded else 'done'}", markup=False, highlight=False)
+
+
+class RunsProgress(leaderboard.Progress):
+    """A bar for the runs of the leaderboard: how many are finished, which are running, and how long the rest will take.
+
+    What a run will take is what runs of the same agent, or else of its kind (learning or not), took on average so far.
+    """
+
+    def __init__(self) -> None:
+        columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
+        self._bars = Bars(*columns, console=console, transient=True)
+        self._task = self._bars.add_task("", total=None)
+        self._left: list[Run] = []
+        self._begun: dict[Run, float] = {}
+        self._took: dict[Any, list[float]] = defaultdict(list)
+        self._number = 0
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def plan(self, runs: Sequence[Run], kept: int) -> None:
+        """The runs are known."""
+        self._left = list(runs)
+        self._number = len(runs)
+        self._bars.reset(self._task, total=len(runs))
+        console.print(f"{len(runs)} runs to do, {kept} kept from before", highlight=False)
+
+    def begin(self, run: Run) -> None:
+        """A run begins."""
+        self._begun[run] = time.monotonic()
+        self._show()
+
+    def end(self, run: Run, row: dict[str, Any]) -> None:
+        """A run has ended."""
+        seconds = time.monotonic() - self._begun.pop(run)
+        self._left.remove(run)
+        for kind in (run.agent, run.training_seed is None):
+            self._took[kind].append(seconds)
+        self._bars.advance(self._task)
+        k = self._number - len(self._left)
+        if not console.is_terminal or row["status"] == "failed":
+            line = f"{k} of {self._number}: {_name(run)}: {row['status']} in {duration(1e6 * seconds)}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._show()
+
+    def _show(self) -> None:
+        running = ", ".join(_name(run) for run in self._begun)
+        self._bars.update(self._task, description=f"{self._rest()} {running}")
+
+    def _rest(self) -> str:
+        """How long the runs that are left will take, with as many side by side as now."""
+        kinds = [next((k for k in (run.agent, run.training_seed is None) if self._took[k]), None) for run in self._left]
+        known = [sum(self._took[kind]) / len(self._took[kind]) for kind in kinds if kind is not None]
+        if not known:
+            return ""
+        at_least = "at least " if len(known) < len(kinds) else "about "
+        return f"{at_least}{duration(1e6 * sum(known) / max(1, len(self._begun)))} left:"
+
+
+def _name(run: Run) -> str:
+    seed = "" if run.training_seed is None else f" seed {run.training_seed}"
+    return f"{run.agent}{seed} on {run.environment.rpartition('/')[2]}"

@@ -17,8 +17,27 @@ import budgetgym
 import numpy as np
 import pandas as pd
 
-from ..agents.registry import split_name
+from ..agents.registry import find_class, split_name
 from ..envs.core.problem import Problem
+from .provenance import versions
+
+SHOWS = (
+    "cli.py",
+    "columns.py",
+    "formatting.py",
+    "leaderboard.py",
+    "leaderboard_page.py",
+    "leaderboard_table.py",
+    "palette.py",
+    "plots.py",
+    "progress.py",
+    "report.py",
+    "statistics.py",
+    "svg.py",
+    "table.py",
+    "workers.py",
+)
+"""Files of this folder that show results and don't make them: to edit them leaves what was played valid."""
 
 
 class Store:
@@ -52,6 +71,20 @@ class Store:
         curves.to_parquet(self._folder / f"{key}.curves.parquet", index=False)
         write_whole(self._folder / f"{key}.json", lambda path: path.write_text(json.dumps(facts, indent=1)))
 
+    def load_row(self, key: str) -> dict[str, Any] | None:
+        """A result without episodes, one row of a table, that was saved under `key`; None if there is none."""
+        if self._folder is None:
+            return None
+        try:
+            return json.loads((self._folder / f"{key}.json").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def save_row(self, key: str, row: dict[str, Any]) -> None:
+        """Save a row, as a single file that is there as a whole or not at all."""
+        if self._folder is not None:
+            write_whole(self._folder / f"{key}.json", lambda path: path.write_text(json.dumps(row, indent=1)))
+
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` write a file, and put it in place only when it is complete."""
@@ -66,11 +99,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def cell_key(problem: Problem, agent: str, episodes: int, seed: int) -> str:
-    """Names all that a part's result depends on: the code, the problem and its inputs, the agent, and the episodes."""
+def cell_key(problem: Problem, agent: str, episodes: int, seed: int, *further: Any) -> str:
+    """Names all that a part's result depends on: the code, the versions of the libraries, the problem and its inputs, the
+    agent, the episodes, and whatever is given besides."""
     name, agent_settings = split_name(agent)
-    digest = hashlib.sha256(_sources() + _content(inspect.getsourcefile(type(problem)) or ""))
-    for part in (type(problem).__qualname__, name, episodes, seed):
+    digest = hashlib.sha256(_sources())
+    for defined in (type(problem), find_class(name, problem)):  # which may be a user's own
+        digest.update(_content(inspect.getsourcefile(defined) or ""))
+    for part in (versions(), type(problem).__qualname__, name, episodes, seed, *further):
         digest.update(repr(part).encode())
     for settings in (problem.settings, agent_settings):
         for key, value in sorted(settings.items()):
@@ -80,11 +116,12 @@ def cell_key(problem: Problem, agent: str, episodes: int, seed: int) -> str:
 
 @lru_cache
 def _sources() -> bytes:
-    """A digest of this package: results of other code are other results."""
+    """A digest of this package: results of other code are other results. What only shows them is left out."""
     digest = hashlib.sha256()
     for package in ("envs", "baselines", "agents", "evaluation"):
         for path in sorted((Path(budgetgym.__file__).parent / package).rglob("*.py")):
-            digest.update(path.read_bytes())
+            if package != "evaluation" or path.name not in SHOWS:
+                digest.update(path.read_bytes())
     return digest.digest()
 
 

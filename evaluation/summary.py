@@ -26,20 +26,25 @@ EPISODE_COLUMNS = (
     "spent",
     "length",
     "blocked",
+    "overspent",
 )
 CELL_COLUMNS = ("agent", "budget", "optimum", "null", "latency_us", "information")
+
+WORST = 0.1
+"""The share of all episodes, the worst ones, whose mean score is the conditional value at risk."""
 
 # Numbers gathered at once by a batch of resamples: 2e6 int64 indices and as many counts are about 50 MB.
 BATCH_NUMBERS = 2_000_000
 
 
 class _Estimates(NamedTuple):
-    """Four statistics of every agent; each array has shape (agents,), or (agents, resamples) inside the bootstrap."""
+    """Statistics of every agent; each array has shape (agents,), or (agents, resamples) inside the bootstrap."""
 
     mean_return: Floats
     mean_score: Floats
     share_of_bound: Floats
     difference: Floats
+    cvar: Floats
 
 
 class _Intervals(NamedTuple):
@@ -78,8 +83,9 @@ def summarise(
     Returns:
         Columns `budget`, `budget_value`, `agent`, `episodes` (count), `return` and the score (means per episode),
         `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` ((mean score - null) / (optimum - null)),
-        `difference` (mean paired difference of the score to the first agent), each of them with `_low` and `_high`;
-        `spent` (total), `spent_share`, `blocked` (total), one column per metric (see `metric_column`), `null` (expected
+        `difference` (mean paired difference of the score to the first agent), `cvar` (mean score of the worst tenth of the
+        episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` (total), `spent_share`, `blocked` (total),
+        `violations` (episodes that spent more than their budget of any resource), one column per metric (see `metric_column`), `null` (expected
         score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where their reference is
         unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as `reference`.
 
@@ -162,10 +168,15 @@ def _bootstrap(
     n = len(table)
     position = list(frames).index(reference) if reference in frames else None
 
-    def estimates(sums: Floats) -> _Estimates:
-        return _estimates(sums, n, position)
+    ranked = np.sort(np.stack([frame[score].to_numpy(np.float64) for frame in frames.values()]))
+    order = [np.argsort(frame[score].to_numpy(np.float64), kind="stable") for frame in frames.values()]
 
-    point = estimates(table.sum(axis=0))
+    def estimates(counts: Floats) -> _Estimates:
+        """From how often each episode counts, (resamples, n)."""
+        tails = np.stack([tail_mean(values, counts[:, places]) for values, places in zip(ranked, order, strict=True)])
+        return _estimates((counts @ table).T, n, position, tails)
+
+    point = _Estimates(*(values[:, 0] for values in estimates(np.ones((1, n)))))
     if n == 1:
         nowhere = _Estimates(*(np.full(len(frames), np.nan) for _ in point))
         return _Intervals(point, nowhere, nowhere)
@@ -177,7 +188,7 @@ def _bootstrap(
         # share the draw, which is what pairs them.
         lots = drawn.reshape(-1, n).astype(np.intp)
         counts = np.stack([np.bincount(lot, minlength=n) for lot in lots]).astype(np.float64)
-        values = np.stack(estimates((counts @ table).T))
+        values = np.stack(estimates(counts))
         # scipy warns of NaN, which for us just means that there is no bound or no reference: we put it back below.
         unknown[np.isnan(values).any(axis=-1)] = True
         values = np.nan_to_num(values)
@@ -201,11 +212,34 @@ def _bootstrap(
     return _Intervals(point, _Estimates(*low), _Estimates(*high))
 
 
-def _estimates(sums: Floats, n: int, reference: int | None) -> _Estimates:
-    """Statistics from the sums of (return, score, bound) of each agent, shape (3 * agents,) or (3 * agents, many)."""
+def _estimates(sums: Floats, n: int, reference: int | None, tails: Floats) -> _Estimates:
+    """Statistics from the sums of (return, score, bound) of each agent, (3 * agents, many), and their tails."""
     returns, scores, bounds = np.split(sums, 3)
     difference = np.full_like(scores, np.nan) if reference is None else (scores - scores[reference]) / n
-    return _Estimates(returns / n, scores / n, _share(scores, bounds), difference)
+    return _Estimates(returns / n, scores / n, _share(scores, bounds), difference, tails)
+
+
+def tail_mean(ranked: Floats, counts: Floats, share: float = WORST) -> Floats:
+    """The mean of the lowest `share` of all values: their conditional value at risk.
+
+    Where `share` of the number of values is not whole, the last value counts by the fraction (Rockafellar and Uryasev,
+    "Conditional value-at-risk for general loss distributions", 2002), so that it is exact for any number.
+
+    Args:
+        ranked: values in ascending order, (n,).
+        counts: how often each of them counts, (resamples, n); every row has the same sum.
+        share: above 0, at most 1.
+
+    Returns:
+        A mean per row of `counts`, (resamples,).
+    """
+    size = share * counts[0].sum()
+    first = min(len(ranked), int(2 * share * len(ranked)) + 100)
+    if (counts[:, :first].sum(axis=1) < size).any():
+        first = len(ranked)
+    head = counts[:, :first]
+    weights = np.clip(size - (np.cumsum(head, axis=1) - head), 0.0, head)
+    return weights @ ranked[:first] / size
 
 
 def _share(part: Any, whole: Any) -> Any:
@@ -244,7 +278,8 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
     add(_with_interval("share_of_optimum", *(float(_share(value - null, gain)) for value in scores)))
     add({"spent": float(frame["spent"].sum())})
     add({"spent_share": float(_share(frame["spent"].sum(), frame["initial"].sum()))})
-    add({"blocked": int(frame["blocked"].sum())})
+    add({"blocked": int(frame["blocked"].sum()), "violations": int(frame["overspent"].sum())})
+    add(_with_interval("cvar", *of_agent("cvar")))
     for metric in shown_metrics(metrics, score):
         add({metric_column(metric): _condense(frame, metric)})
     add(_with_interval("difference", *of_agent("difference")))

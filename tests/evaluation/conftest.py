@@ -54,6 +54,7 @@ def make_comparison(budgets: int = 4, agents: int = 8, episodes: int = 200, know
                 "spent": spent,
                 "length": 1000,
                 "blocked": rng.poisson(2.0, episodes) * (name == "PPO"),
+                "overspent": False,
                 "clicks": rng.poisson(value),
                 "wins": rng.binomial(1000, min(1.0, 0.5 * skill * c0**0.5), episodes),
                 "theta_value": value,

@@ -49,6 +49,7 @@ def test_the_columns_and_the_summary(env):
         "spent",
         "length",
         "blocked",
+        "overspent",
         "clicks",
         "wins",
         "theta_value",

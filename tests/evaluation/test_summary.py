@@ -25,6 +25,7 @@ def tiny(**changes: object) -> tuple[Any, Any]:
         "spent": [5.0, 10.0, 8.0, 10.0],
         "length": [10, 30, 30, 10],
         "blocked": [0, 2, 0, 0],
+        "overspent": False,
         "wins": [4, 8, 20, 8],
         "value": [2.0, 3.0, 5.0, 3.0],
     }
@@ -40,7 +41,7 @@ def normal(budgets: int, n: int, seed: int = 0) -> tuple[Any, Any]:
     frame = index.to_frame(index=False).astype({"budget_value": float})
     frame["budget"] = frame["budget_value"].astype(str)
     frame["return"] = rng.normal(3.0, 2.0, len(frame))
-    frame = frame.assign(agent="a", initial=1.0, bound=np.nan, spent=1.0, length=1, blocked=0)
+    frame = frame.assign(agent="a", initial=1.0, bound=np.nan, spent=1.0, length=1, blocked=0, overspent=False)
     cells = frame.drop_duplicates("budget")[["agent", "budget", "budget_value"]]
     return frame, cells.assign(optimum=np.nan, null=0.0, latency_us=1.0, information="observation", seconds=0.0)
 
@@ -122,7 +123,7 @@ def test_one_episode_has_no_interval():
     row = summarise(episodes[episodes["episode"] == 1], cells, score="value", metrics=[]).iloc[1]
     assert (row["value"], row["difference"]) == (5.0, 2.0)
     ends = [name for name in row.index if str(name).endswith(("_low", "_high"))]
-    assert len(ends) == 10
+    assert len(ends) == 12
     assert row[ends].isna().all()
 
 

@@ -1,0 +1,204 @@
+"""The leaderboard: all agents on all environments, from one command that can be interrupted at any moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import pandas as pd
+
+from ..agents.registry import PLANNERS, as_problem, check_agent, learns, list_agents, split_name
+from ..envs.core.checks import positive_integer
+from ..envs.core.resolve import near
+from ..envs.registration import ENVIRONMENTS
+from .evaluate import DEFAULT_EPISODES
+from .leaderboard_page import write_page
+from .leaderboard_run import Run, carry_out, facts
+from .store import Store, write_whole
+from .workers import Failure, each_in_processes
+
+
+class Episodes(NamedTuple):
+    """How many episodes are played: by most agents, and by those that take long to decide, which play the first of them."""
+
+    usual: int
+    slow: int
+
+
+EPISODES: dict[str, Episodes] = {
+    "budgetgym/RealTimeBidding-v0": Episodes(400, 10),
+    "budgetgym/AgenticRouting-v0": Episodes(20_000, 1000),
+    "budgetgym/WorkflowRouting-v0": Episodes(20_000, 4000),
+    "budgetgym/RestlessCapacity-v0": Episodes(400, 100),
+    "budgetgym/RestlessMatching-v0": Episodes(400, 100),
+    "budgetgym/RestlessPaths-v0": Episodes(400, 100),
+    "budgetgym/RestlessInterventions-v0": Episodes(400, 100),
+    "budgetgym/RestlessSpillover-v0": Episodes(400, 100),
+    "budgetgym/SocialSteering-v0": Episodes(20_000, 2000),
+    "budgetgym/TrapTree-v0": Episodes(1000, 1000),
+}
+"""Enough for about +-1 % of the optimum, where the time for that is reasonable."""
+
+SLOW = (*PLANNERS, "mcpp", "sequoia", "residual_sequoia")
+"""Agents that take long to decide."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C; the runs that were finished are kept."""
+
+
+class Progress:
+    """What the leaderboard tells while it runs; the base class is silent."""
+
+    def plan(self, runs: Sequence[Run], kept: int) -> None:
+        """These runs are to be carried out; so many more were kept from before."""
+
+    def begin(self, run: Run) -> None:
+        """A run begins."""
+
+    def end(self, run: Run, row: dict[str, Any]) -> None:
+        """A run has ended, in whatever way."""
+
+
+def run_leaderboard(
+    out: str | Path,
+    envs: Sequence[str] | None = None,
+    agents: Sequence[str] | None = None,
+    seeds: int = 5,
+    *,
+    episodes: int | None = None,
+    effort: float = 1.0,
+    workers: int = 1,
+    imports: Sequence[str] = (),
+    command: str = "budgetgym.evaluation.leaderboard.run_leaderboard(...)",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Train and play agents; every run is independent of the others, and kept as soon as it is finished.
+
+    Args:
+        out: folder for the finished runs: called again after an interruption, it continues.
+        envs: ids; by default all environments of the suite.
+        agents: names, which may carry settings; by default all that serve an environment.
+        seeds: learners are trained with each of the seeds 0, 1, ...; agents that don't learn are one run.
+        episodes: how many of the common episodes are played; by default see `EPISODES`. Slow agents play at most as many as
+            stand there for them.
+        effort: the share of every learner's configured timesteps.
+        workers: processes side by side.
+        imports: modules that register agents or environments when they are imported.
+        command: recorded with every row.
+        progress: told how far it is.
+
+    Returns:
+        A row per run, in the order of environments and agents. `status` is "finished", "left out" (the agent can't serve the
+        environment as it is) or "failed"; `reason` says why.
+
+    Raises:
+        Interrupted: Ctrl-C; what was finished is kept.
+        ValueError: an unknown environment, agent or setting, or a number that can't be meant; before anything is run.
+    """
+    if not 0 < effort:
+        raise ValueError(f"effort is {effort}; expected a positive share")
+    runs = plan_runs(envs, agents, positive_integer("seeds", seeds), episodes, effort)
+    folder = Path(out)
+    rows = _carry_out_all(runs, folder, positive_integer("workers", workers), imports, progress or Progress())
+    return as_table([rows[run] for run in runs], command)
+
+
+def write_leaderboard(table: pd.DataFrame, folder: Path) -> tuple[Path, Path | None]:
+    """Write `leaderboard.parquet`, a row per run, and the page with its plot; see `write_page`."""
+    write_whole(folder / "leaderboard.parquet", lambda path: table.to_parquet(path, index=False))
+    return write_page(table, folder)
+
+
+def plan_runs(
+    envs: Sequence[str] | None, agents: Sequence[str] | None, seeds: int, episodes: int | None, effort: float
+) -> list[Run]:
+    """The runs, in the order of the table.
+
+    Raises:
+        ValueError: see `run_leaderboard`.
+    """
+    if episodes is not None:
+        positive_integer("episodes", episodes)
+    runs = []
+    served = set()
+    for id in list(ENVIRONMENTS) if envs is None else envs:
+        if id not in gym.registry:
+            raise ValueError(f"no environment {id!r}{near(id, list(ENVIRONMENTS))}")
+        problem = as_problem(id)
+        available = list_agents(problem)
+        for name in available if agents is None else agents:
+            head, settings = split_name(name)
+            if head not in available:
+                continue
+            check_agent(head, problem, list(settings))
+            served.add(name)
+            count = number_of_episodes(id, head, episodes)
+            ours = [(seed, effort) for seed in range(seeds)] if learns(head) else [(None, None)]
+            runs += [Run(id, name, seed, share, count, 0) for seed, share in ours]
+    if unserved := [name for name in agents or () if name not in served]:
+        raise ValueError(f"agent {unserved[0]!r} serves none of these environments{near(unserved[0], list_agents())}")
+    if not runs:
+        raise ValueError(f"envs is {envs!r} and agents {agents!r}; expected at least one of each")
+    if len(set(runs)) < len(runs):
+        raise ValueError(f"envs is {envs!r} and agents {agents!r}; expected each of them once")
+    return runs
+
+
+def number_of_episodes(id: str, agent: str, asked: int | None) -> int:
+    """How many of the common episodes an agent plays."""
+    default = EPISODES.get(id, Episodes(DEFAULT_EPISODES, DEFAULT_EPISODES))
+    usual = default.usual if asked is None else asked
+    return min(usual, default.slow) if agent in SLOW else usual
+
+
+def _carry_out_all(
+    runs: list[Run], folder: Path, workers: int, imports: Sequence[str], progress: Progress
+) -> dict[Run, dict[str, Any]]:
+    """The row of every run. Agents that don't learn come first, then one seed after the other: what is there is balanced."""
+    store = Store(folder)
+    rows = {run: row for run in runs if (row := store.load_row(run.key)) is not None}
+    left = sorted((run for run in runs if run not in rows), key=lambda run: -1 if run.training_seed is None else run.training_seed)
+    progress.plan(left, len(rows))
+    work = each_in_processes(partial(carry_out, folder=folder), left, workers, imports, progress.begin)
+    try:
+        with closing(work):
+            for run, result in work:
+                rows[run] = _failed(run, result) if isinstance(result, Failure) else result
+                progress.end(run, rows[run])
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    return rows
+
+
+def _failed(run: Run, failure: Failure) -> dict[str, Any]:
+    """The row of a run that broke; it isn't kept, so that the same command tries it again."""
+    known = facts(run, as_problem(run.environment))
+    return {**known, "status": "failed", "reason": failure.error, "traceback": failure.traceback}
+
+
+COLUMNS = (
+    ["environment", "agent", "training_seed", "status", "reason", "share", "share_low", "share_high", "share_of", "score",
+     "score_low", "score_high", "score_name", "cvar", "cvar_low", "cvar_high", "null", "optimum", "spent_share", "violations",
+     "blocked", "latency_us", "training_seconds", "training_decisions", "playing_seconds", "effort", "information", "learns",
+     "episodes", "evaluation_seed", "instance", "budget", "settings", "agent_settings", "versions", "command", "traceback",
+     "resampled_shares"]
+)  # fmt: skip
+"""Of leaderboard.parquet."""
+
+TIMES = ("latency_us", "training_seconds", "playing_seconds")
+"""Columns that differ each time; all others come out the same from the same command on the same machine."""
+
+
+def as_table(rows: list[dict[str, Any]], command: str) -> pd.DataFrame:
+    """The rows of the runs as a table with all columns."""
+    table = pd.DataFrame([{**row, "versions": json.dumps(row["versions"]), "command": command} for row in rows])
+    whole = {name: "Int64" for name in ("training_seed", "violations", "blocked", "training_decisions")}
+    text = {name: "string" for name in ("reason", "share_of", "score_name", "information", "traceback")}
+    table = table.reindex(columns=COLUMNS)
+    return table.astype({**whole, **text})
