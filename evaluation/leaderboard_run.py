@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..agents.registry import as_problem, learns, make_agent
+from ..agents.registry import as_problem, make_agent
 from ..envs.core.problem import Problem
 from .budgets import budget_cases
 from .evaluate import Result, evaluate
@@ -47,11 +47,6 @@ def carry_out(run: Run, folder: Path) -> dict[str, Any]:
     Returns:
         The run's row. Where the agent can't serve the environment as it is, the row tells the reason.
     """
-    import torch
-    from stable_baselines3.common.utils import set_random_seed
-
-    torch.set_num_threads(1)
-    set_random_seed(0 if run.training_seed is None else run.training_seed)
     problem = as_problem(run.environment)
     row = {**facts(run, problem), **_result(run, problem)}
     Store(folder).save_row(run.key, row)
