@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .envs.registration import register, register_all
 
 if TYPE_CHECKING:
-    from .agents.registry import list_agents, make_agent
+    from .agents.registry import list_agents, make_agent, register_agent
     from .envs.core.budget import Budget
     from .envs.core.sb3 import as_sb3_vec_env
     from .envs.core.wrappers import BudgetAwareObservation
@@ -29,6 +29,7 @@ __all__ = [
     "list_agents",
     "make_agent",
     "register",
+    "register_agent",
 ]
 
 _LAZY = {
@@ -39,6 +40,7 @@ _LAZY = {
     "evaluate": "evaluation.evaluate",
     "list_agents": "agents.registry",
     "make_agent": "agents.registry",
+    "register_agent": "agents.registry",
 }
 
 

@@ -32,7 +32,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and
 def before_any_command(
     context: typer.Context,
     imports: Annotated[
-        list[str], typer.Option("--import", metavar="MODULE", help="Import a module that registers agents of yours; repeatable.")
+        list[str],
+        typer.Option("--import", metavar="MODULE", help="A module that registers agents of yours; repeatable."),
     ] = [],  # noqa: B006  typer reads it
 ) -> None:
     """Environments, exact answers and reference agents for sequential budgeted decisions."""
@@ -174,7 +175,7 @@ def train(
 @app.command()
 def leaderboard(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Folder for the tables, the plot and the finished runs; run again to continue.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for tables, plot and finished runs; run again to continue.")] = Path(
         "runs/leaderboard"
     ),
     envs: Annotated[str | None, typer.Option(help="Ids of environments, with commas; by default all.")] = None,
@@ -184,7 +185,8 @@ def leaderboard(
     effort: Annotated[float, typer.Option(help="Share of the decisions that every learner learns from.")] = 1.0,
     workers: Annotated[int, typer.Option(help="Processes side by side.")] = 1,
     render: Annotated[
-        Path | None, typer.Option(metavar="FILE.parquet", help="Run nothing; write the tables and the plot of this file to OUT.")
+        Path | None,
+        typer.Option(metavar="FILE.parquet", help="Run nothing; write the page of this file to OUT."),
     ] = None,
 ) -> None:
     """Train, play and rank all agents on all environments."""
@@ -199,15 +201,19 @@ def leaderboard(
         return
     try:
         with RunsProgress() as progress:
-            table = board.run_leaderboard(
+            table: Any = board.run_leaderboard(
                 out, names_in(envs), names_in(agents), seeds, episodes=episodes, effort=effort, workers=workers,
                 imports=context.obj, command=command, progress=progress,
             )  # fmt: skip
     except board.Interrupted:
-        console.print(f"interrupted; what is finished is in {out}, run the same command to continue", markup=False, soft_wrap=True)
+        console.print(
+            f"interrupted; what is finished is in {out}, run the same command to continue", markup=False, soft_wrap=True
+        )
         sys.exit(130)
     for row in table[table["status"] != "finished"].to_dict("records"):
-        console.print(f"{row['status']}: {row['agent']} on {row['environment']}: {row['reason']}", markup=False, soft_wrap=True)
+        console.print(
+            f"{row['status']}: {row['agent']} on {row['environment']}: {row['reason']}", markup=False, soft_wrap=True
+        )
     typer.echo(f"rows:    {out / 'leaderboard.parquet'}")
     show_pages(*board.write_leaderboard(table, out))
     sys.exit(int((table["status"] == "failed").any()))

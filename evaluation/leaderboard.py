@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Sequence
 from contextlib import closing
@@ -31,7 +32,7 @@ class Episodes(NamedTuple):
 
 
 EPISODES: dict[str, Episodes] = {
-    "budgetgym/RealTimeBidding-v0": Episodes(400, 10),
+    "budgetgym/RealTimeBidding-v0": Episodes(400, 16),
     "budgetgym/AgenticRouting-v0": Episodes(20_000, 1000),
     "budgetgym/WorkflowRouting-v0": Episodes(20_000, 4000),
     "budgetgym/RestlessCapacity-v0": Episodes(400, 100),
@@ -46,6 +47,9 @@ EPISODES: dict[str, Episodes] = {
 
 SLOW = (*PLANNERS, "mcpp", "sequoia", "residual_sequoia")
 """Agents that take long to decide."""
+
+SLOWEST = {("budgetgym/RealTimeBidding-v0", "beam"): 4}
+"""Where an episode of a slow agent takes a minute."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -101,7 +105,9 @@ def run_leaderboard(
         Interrupted: Ctrl-C; what was finished is kept.
         ValueError: an unknown environment, agent or setting, or a number that can't be meant; before anything is run.
     """
-    if not 0 < effort:
+    for module in imports:
+        importlib.import_module(module)
+    if not effort > 0:
         raise ValueError(f"effort is {effort}; expected a positive share")
     runs = plan_runs(envs, agents, positive_integer("seeds", seeds), episodes, effort)
     folder = Path(out)
@@ -142,7 +148,9 @@ def plan_runs(
             ours = [(seed, effort) for seed in range(seeds)] if learns(head) else [(None, None)]
             runs += [Run(id, name, seed, share, count, 0) for seed, share in ours]
     if unserved := [name for name in agents or () if name not in served]:
-        raise ValueError(f"agent {unserved[0]!r} serves none of these environments{near(unserved[0], list_agents())}")
+        head = split_name(unserved[0])[0]
+        hint = "" if head in list_agents() else near(head, list_agents())
+        raise ValueError(f"agent {head!r} serves none of these environments{hint}")
     if not runs:
         raise ValueError(f"envs is {envs!r} and agents {agents!r}; expected at least one of each")
     if len(set(runs)) < len(runs):
@@ -154,7 +162,8 @@ def number_of_episodes(id: str, agent: str, asked: int | None) -> int:
     """How many of the common episodes an agent plays."""
     default = EPISODES.get(id, Episodes(DEFAULT_EPISODES, DEFAULT_EPISODES))
     usual = default.usual if asked is None else asked
-    return min(usual, default.slow) if agent in SLOW else usual
+    most = SLOWEST.get((id, agent), default.slow if agent in SLOW else usual)
+    return min(usual, most)
 
 
 def _carry_out_all(
@@ -163,7 +172,9 @@ def _carry_out_all(
     """The row of every run. Agents that don't learn come first, then one seed after the other: what is there is balanced."""
     store = Store(folder)
     rows = {run: row for run in runs if (row := store.load_row(run.key)) is not None}
-    left = sorted((run for run in runs if run not in rows), key=lambda run: -1 if run.training_seed is None else run.training_seed)
+    left = sorted(
+        (run for run in runs if run not in rows), key=lambda run: -1 if run.training_seed is None else run.training_seed
+    )
     progress.plan(left, len(rows))
     work = each_in_processes(partial(carry_out, folder=folder), left, workers, imports, progress.begin)
     try:
@@ -198,7 +209,7 @@ TIMES = ("latency_us", "training_seconds", "playing_seconds")
 def as_table(rows: list[dict[str, Any]], command: str) -> pd.DataFrame:
     """The rows of the runs as a table with all columns."""
     table = pd.DataFrame([{**row, "versions": json.dumps(row["versions"]), "command": command} for row in rows])
-    whole = {name: "Int64" for name in ("training_seed", "violations", "blocked", "training_decisions")}
-    text = {name: "string" for name in ("reason", "share_of", "score_name", "information", "traceback")}
+    whole = dict.fromkeys(("training_seed", "violations", "blocked", "training_decisions"), "Int64")
+    text = dict.fromkeys(("reason", "share_of", "score_name", "information", "traceback"), "string")
     table = table.reindex(columns=COLUMNS)
     return table.astype({**whole, **text})

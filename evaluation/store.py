@@ -27,6 +27,7 @@ SHOWS = (
     "formatting.py",
     "leaderboard.py",
     "leaderboard_page.py",
+    "leaderboard_plot.py",
     "leaderboard_table.py",
     "palette.py",
     "plots.py",

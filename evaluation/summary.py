@@ -85,9 +85,10 @@ def summarise(
         `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` ((mean score - null) / (optimum - null)),
         `difference` (mean paired difference of the score to the first agent), `cvar` (mean score of the worst tenth of the
         episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` (total), `spent_share`, `blocked` (total),
-        `violations` (episodes that spent more than their budget of any resource), one column per metric (see `metric_column`), `null` (expected
-        score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where their reference is
-        unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as `reference`.
+        `violations` (episodes that spent more than their budget of any resource), one column per metric (see
+        `metric_column`), `null` (expected score of doing nothing), `latency_us` and `information`. Shares are fractions and
+        NaN where their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as
+        `reference`.
 
     Raises:
         ValueError: Columns are missing or would collide, there are no episodes, an episode or a cell is repeated or

@@ -9,7 +9,7 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -17,7 +17,9 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+ONE_THREAD: dict[str, str] = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
 """Sums in several threads have another order, and so other last digits: a result must not depend on the machine's cores."""
 
 
@@ -35,7 +37,7 @@ def each_in_processes(
     workers: int = 1,
     imports: Sequence[str] = (),
     begun: Callable[[T], None] = lambda task: None,
-) -> Iterator[tuple[T, Any]]:
+) -> Generator[tuple[T, Any], None, None]:
     """Call `function` on every task in fresh processes, and yield (task, result or `Failure`) as they end.
 
     Processes are ended when the iterator is closed, and when this process dies, however it dies.

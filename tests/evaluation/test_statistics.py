@@ -24,7 +24,8 @@ B = np.array([[0.77, 0.44, 0.24], [-0.06, 0.73, 0.59], [0.37, 0.81, 0.63], [0.96
 #   random = np.random.RandomState(0)
 #   for name in ("aggregate_iqm", "aggregate_mean", "aggregate_median", "aggregate_optimality_gap"):
 #       function = getattr(metrics, name)
-#       print(name, library.get_interval_estimates({"a": A}, lambda x: np.array([function(x)]), reps=50_000, random_state=random))
+#       statistic = lambda x: np.array([function(x)])
+#       print(name, library.get_interval_estimates({"a": A}, statistic, reps=50_000, random_state=random))
 #   probability = lambda x, y: np.array([metrics.probability_of_improvement(x, y)])
 #   print(library.get_interval_estimates({"ab": [A, B]}, probability, reps=20_000, random_state=random))
 #   print(library.create_performance_profile({"a": A}, np.array([0.4, 0.6, 0.8]), reps=50_000))
