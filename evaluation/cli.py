@@ -81,6 +81,9 @@ def compare(
         str | None, typer.Option(help="Such as c0=1/32,1/8 or 2000,4000; by default the environment's own.")
     ] = None,
     episodes: Annotated[str | None, typer.Option(help="A number, or all of a log. By default all of a log, or 200.")] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="In place of episodes: until intervals are +- this share of the optimum.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the episodes, which are the same for all agents.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for results.parquet and report.html; run again to continue.")
@@ -101,6 +104,8 @@ def compare(
             typer.echo(summary.to_json(orient="records", indent=1))
             return
         print_table(summary, comparison.metrics, comparison.score)
+        if precision is not None:
+            typer.echo(precision_reached(comparison.settings))
         if "tuned_on" in comparison.settings:
             typer.echo(f"tuned on: {comparison.settings['tuned_on']}")
         if paths is not None:
@@ -111,7 +116,9 @@ def compare(
     count: Any = int(episodes) if episodes is not None and episodes.lstrip("-").isdigit() else episodes
     try:
         with BarProgress() as progress:
-            comparison = run_comparison(problem, names, count, seed, budgets=budgets, out=out, progress=progress)
+            comparison = run_comparison(
+                problem, names, count, seed, precision=precision, budgets=budgets, out=out, progress=progress
+            )
     except Interrupted as interrupted:
         if interrupted.finished is not None:
             show(interrupted.finished)
@@ -249,6 +256,16 @@ def frontier(
     if paths is not None:
         typer.echo(f"points: {paths[0]}")
         typer.echo(f"plot:   {paths[1] or NO_REPORT}")
+
+
+def precision_reached(settings: dict[str, Any]) -> str:
+    """How many episodes it took, and which intervals are still wider."""
+    count = f"{settings['number_of_episodes']:,} episodes"
+    if not settings.get("wider_than_precision", "interrupted"):
+        return f"precision {settings['precision']:g} after {count}"
+    if "precision" not in settings:
+        return f"interrupted after {count}"
+    return f"precision {settings['precision']:g} not reached after {count}; wider are {settings['wider_than_precision']}"
 
 
 def names_in(text: str | None) -> list[str] | None:

@@ -29,15 +29,22 @@ class Column(NamedTuple):
     numeric: bool = True
 
 
-def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str) -> list[Column]:
-    """The columns worth showing, in reading order; shares that are unknown throughout are left out."""
+def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str, *, detailed: bool = False) -> list[Column]:
+    """The columns worth showing, in reading order; shares that are unknown throughout are left out.
+
+    `detailed` columns are for pages: a terminal has no room for them.
+    """
     table: Any = summary  # pandas' annotations take columns for frames
     columns = [_agent(), _score(score, known_as_score=True)]
     if score != "return" and not np.allclose(table["return"], table[score]):
         columns.append(_score("return", known_as_score=False))
     columns += [c for c in (_bound(score), _optimum(score, bool((table["null"] != 0).any()))) if table[c.name].notna().any()]
+    if detailed:
+        columns.append(_cvar(score))
     columns += [_metric(m) for m in shown_metrics(metrics, score)]
     columns.append(_spent())
+    if detailed:
+        columns.append(_violations())
     if (table["blocked"] > 0).any():
         columns.append(_blocked())
     if table["agent"].nunique() > 1:
@@ -82,6 +89,18 @@ def _optimum(score: str, null: bool) -> Column:
         "a proved upper bound on it (the environment's documentation says which), with interval. Luck on a finite number of "
         "episodes, or clairvoyance, can lift it above 100 %.",
     )
+
+
+def _cvar(score: str) -> Column:
+    meaning = (
+        f"Mean {readable(score)} of the worst tenth of the episodes (the conditional value at risk at 10 %), with interval."
+    )
+    return Column("cvar", "worst tenth", lambda row: estimate(*_triple(row, "cvar")), meaning)
+
+
+def _violations() -> Column:
+    meaning = "Number of episodes that spent more than their budget of any resource; budgets are hard, so it is 0."
+    return Column("violations", "violations", lambda row: count(row["violations"]), meaning)
 
 
 def _metric(metric: Metric) -> Column:

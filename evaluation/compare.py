@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -14,8 +14,9 @@ from ..baselines.oracles import exact_optimum
 from ..envs.core.metrics import Metric
 from ..envs.core.problem import Problem
 from .budgets import BudgetCase, budget_cases
-from .evaluate import count_episodes, evaluate, played_problem
-from .play import Predicts
+from .evaluate import Evaluation, count_episodes, played_problem
+from .play import Played, Predicts
+from .precision import check_precision, episode_counts, half_widths
 from .provenance import agent_settings, problem_settings, versions
 from .store import Store, cell_key, write_whole
 from .summary import summarise
@@ -69,6 +70,7 @@ def compare(
     episodes: int | Literal["all"] | None = None,
     seed: int = 0,
     *,
+    precision: float | None = None,
     budgets: str | Mapping[str, Sequence[Any]] | Sequence[Any] | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
@@ -79,6 +81,8 @@ def compare(
         env: an environment of the suite, its id, or a problem.
         agents: names, see `list_agents`, which may carry settings ("lin:b0=10"); or agents, or name -> agent.
         episodes, seed: see `evaluate`.
+        precision: play as many episodes as it takes until the intervals of all agents at all budgets are as narrow; see
+            `evaluate`.
         budgets: None for the environment's own, or several, such as "c0=1/32,1/8"; agents given by name are made anew for
             each of them.
         out: folder for `results.parquet` and `report.html`, and for what is finished: run again after an interruption,
@@ -94,7 +98,9 @@ def compare(
     """
     folder = None if out is None else Path(out)
     try:
-        comparison = run_comparison(env, agents, episodes, seed, budgets=budgets, out=folder, progress=progress)
+        comparison = run_comparison(
+            env, agents, episodes, seed, precision=precision, budgets=budgets, out=folder, progress=progress
+        )
     except Interrupted as interrupted:
         if folder is not None and interrupted.finished is not None:
             write_results(interrupted.finished, folder)
@@ -110,6 +116,7 @@ def run_comparison(
     episodes: int | Literal["all"] | None = None,
     seed: int = 0,
     *,
+    precision: float | None = None,
     budgets: str | Mapping[str, Sequence[Any]] | Sequence[Any] | None = None,
     out: Path | None = None,
     progress: Progress | None = None,
@@ -118,35 +125,56 @@ def run_comparison(
     problem = played_problem(env)
     named = _named(agents, problem)
     cases = budget_cases(problem, budgets)
-    count = count_episodes(problem, episodes)
+    if precision is not None:
+        check_precision(precision, episodes)
+    counts = [count_episodes(problem, episodes)] if precision is None else episode_counts(problem)
     progress = progress or Progress()
-    store = Store(out)
-    done: list[tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]] = []
+    cells = [_Cell(name, agent, case, seed, Store(out)) for case in cases for name, agent in named.items()]
+    finished: Comparison | None = None
+    done: list[_Part] = []
 
-    def finish() -> Comparison:
-        frames = list(zip(*done, strict=True))
+    def finish(count: int) -> Comparison:
+        episodes, curves, facts = zip(*done, strict=True)
         return Comparison(
-            pd.concat(frames[0], ignore_index=True),
-            pd.DataFrame(frames[2]),
-            pd.concat(frames[1], ignore_index=True),
+            pd.concat(episodes, ignore_index=True),
+            pd.DataFrame(facts),
+            pd.concat(curves, ignore_index=True),
             problem.score,
             problem.metrics,
             _settings(problem, cases, count, seed),
             versions(),
         )
 
-    try:
-        for case in cases:
-            progress.begin(f"optimum at {case.label}", 0)
-            exact_optimum(case.problem)  # may take minutes; kept, so that the evaluations find it
-            for name, agent in named.items():
-                progress.begin(f"{name} at {case.label}", count)
-                part, loaded = _cell(name, agent, case, count, seed, store, progress.advance)
+    for count in counts:
+        done.clear()
+        try:
+            for cell in cells:
+                if cell.case.label not in {part[2]["budget"] for part in done}:
+                    progress.begin(f"optimum at {cell.case.label}", 0)
+                    exact_optimum(cell.case.problem)  # may take minutes; kept, so that the evaluations find it
+                progress.begin(f"{cell.name} at {cell.case.label}", count - cell.played)
+                part, loaded = cell.play(count, progress.advance)
                 done.append(part)
                 progress.end(loaded)
-    except KeyboardInterrupt:
-        raise Interrupted(finish() if done else None) from None
-    return finish()
+        except KeyboardInterrupt:
+            # Of a round that is not finished the agents have different episodes.
+            raise Interrupted(finished or (finish(count) if done else None)) from None
+        finished = finish(count)
+        if precision is None:
+            break
+        finished = _with_precision(finished, precision)
+        if not finished.settings["wider_than_precision"]:
+            break
+    assert finished is not None
+    return finished
+
+
+def _with_precision(comparison: Comparison, precision: float) -> Comparison:
+    """The same, and in its settings which intervals are still wider than asked for."""
+    widths = half_widths(comparison.summary(), comparison.episodes, comparison.score)
+    wider = [f"{agent} at {budget}: {width:.2g}" for (agent, budget), width in widths.items() if width > precision]
+    settings = {**comparison.settings, "precision": precision, "wider_than_precision": "; ".join(wider)}
+    return comparison._replace(settings=settings)
 
 
 def write_results(comparison: Comparison, folder: Path, command: str = "budgetgym.compare(...)") -> tuple[Path, Path | None]:
@@ -184,30 +212,55 @@ def _write_report(comparison: Comparison, folder: Path, command: str) -> Path | 
         return None
 
 
-def _cell(
-    name: str,
-    agent: Predicts | None,
-    case: BudgetCase,
-    count: int,
-    seed: int,
-    store: Store,
-    advanced: Callable[[int], None],
-) -> tuple[tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]], bool]:
+_Part: TypeAlias = tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]
+"""Episodes, curves and facts of one agent at one budget."""
+
+
+class _Cell:
     """One agent at one budget, from the store if it was played before. Agents given as objects have no name to keep."""
-    labels = {"agent": name, "budget": case.label, "budget_value": case.value}
-    key = "" if agent is not None else cell_key(case.problem, name, count, seed)
-    if agent is None and (kept := store.load(key)) is not None:
-        episodes, curves, facts = kept  # under whatever names they were played
-        curves = curves.assign(agent=name, budget=case.label)
-        return (episodes.assign(**labels), curves, {**facts, **labels}), True
-    result = evaluate(make_agent(name, case.problem) if agent is None else agent, case.problem, count, seed, advanced=advanced)
-    episodes = result.episodes.assign(**labels)
-    curves = result.curves[result.curves["episode"] < CURVES].assign(agent=name, budget=case.label)
-    facts = {**labels, **result.cell, "agent_settings": agent_settings(name)}
-    part = (episodes, curves, facts)
-    if agent is None:
-        store.save(key, *part)
-    return part, False
+
+    def __init__(self, name: str, agent: Predicts | None, case: BudgetCase, seed: int, store: Store) -> None:
+        self.name = name
+        self.case = case
+        self.played = 0
+        self._agent = agent
+        self._seed = seed
+        self._store = store
+        self._evaluation: Evaluation | None = None
+        self._kept: _Part | None = None
+
+    def play(self, count: int, advanced: Callable[[int], None]) -> tuple[_Part, bool]:
+        """The episodes 0 .. count - 1, and whether all of them were played before."""
+        name, case = self.name, self.case
+        labels = {"agent": name, "budget": case.label, "budget_value": case.value}
+        key = "" if self._agent is not None else cell_key(case.problem, name, count, self._seed)
+        if self._agent is None and (kept := self._store.load(key)) is not None:
+            self._kept, self.played = kept, count
+            episodes, curves, facts = kept  # under whatever names they were played
+            curves = curves.assign(agent=name, budget=case.label)
+            return (episodes.assign(**labels), curves, {**facts, **labels}), True
+        evaluation = self._evaluation_to_grow()
+        evaluation.grow(count, advanced)
+        self.played = count
+        episodes, curves = evaluation.played
+        curves = curves[curves["episode"] < CURVES].assign(agent=name, budget=case.label)
+        facts = {**labels, **evaluation.cell, "agent_settings": agent_settings(name) if self._agent is None else "{}"}
+        part = (episodes.assign(**labels), curves, facts)
+        if self._agent is None:
+            self._store.save(key, *part)
+        return part, False
+
+    def _evaluation_to_grow(self) -> Evaluation:
+        if self._evaluation is None:
+            agent = make_agent(self.name, self.case.problem) if self._agent is None else self._agent
+            self._evaluation = Evaluation(agent, self.case.problem, self._seed)
+            if self._kept is not None:
+                labels = ["agent", "budget", "budget_value"]
+                episodes, curves, facts = self._kept
+                played = Played(episodes.drop(columns=labels), curves.drop(columns=labels[:2]))
+                own = {key: value for key, value in facts.items() if key not in (*labels, "agent_settings")}
+                self._evaluation.restore(played, own)
+        return self._evaluation
 
 
 def _named(agents: Sequence[str | Predicts] | Mapping[str, Predicts], problem: Problem) -> dict[str, Predicts | None]:

@@ -18,7 +18,8 @@ from ..baselines.oracles import exact_optimum, null_score
 from ..baselines.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
-from .play import Predicts, play
+from .play import Played, Predicts, Session
+from .precision import check_precision, episode_counts, half_width
 from .provenance import training_seed
 from .summary import summarise
 
@@ -49,6 +50,7 @@ def evaluate(
     episodes: int | Literal["all"] | None = None,
     seed: int = 0,
     *,
+    precision: float | None = None,
     budget: Any = None,
     advanced: Callable[[int], None] = lambda episodes: None,
 ) -> Result:
@@ -60,41 +62,99 @@ def evaluate(
             same problem on a batch of its own.
         episodes: how many; "all" for every episode of a log; by default all of a log, or 200.
         seed: of the episodes.
+        precision: play as many episodes as it takes, up to `precision.MOST` or the end of a log, until half the width of the
+            95 % interval of the share of the optimum is at most this (else of the bound; else of the mean score, in units of
+            the standard deviation of an episode's). `summary` tells how many there were and how wide the interval is.
         budget: play with this budget instead of the environment's own.
         advanced: called with the number of episodes that were just finished, to show progress.
 
     Raises:
-        ValueError: an agent that was made for another problem; episodes below 1, more than the log has, or "all" where
-            there is no end.
+        ValueError: an agent that was made for another problem; both episodes and a precision; episodes below 1, more than the
+            log has, or "all" where there is no end.
         TypeError: something that is not an agent or not an environment of the suite.
         RuntimeError: an episode spent more than it had, which the ledger must never let through.
     """
-    if not callable(getattr(agent, "predict", None)):
-        raise TypeError(f"agent is {agent!r}; expected something with predict(); make_agent makes one from a name")
     problem = played_problem(env)
     if budget is not None:
         problem = problem.replace(**_other_budget(problem, budget))
-    if isinstance(agent, Policy):
-        agent.check_problem(problem)
-    numbers = range(count_episodes(problem, episodes))
-    started = time.perf_counter()
-    played = play(agent, problem, numbers, seed, advanced)
-    check_ledger(played.episodes)
-    cell = {
-        "optimum": exact_optimum(problem),
-        "null": null_score(problem),
-        "latency_us": decision_latency(agent, problem),
-        "information": getattr(agent, "information", "observation"),
-        "training_seed": training_seed(agent),
-        "seconds": time.perf_counter() - started,
-    }
-    names = {"agent": type(agent).__name__, "budget": "own", "budget_value": 0.0}
-    table = summarise(
-        played.episodes.assign(**names), pd.DataFrame([{**names, **cell}]), score=problem.score, metrics=problem.metrics
-    )
-    left_out = {*names, "difference", "difference_low", "difference_high"}  # one agent alone has no difference
-    summary = {str(name): _plain(value) for name, value in table.iloc[0].items() if name not in left_out}
-    return Result(summary, played.episodes, played.curves, cell)
+    evaluation = Evaluation(agent, problem, seed)
+    if precision is None:
+        evaluation.grow(count_episodes(problem, episodes), advanced)
+        return evaluation.result()
+    check_precision(precision, episodes)
+    for count in episode_counts(problem):
+        evaluation.grow(count, advanced)
+        result = evaluation.result()
+        if half_width(result.summary, result.episodes[problem.score], problem.score) <= precision:
+            break
+    return result
+
+
+class Evaluation:
+    """One agent on one problem, which can go on: episodes that were played are kept, and more are appended.
+
+    Args:
+        agent, problem, seed: see `evaluate`.
+
+    Raises:
+        ValueError, TypeError: see `evaluate`.
+    """
+
+    def __init__(self, agent: Predicts, problem: Problem, seed: int) -> None:
+        if not callable(getattr(agent, "predict", None)):
+            raise TypeError(f"agent is {agent!r}; expected something with predict(); make_agent makes one from a name")
+        if isinstance(agent, Policy):
+            agent.check_problem(problem)
+        self._agent = agent
+        self._problem = problem
+        self._session = Session(agent, problem, seed)
+        self._begun = False
+        self._parts: list[Played] = []
+        self.cell: dict[str, Any] = {}
+
+    @property
+    def played(self) -> Played:
+        """All episodes so far."""
+        return Played(*(pd.concat(frames, ignore_index=True) for frames in zip(*self._parts, strict=True)))
+
+    def restore(self, played: Played, cell: dict[str, Any]) -> None:
+        """Go on from episodes that an evaluation like this one has played before."""
+        self._parts, self.cell = [played], cell
+
+    def grow(self, count: int, advanced: Callable[[int], None] = lambda episodes: None) -> None:
+        """Play until there are the episodes 0 .. count - 1.
+
+        Raises:
+            RuntimeError: see `check_ledger`.
+        """
+        if self._session.carries_over and not self._begun:
+            self._parts = []  # what was restored came without the memory that it led to
+        first = sum(len(part.episodes) for part in self._parts)
+        started = time.perf_counter()
+        if first < count:
+            self._parts.append(self._session.play(range(first, count), advanced))
+            check_ledger(self._parts[-1].episodes)
+            self._begun = True
+        if not self.cell:
+            self.cell = {
+                "optimum": exact_optimum(self._problem),
+                "null": null_score(self._problem),
+                "latency_us": decision_latency(self._agent, self._problem),
+                "information": getattr(self._agent, "information", "observation"),
+                "training_seed": training_seed(self._agent),
+                "seconds": 0.0,
+            }
+        self.cell = {**self.cell, "seconds": self.cell["seconds"] + time.perf_counter() - started}
+
+    def result(self) -> Result:
+        """How the agent did so far."""
+        names = {"agent": type(self._agent).__name__, "budget": "own", "budget_value": 0.0}
+        played, problem = self.played, self._problem
+        cells = pd.DataFrame([{**names, **self.cell}])
+        table = summarise(played.episodes.assign(**names), cells, score=problem.score, metrics=problem.metrics)
+        left_out = {*names, "difference", "difference_low", "difference_high"}  # one agent alone has no difference
+        summary = {str(name): _plain(value) for name, value in table.iloc[0].items() if name not in left_out}
+        return Result(summary, played.episodes, played.curves, self.cell)
 
 
 def check_ledger(episodes: pd.DataFrame) -> None:

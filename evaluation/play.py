@@ -64,16 +64,28 @@ def play(
         seed: of all episodes.
         advanced: called with the number of episodes that were just finished.
     """
-    keys = episode_keys(seed, max(numbers) + 1)
-    carries_over = bool(getattr(agent, "carries_over", False))
-    lanes = 1 if carries_over else max(1, min(LANES, STEPS_IN_MEMORY // problem.horizon))
-    player = _Compiled(agent) if isinstance(agent, KernelPolicy) else _Predicting(agent)
-    parts = []
-    for first in range(0, len(numbers), lanes):
-        chosen = np.asarray(numbers[first : first + lanes])
-        parts.append(_play_side_by_side(player, problem, chosen, keys[chosen]))
-        advanced(len(chosen))
-    return Played(*(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)))
+    return Session(agent, problem, seed).play(numbers, advanced)
+
+
+class Session:
+    """Plays now some episodes and later more: a memory that carries over is kept in between. See `play`."""
+
+    def __init__(self, agent: Predicts, problem: Problem, seed: int) -> None:
+        self.carries_over = bool(getattr(agent, "carries_over", False))
+        self._problem = problem
+        self._seed = seed
+        self._lanes = 1 if self.carries_over else max(1, min(LANES, STEPS_IN_MEMORY // problem.horizon))
+        self._player = _Compiled(agent) if isinstance(agent, KernelPolicy) else _Predicting(agent)
+
+    def play(self, numbers: Sequence[int], advanced: Callable[[int], None] = lambda episodes: None) -> Played:
+        """Play the episodes with these numbers, ascending."""
+        keys = episode_keys(self._seed, max(numbers) + 1)
+        parts = []
+        for first in range(0, len(numbers), self._lanes):
+            chosen = np.asarray(numbers[first : first + self._lanes])
+            parts.append(_play_side_by_side(self._player, self._problem, chosen, keys[chosen]))
+            advanced(len(chosen))
+        return Played(*(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)))
 
 
 def _play_side_by_side(

@@ -68,7 +68,7 @@ def write_report(
         ImportError: matplotlib or jinja2 are not installed.
     """
     template = _template()
-    columns = visible_columns(summary, metrics, score)
+    columns = visible_columns(summary, metrics, score, detailed=True)
     appearance = looks([str(agent) for agent in summary["agent"].unique()])
     page = template.render(
         title=title,

@@ -65,6 +65,7 @@ def test_settings_are_read_as_numbers_ranges_and_text():
         (["compare", ID, "--agents", "lin", "--set", "log=nowhere.txt"], "nowhere.txt"),
         (["compare", ID, "--agents", "lin", "--episodes", "many"], "episodes is 'many'"),
         (["compare", ID, "--agents", "lin", "--episodes", "0"], "episodes is 0"),
+        (["compare", ID, "--agents", "lin", "--episodes", "5", "--precision", "0.1"], "expected only one of them"),
         (["compare", ID, "--agents", "ppo", *FAST], "ppo has not learned"),
         (["train", ID, "--agent", "rlb"], "does not learn"),
     ],

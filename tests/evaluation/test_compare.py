@@ -4,11 +4,13 @@ import gymnasium as gym
 import numpy as np
 import pandas as pd
 import pytest
-from budgetgym import compare, make_agent
+from budgetgym import compare, evaluate, make_agent
+from budgetgym.agents import registry as registry_module
 from budgetgym.agents.registry import as_problem
-from budgetgym.evaluation import compare as compare_module
+from budgetgym.evaluation import precision as precision_module
 from budgetgym.evaluation.budgets import budget_cases
-from budgetgym.evaluation.compare import Interrupted
+from budgetgym.evaluation.compare import Interrupted, run_comparison
+from budgetgym.evaluation.play import Session
 
 
 @pytest.fixture
@@ -35,21 +37,21 @@ def test_a_row_per_agent_and_budget(env, tmp_path):
 
 def test_an_interrupted_comparison_keeps_what_is_finished_and_continues(env, tmp_path, monkeypatch):
     played = []
-    original = compare_module.evaluate
+    play = Session.play
 
-    def until_the_third(agent, *arguments, **settings):
+    def until_the_third(self, numbers, *more):
         if len(played) == 2:
             raise KeyboardInterrupt
-        played.append(type(agent).__name__)
-        return original(agent, *arguments, **settings)
+        played.append(len(numbers))
+        return play(self, numbers, *more)
 
-    monkeypatch.setattr(compare_module, "evaluate", until_the_third)
+    monkeypatch.setattr(Session, "play", until_the_third)
     with pytest.raises(Interrupted):
         compare(env, AGENTS, 30, out=tmp_path)
     assert pd.read_parquet(tmp_path / "results.parquet")["agent"].unique().tolist() == AGENTS[:2]
-    monkeypatch.setattr(compare_module, "evaluate", lambda agent, *a, **k: played.append("again") or original(agent, *a, **k))
+    monkeypatch.setattr(Session, "play", lambda self, numbers, *m: played.append("again") or play(self, numbers, *m))
     table = compare(env, AGENTS, 30, out=tmp_path)
-    assert played == ["Lin", "Constant", "again"]
+    assert played == [30, 30, "again"]
     fresh = compare(env, AGENTS, 30)
     measured = ["latency_us"]
     pd.testing.assert_frame_equal(table.drop(columns=measured), fresh.drop(columns=measured))
@@ -118,7 +120,7 @@ def test_other_spellings_of_the_same_question(env, tmp_path):
     ],
 )
 def test_mistakes_are_found_before_anything_is_played(env, agents, settings, message, monkeypatch):
-    monkeypatch.setattr(compare_module, "evaluate", lambda *a, **k: pytest.fail("played"))
+    monkeypatch.setattr(Session, "play", lambda *a, **k: pytest.fail("played"))
     with pytest.raises(ValueError, match=message):
         compare(env, agents, 5, **settings)
 
@@ -131,3 +133,69 @@ def test_budgets_are_named_as_papers_name_them(env):
     assert budget_cases(as_problem(gym.make("budgetgym/RealTimeBidding-v0", c0=1 / 4)), None)[0].label == "c0=1/4"
     mixed = as_problem(gym.make("budgetgym/RealTimeBidding-v0", budget=7.0))
     assert budget_cases(mixed, "c0=1/8")[0].problem.budget.range_of("money")[0] > 7
+
+
+def test_precision_plays_as_many_episodes_as_it_takes_and_none_twice(env, tmp_path, monkeypatch):
+    asked = []
+    play = Session.play
+    monkeypatch.setattr(Session, "play", lambda self, numbers, *more: asked.append(numbers) or play(self, numbers, *more))
+    comparison = run_comparison(as_problem(env), ["constant", "lin:b0=9"], precision=0.005, out=tmp_path)
+    count = comparison.settings["number_of_episodes"]
+    assert count > 64
+    assert sum(len(numbers) for numbers in asked) == 2 * count
+    assert comparison.settings["wider_than_precision"] == ""
+    summary = comparison.summary()
+    widths = (summary["share_of_bound_high"] - summary["share_of_bound_low"]) / 2
+    if summary["share_of_optimum"].notna().all():
+        widths = (summary["share_of_optimum_high"] - summary["share_of_optimum_low"]) / 2
+    assert widths.max() <= 0.005
+    whole = run_comparison(as_problem(env), ["constant", "lin:b0=9"], count)
+    assert comparison.episodes.equals(whole.episodes)
+    asked.clear()
+    run_comparison(as_problem(env), ["constant", "lin:b0=9"], precision=0.005, out=tmp_path)
+    assert not asked
+    finer = run_comparison(as_problem(env), ["constant", "lin:b0=9"], precision=0.0035, out=tmp_path)
+    assert asked[0][0] == count  # goes on from what is kept
+    assert finer.episodes.equals(run_comparison(as_problem(env), ["constant", "lin:b0=9"], len(finer.episodes) // 2).episodes)
+
+
+def test_precision_that_cant_be_reached_is_told(env, monkeypatch):
+    monkeypatch.setattr(precision_module, "MOST", 100)
+    settings = run_comparison(as_problem(env), ["constant"], precision=1e-6).settings
+    assert settings["number_of_episodes"] == 100
+    assert settings["wider_than_precision"].startswith("constant at ")
+
+
+def test_precision_of_agents_whose_memory_carries_over(env, monkeypatch, tmp_path):
+    """They are the same as without a break, from the store as well."""
+    agent = type("Carrying", (type(make_agent("dmd", env)),), {"carries_over": True})
+    monkeypatch.setattr(registry_module, "find_class", lambda name, problem: agent)
+    whole = evaluate(make_agent("dmd", env), env, 128).episodes
+    monkeypatch.setattr(precision_module, "MOST", 64)
+    run_comparison(as_problem(env), ["dmd"], precision=1e-6, out=tmp_path)
+    monkeypatch.setattr(precision_module, "MOST", 128)
+    assert evaluate(make_agent("dmd", env), env, precision=1e-6).episodes.equals(whole)
+    grown = run_comparison(as_problem(env), ["dmd"], precision=1e-6, out=tmp_path).episodes
+    assert grown["return"].equals(whole["return"])
+
+
+@pytest.mark.parametrize(("precision", "episodes", "message"), [(0.01, 5, "only one of them"), (0, None, "precision is 0")])
+def test_precision_that_cant_be_meant(env, precision, episodes, message):
+    with pytest.raises(ValueError, match=message):
+        compare(env, ["constant"], episodes, precision=precision)
+    with pytest.raises(ValueError, match=message):
+        evaluate(make_agent("constant", env), env, episodes, precision=precision)
+
+
+def test_without_optimum_and_bound_the_score_is_measured_by_its_spread():
+    row = {"share_of_optimum": np.nan, "share_of_bound": np.nan, "return_low": 1.0, "return_high": 3.0}
+    assert precision_module.half_width(row, np.array([0.0, 8.0]), "return") == pytest.approx(0.25)
+
+
+def test_results_carry_what_it_takes_to_repeat_them(env, tmp_path):
+    compare(env, ["lin:b0=9"], 5, seed=3, out=tmp_path)
+    row = pd.read_parquet(tmp_path / "results.parquet").iloc[0]
+    assert json.loads(row["agent_settings"]) == {"b0": "9"}
+    assert {"torch", "budgetgym", "numpy"} <= set(json.loads(row["versions"]))
+    assert row["seed"] == 3
+    assert {"instance", "settings", "budget", "information", "command", "training_seed", "overspent"} <= set(row.index)

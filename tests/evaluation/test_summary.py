@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from budgetgym.envs.core.metrics import Metric
 from budgetgym.evaluation.columns import visible_columns
-from budgetgym.evaluation.summary import metric_column, summarise
+from budgetgym.evaluation.evaluate import check_ledger
+from budgetgym.evaluation.summary import metric_column, summarise, tail_mean
 
 
 def tiny(**changes: object) -> tuple[Any, Any]:
@@ -191,3 +192,30 @@ def test_metric_labels_may_not_hide_other_columns():
 
 def test_metric_column_is_snake_case():
     assert metric_column(Metric("wins", "Win rate (%)", "per step")) == "win_rate"
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 13, 40, 500])
+def test_the_worst_tenth_is_exact_for_any_number(n):
+    """Against the definition by Rockafellar and Uryasev: the largest of z - mean(max(z - x, 0)) / share over all z."""
+    rng = np.random.default_rng(n)
+    values = np.sort(rng.normal(size=n).round(1))
+    expected = max(z - np.maximum(z - values, 0).mean() / 0.1 for z in values)
+    assert tail_mean(values, np.ones((1, n)))[0] == pytest.approx(expected)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=3)
+    repeated = [tail_mean(np.repeat(values, count), np.ones((1, n)))[0] for count in counts]
+    assert tail_mean(values, counts.astype(float)) == pytest.approx(repeated)
+
+
+def test_cvar_has_an_interval_and_violations_are_counted():
+    episodes, cells = normal(1, 400)
+    row: Any = summarise(episodes, cells, score="return", metrics=[]).iloc[0]
+    assert row["cvar"] == pytest.approx(np.sort(episodes["return"])[:40].mean())
+    assert row["cvar_low"] < row["cvar"] < row["cvar_high"]
+    assert row["cvar"] == pytest.approx(3.0 - 2.0 * 1.755, abs=0.5)  # of a normal law
+    assert row["violations"] == 0
+    columns = [
+        c.name for c in visible_columns(summarise(episodes, cells, score="return", metrics=[]), [], "return", detailed=True)
+    ]
+    assert {"cvar", "violations"} <= set(columns)
+    with pytest.raises(RuntimeError, match="2 episodes spent more than their budget, the first is number 5"):
+        check_ledger(episodes.assign(overspent=episodes["episode"].isin([5, 9])))
