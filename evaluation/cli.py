@@ -100,12 +100,12 @@ def compare(
     def show(comparison: Comparison) -> None:
         summary = comparison.summary()
         paths = None if out is None else write_results(comparison, out, command)
+        if precision is not None:
+            console.print(precision_reached(comparison.settings), markup=False, highlight=False, soft_wrap=True)
         if as_json:
             typer.echo(summary.to_json(orient="records", indent=1))
             return
         print_table(summary, comparison.metrics, comparison.score)
-        if precision is not None:
-            typer.echo(precision_reached(comparison.settings))
         if "tuned_on" in comparison.settings:
             typer.echo(f"tuned on: {comparison.settings['tuned_on']}")
         if paths is not None:

@@ -82,11 +82,14 @@ def evaluate(
         evaluation.grow(count_episodes(problem, episodes), advanced)
         return evaluation.result()
     check_precision(precision, episodes)
-    for count in episode_counts(problem):
-        evaluation.grow(count, advanced)
-        result = evaluation.result()
+    first, *others = episode_counts(problem)
+    evaluation.grow(first, advanced)
+    result = evaluation.result()
+    for count in others:
         if half_width(result.summary, result.episodes[problem.score], problem.score) <= precision:
             break
+        evaluation.grow(count, advanced)
+        result = evaluation.result()
     return result
 
 
