@@ -13,6 +13,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from ..baselines.bidding.bidders import training_problem
 from ..baselines.routing.routers import PROGRESS, SUBGOALS, places
+from ..envs.bidding.layout import HIGHEST_PRICE
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.budget import Budget
 from ..envs.core.problem import Problem
@@ -22,6 +23,7 @@ from ..envs.routing.problem import AgenticRouting
 from ..envs.steering.problem import SocialSteering
 from ..envs.traptree.problem import TrapTree
 from ..envs.workflow.problem import WorkflowRouting
+from .lagrangian_ppo import MoveMultiplier
 from .learner import Configuration
 from .ppo import CriticFirst, EntropyToZero
 from .restless import restless_features
@@ -107,6 +109,28 @@ def bids_from_pacing(problem: RealTimeBidding, observations: NDArray[np.float64]
     truthful = observations[:, :1] * problem.statistics.mean_price
     bids = np.clip(truthful * np.exp(4.0 * actions), 0.0, 300.0)
     return bids.astype(np.int64)[:, 0] if isinstance(problem.action_space, spaces.Discrete) else bids.astype(np.float32)
+
+
+class ThetaFeatures(BaseFeaturesExtractor):
+    """The logarithm of theta, which is all that bids depend on where money does not run out."""
+
+    def __init__(self, observation_space: spaces.Box) -> None:
+        super().__init__(observation_space, features_dim=1)
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """(n, d) -> (n, 1)."""
+        return torch.log(observations[:, :1] + 1e-2)
+
+
+def soft_bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
+    """As `short_bidding_training`, with money for the highest price in every auction."""
+    training = short_bidding_training(problem)
+    return training.replace(budget=float(HIGHEST_PRICE * training.params.auctions), budget_aware=False)
+
+
+def soft_routing_training(problem: AgenticRouting) -> AgenticRouting:
+    """The same tasks, with a budget for any calls."""
+    return problem.replace(budget=np.inf, budget_aware=False)
 
 
 def routing_training(problem: AgenticRouting) -> AgenticRouting:
@@ -625,6 +649,43 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
                 "gamma": 1.0,
                 "gae_lambda": 0.95,
                 "policy_kwargs": {"net_arch": [64], "lstm_hidden_size": 32},
+            },
+        ),
+    },
+    "lagrangian_ppo": {
+        RealTimeBidding: Configuration(
+            training=soft_bidding_training,
+            decode=bids_from_pacing,
+            timesteps=2_000_000,
+            lanes=256,
+            callbacks=lambda: [MoveMultiplier()],
+            settings={
+                "n_steps": 50,
+                "batch_size": 3200,
+                "n_epochs": 4,
+                "learning_rate": falling(2e-3),
+                "gamma": 0.0,  # money does not run out: a bid changes nothing that comes after it
+                "policy_kwargs": {
+                    "log_std_init": -2.0,  # what is spent with chance and without should not differ
+                    "net_arch": [32, 32],
+                    "features_extractor_class": ThetaFeatures,
+                },
+            },
+        ),
+        AgenticRouting: Configuration(
+            training=soft_routing_training,
+            decode=as_chosen,
+            timesteps=2_000_000,
+            lanes=256,
+            callbacks=lambda: [MoveMultiplier()],
+            settings={
+                "n_steps": 64,
+                "batch_size": 4096,
+                "n_epochs": 4,
+                "learning_rate": falling(2e-3),
+                "gamma": 1.0,
+                "gae_lambda": 0.95,
+                "policy_kwargs": {"net_arch": [64, 64]},
             },
         ),
     },

@@ -54,6 +54,7 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "sac": Entry(".sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
         "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
         "recurrent_ppo": Entry(".recurrent_ppo:RecurrentPpo", "sb3-contrib's PPO with an LSTM"),
+        "lagrangian_ppo": Entry(".lagrangian_ppo:LagrangianPpo", "PPO that keeps the budget in expectation only"),
     },
     "AgenticRouting": {
         "always_small": Entry("..baselines.routing.routers:AlwaysSmall", "the first model for every move"),
@@ -73,6 +74,7 @@ AGENTS: dict[str, dict[str, Entry]] = {
         "dqn": Entry(".dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
         "maskable_ppo": Entry(".maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"),
         "recurrent_ppo": Entry(".recurrent_ppo:RecurrentPpo", "sb3-contrib's PPO with an LSTM"),
+        "lagrangian_ppo": Entry(".lagrangian_ppo:LagrangianPpo", "PPO that keeps the budget in expectation only"),
     },
     "LoggedRouting": {
         "always": Entry("..baselines.routing.logged:Always", "one model for every query: always:model=NAME"),
@@ -163,6 +165,7 @@ LEARNERS = (
     "dqn",
     "maskable_ppo",
     "recurrent_ppo",
+    "lagrangian_ppo",
     "grpo",
     "bopo",
     "sequential_ppo",
