@@ -527,8 +527,8 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
             training=as_it_is,
             decode=as_chosen,
             timesteps=1_000_000,
-            lanes=256,
-            callbacks=lambda: [EntropyToZero(0.1)],
+            lanes=1024,
+            callbacks=lambda: [EntropyToZero(0.3)],
             settings={
                 "n_steps": 8,
                 "learning_rate": falling(2e-3),

@@ -68,7 +68,7 @@ class TwoArms(Problem):
 
 
 def test_two_arms_have_their_closed_form():
-    """At a limit of .4 the dear arm is pulled with probability .4 = sigmoid((1 - .3 - price of a unit) / weight of entropy)."""
+    """At a limit of .4 the dear arm is pulled with probability .4 = sigmoid((1 - .3 - price of one) / weight of entropy)."""
     limit, entropy = 0.4, 0.1
     venv = LagrangianVecEnv(TwoArms(), 512, limit, seed=0)
     mover = MoveMultiplier()
