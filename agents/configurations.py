@@ -379,7 +379,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         WorkflowRouting: Configuration(
             training=as_it_is,
             decode=as_chosen,
-            timesteps=4_000_000,
+            timesteps=3_000_000,
             lanes=512,
             callbacks=lambda: [EntropyToZero(0.01)],
             features=workflow_features,
@@ -479,7 +479,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         AgenticRouting: Configuration(
             training=routing_training,
             decode=as_chosen,
-            timesteps=6_000_000,
+            timesteps=3_000_000,
             lanes=256,
             callbacks=lambda: [EntropyToZero(0.01)],
             settings={
@@ -494,7 +494,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         WorkflowRouting: Configuration(
             training=as_it_is,
             decode=as_chosen,
-            timesteps=4_000_000,
+            timesteps=3_000_000,
             lanes=256,
             callbacks=lambda: [EntropyToZero(0.01)],
             features=workflow_features,
@@ -510,7 +510,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         SocialSteering: Configuration(
             training=steering_by_number,
             decode=precisions_from_numbers,
-            timesteps=3_000_000,
+            timesteps=1_500_000,
             lanes=512,
             callbacks=lambda: [EntropyToZero(0.3)],
             features=steering_features,
@@ -526,9 +526,9 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         TrapTree: Configuration(
             training=as_it_is,
             decode=as_chosen,
-            timesteps=1_000_000,
-            lanes=1024,
-            callbacks=lambda: [EntropyToZero(0.3)],
+            timesteps=3_000_000,
+            lanes=256,
+            callbacks=lambda: [EntropyToZero(0.1)],
             settings={
                 "n_steps": 8,
                 "learning_rate": falling(2e-3),
@@ -543,14 +543,14 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         AgenticRouting: Configuration(
             training=routing_training,
             decode=as_chosen,
-            timesteps=1_000_000,
+            timesteps=300_000,
             lanes=128,
             settings=Q_LEARNING,
         ),
         SocialSteering: Configuration(
             training=steering_by_number,
             decode=precisions_from_numbers,
-            timesteps=400_000,
+            timesteps=300_000,
             lanes=128,
             features=steering_features,
             settings=Q_LEARNING,
@@ -558,7 +558,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         TrapTree: Configuration(
             training=as_it_is,
             decode=as_chosen,
-            timesteps=300_000,
+            timesteps=150_000,
             lanes=128,
             settings=Q_LEARNING,
         ),
@@ -567,7 +567,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         AgenticRouting: Configuration(
             training=routing_training,
             decode=as_chosen,
-            timesteps=4_000_000,
+            timesteps=2_000_000,
             lanes=256,
             settings={
                 "n_steps": 128,
@@ -582,7 +582,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         WorkflowRouting: Configuration(
             training=as_it_is,
             decode=as_chosen,
-            timesteps=1_500_000,
+            timesteps=800_000,
             lanes=512,
             callbacks=lambda: [EntropyToZero(0.01)],
             features=workflow_features,
@@ -599,7 +599,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         SocialSteering: Configuration(
             training=steering_by_number,
             decode=precisions_from_numbers,
-            timesteps=2_000_000,
+            timesteps=1_000_000,
             lanes=1024,
             callbacks=lambda: [EntropyToZero(0.3)],
             features=steering_features,
@@ -639,7 +639,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         AgenticRouting: Configuration(
             training=routing_training,
             decode=as_chosen,
-            timesteps=1_000_000,
+            timesteps=700_000,
             lanes=128,
             settings={
                 "n_steps": 64,
@@ -656,7 +656,7 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         RealTimeBidding: Configuration(
             training=soft_bidding_training,
             decode=bids_from_pacing,
-            timesteps=2_000_000,
+            timesteps=1_500_000,
             lanes=256,
             callbacks=lambda: [MoveMultiplier()],
             settings={

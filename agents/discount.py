@@ -40,7 +40,7 @@ def longest_increasing(numbers: Iterable[float]) -> int:
     return len(ends)
 
 
-def agreement(distances: NDArray[np.float64], k: int) -> int:
+def agreement(distances: NDArray[Any], k: int) -> int:
     """In how many of the first k steps an episode follows a demonstration, in order.
 
     Args:
@@ -99,7 +99,7 @@ class AutomaticDiscount(BaseCallback):
         self.progress = max(1, int(probability("start", start) * self._steps))
         self._references = self._all_distances(self._shown, among=True)
 
-    def _all_distances(self, episodes: Sequence[NDArray[np.float64]], among: bool = False) -> list[NDArray[np.float64]]:
+    def _all_distances(self, episodes: Sequence[NDArray[np.float64]], among: bool = False) -> list[NDArray[Any]]:
         """Of every episode from every demonstration; `among` themselves not from itself, unless it is the only one."""
         skip = among and len(self._shown) > 1
         return [

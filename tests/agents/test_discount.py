@@ -111,7 +111,7 @@ def test_the_discount_is_what_the_learner_learns_with():
         env = gym.wrappers.TransformReward(Walk(0.0), lambda reward: 1.0)
         settings: dict[str, Any] = {"learning_starts": 50, "target_update_interval": 20, "learning_rate": 5e-3}
         model = DQN("MlpPolicy", env, seed=0, device="cpu", gamma=0.99, gradient_steps=2, **{**TINY, **settings})
-        model.learn(1500, AutomaticDiscount([shown()], every=10**6, start=start))
+        model.learn(3000, AutomaticDiscount([shown()], every=10**6, start=start))
         observation = torch.as_tensor(env.reset()[0][None], dtype=torch.float32)
         values.append(float(model.q_net(observation).detach()))
     assert values == pytest.approx([1 / (1 - discount_of(1)), 1 / (1 - discount_of(4))], rel=0.1)
