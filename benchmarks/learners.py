@@ -115,20 +115,21 @@ def finished(path: Path, columns: list[str]) -> set[tuple[Any, ...]]:
     return set(pd.read_csv(path)[columns].itertuples(index=False, name=None)) if path.exists() else set()
 
 
+def header(*columns: str) -> None:
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+
+
 def table() -> None:
     """What was found so far."""
     found: Any = pd.read_csv(STUDY)
-    print(
-        "| learner | family | share of the optimum, % (lowest to highest) | decisions | seconds | seeds |\n|---|---|---|---|---|---|"
-    )
+    header("learner", "family", "share of the optimum, % (lowest to highest)", "decisions", "seconds", "seeds")
     for (name, family), rows in found.groupby(["agent", "family"], sort=False):
         share = 100.0 * rows["share_of_optimum"]
         cells = f"{share.mean():.1f} ({share.min():.1f} to {share.max():.1f})", f"{rows['timesteps'].median() / 1e6:.2g} M"
         print(f"| `{name}` | {family} | {cells[0]} | {cells[1]} | {rows['seconds'].median():.0f} | {len(rows)} |")
     found = pd.read_csv(SOFT)
-    print(
-        "\n| agent | family | budget | score | spent, % of the limit | episodes above it, % | seeds |\n|---|---|---|---|---|---|---|"
-    )
+    print()
+    header("agent", "family", "budget", "score", "spent, % of the limit", "episodes above it, %", "seeds")
     for (family, name, budget), rows in found.groupby(["family", "agent", "budget"], sort=False):
         numbers = f"{rows['score'].mean():.4g} | {100 * rows['spent_share'].mean():.1f} | {100 * rows['above'].mean():.1f}"
         print(f"| `{name}` | {family} | {budget} | {numbers} | {len(rows)} |")

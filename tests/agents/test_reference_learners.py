@@ -3,8 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 from budgetgym import evaluate, make_agent
+from budgetgym.agents.configurations import CONFIGURATIONS
 from budgetgym.agents.recurrent_ppo import RecurrentPpo
-from budgetgym.agents.registry import AGENTS, as_problem
+from budgetgym.agents.registry import AGENTS, LEARNERS, as_problem
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.routing.problem import AgenticRouting
 from budgetgym.envs.steering.problem import SocialSteering
@@ -79,6 +80,12 @@ def test_an_lstm_plays_alone_as_in_company_and_forgets_at_the_start_of_an_episod
     assert agent.predict(batch.observe())[0].shape == (3,)
     with pytest.raises(ValueError, match="observation has shape"):
         agent.predict(np.zeros(3))
+
+
+def test_every_learner_in_the_registry_is_configured_and_the_other_way_round():
+    listed = {(name, family) for family, agents in AGENTS.items() for name in agents if name in CONFIGURATIONS}
+    assert listed == {(name, family.__name__) for name, served in CONFIGURATIONS.items() for family in served}
+    assert set(CONFIGURATIONS) | {"sequoia", "residual_sequoia"} == set(LEARNERS)
 
 
 def test_it_says_which_actions_have_no_number():
