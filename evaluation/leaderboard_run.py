@@ -85,10 +85,13 @@ def _result(run: Run, problem: Problem) -> dict[str, Any]:
 
 
 def _train(agent: Any, effort: float) -> dict[str, float]:
+    """Let it learn; learners that are not Stable-Baselines3's have taken as many decisions as they were asked to."""
+    asked = max(1, round(effort * agent.configuration.timesteps))
     started = time.perf_counter()
-    agent.learn(max(1, round(effort * agent.configuration.timesteps)))
+    agent.learn(asked)
     seconds = time.perf_counter() - started
-    return {"training_decisions": agent.model.num_timesteps, "training_seconds": seconds}
+    taken = getattr(getattr(agent, "model", None), "num_timesteps", asked)
+    return {"training_decisions": taken, "training_seconds": seconds}
 
 
 def _scores(result: Result, score: str) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def test_settings_are_read_as_numbers_ranges_and_text():
         (["compare", ID, "--agents", "lin", "--episodes", "5", "--precision", "0.1"], "expected only one of them"),
         (["compare", ID, "--agents", "ppo", *FAST], "ppo has not learned"),
         (["train", ID, "--agent", "rlb"], "does not learn"),
+        (["--import", "no_such_module", "list"], "--import no_such_module: No module named"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(arguments, message):
