@@ -40,7 +40,7 @@ EPISODES: dict[str, Episodes] = {
     "budgetgym/RestlessPaths-v0": Episodes(400, 100),
     "budgetgym/RestlessInterventions-v0": Episodes(400, 100),
     "budgetgym/RestlessSpillover-v0": Episodes(400, 100),
-    "budgetgym/SocialSteering-v0": Episodes(20_000, 2000),
+    "budgetgym/SocialSteering-v0": Episodes(20_000, 1000),
     "budgetgym/TrapTree-v0": Episodes(1000, 1000),
 }
 """Enough for about +-1 % of the optimum, where the time for that is reasonable."""
