@@ -39,7 +39,7 @@ EPISODES: dict[str, Episodes] = {
     "budgetgym/RestlessMatching-v0": Episodes(400, 100),
     "budgetgym/RestlessPaths-v0": Episodes(400, 100),
     "budgetgym/RestlessInterventions-v0": Episodes(400, 100),
-    "budgetgym/RestlessSpillover-v0": Episodes(400, 100),
+    "budgetgym/RestlessSpillover-v0": Episodes(400, 40),
     "budgetgym/SocialSteering-v0": Episodes(20_000, 1000),
     "budgetgym/TrapTree-v0": Episodes(1000, 1000),
 }
