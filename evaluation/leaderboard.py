@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import pandas as pd
 
-from ..agents.registry import PLANNERS, as_problem, check_agent, learns, list_agents, split_name
+from ..agents.registry import PLANNERS, check_agent, learns, list_agents, split_name
 from ..envs.core.checks import positive_integer
 from ..envs.core.resolve import near
 from ..envs.registration import ENVIRONMENTS
 from .evaluate import DEFAULT_EPISODES
 from .leaderboard_page import write_page
-from .leaderboard_run import Run, carry_out, facts
+from .leaderboard_run import Run, carry_out, facts, problem_of_id
 from .store import Store, write_whole
 from .workers import Failure, each_in_processes
 
@@ -136,7 +136,7 @@ def plan_runs(
     for id in list(ENVIRONMENTS) if envs is None else envs:
         if id not in gym.registry:
             raise ValueError(f"no environment {id!r}{near(id, list(ENVIRONMENTS))}")
-        problem = as_problem(id)
+        problem = problem_of_id(id)
         available = list_agents(problem)
         for name in available if agents is None else agents:
             head, settings = split_name(name)
@@ -189,7 +189,7 @@ def _carry_out_all(
 
 def _failed(run: Run, failure: Failure) -> dict[str, Any]:
     """The row of a run that broke; it isn't kept, so that the same command tries it again."""
-    known = facts(run, as_problem(run.environment))
+    known = facts(run, problem_of_id(run.environment))
     return {**known, "status": "failed", "reason": failure.error, "traceback": failure.traceback}
 
 
