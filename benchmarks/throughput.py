@@ -2,6 +2,7 @@
 
     python benchmarks/throughput.py                      # writes results/throughput.csv
     python benchmarks/throughput.py --log test.theta.txt # replays this log instead of one drawn from the 2997 twin
+    python benchmarks/throughput.py --ppo                # the rows of PPO alone, printed
 
 The machines are noisy and shared: read the ratios.
 """
@@ -133,6 +134,29 @@ def ppo_rate(venv, n_steps: int, batch_size: int, total: int) -> tuple[float, fl
     return model.num_timesteps / took, learner.seconds / took
 
 
+PPO_STEPS = 65_536
+
+
+def measure_ppo(note: Callable[..., None]) -> None:
+    """The same network, total steps and epochs; rollouts of 16,384 steps in all of them."""
+
+    def native() -> tuple[float, float]:
+        return ppo_rate(as_sb3_vec_env(ID, 256, seed=0, control="pacing"), 64, 4096, PPO_STEPS)
+
+    def dummy(batch_size: int) -> tuple[float, float]:
+        return ppo_rate(DummyVecEnv([lambda: gym.make(ID, control="pacing")] * 8), 2048, batch_size, PPO_STEPS)
+
+    rounds = [(native(), dummy(64), dummy(4096)) for _ in range(3)]
+    (fast, share), (usual, usual_share), (slow, slow_share) = (
+        tuple(median(found[k][part] for found in rounds) for part in (0, 1)) for k in range(3)
+    )
+    what, reference = "SB3 PPO, native batch of 256, minibatches of 4096", "DummyVecEnv of 8, minibatches of"
+    note(what, fast / 1e3, "k steps/s", ">= 5 x", f"{reference} 64", usual / 1e3)
+    note(what, fast / 1e3, "k steps/s", "reported", f"{reference} 4096", slow / 1e3)
+    note("  share of the learner, native batch of 256", share, "", "reported", f"{reference} 64", usual_share)
+    note("  share of the learner, native batch of 256", share, "", "reported", f"{reference} 4096", slow_share)
+
+
 def start_seconds() -> float:
     """A new process: import, `gym.make`, reset, with a warm cache."""
     code = f"import budgetgym, gymnasium as gym; gym.make({ID!r}).reset(seed=0)"
@@ -165,7 +189,9 @@ def routing_seconds(knowledge: str) -> float:
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--log", help="a log with `click price theta` per line")
-    log = arguments.parse_args().log
+    arguments.add_argument("--ppo", action="store_true", help="measure PPO alone, and only print")
+    given = arguments.parse_args()
+    log = given.log
     torch.set_num_threads(1)
     generator = np.random.default_rng(0)
     rows = []
@@ -187,6 +213,9 @@ def main() -> None:
             f"{what:<55} {value:12.4g} {unit:<12} target {target:<22} {f'{ratio:.2f} x {reference}' if ratio == ratio else ''}"
         )
 
+    if given.ppo:
+        measure_ppo(note)
+        return
     bids, flips = generator.uniform(0, 300, (64, 1024, 1)), generator.integers(0, 2, (64, 1024))
     ours = gym.make_vec(ID, num_envs=1024)
     cartpole = gym.make_vec("CartPole-v1", num_envs=1024, vectorization_mode="vector_entry_point")
@@ -236,18 +265,7 @@ def main() -> None:
     rates = [replay_rate(problem) for _ in range(4 * ROUNDS)]
     note(f"replay of a log of {len(problem.log.theta)} by Lin", median(rates) / 1e6, "M auctions/s", ">= 50")  # type: ignore[union-attr]
 
-    def native() -> tuple[float, float]:
-        return ppo_rate(as_sb3_vec_env(ID, 256, seed=0, control="pacing"), 64, 4096, 65_536)
-
-    def dummy() -> tuple[float, float]:
-        return ppo_rate(DummyVecEnv([lambda: gym.make(ID, control="pacing")] * 8), 2048, 64, 16_384)
-
-    pairs = [(native(), dummy()) for _ in range(3)]
-    fast, slow = median(p[0][0] for p in pairs), median(p[1][0] for p in pairs)
-    share = [median(p[k][1] for p in pairs) for k in (0, 1)]
-    note("SB3 PPO, native batch of 256", fast / 1e3, "k steps/s", "ratio reported", "DummyVecEnv of 8", slow / 1e3)
-    note("  share of the learner, native batch of 256", share[0], "", "reported", "DummyVecEnv of 8", share[1])
-
+    measure_ppo(note)
     note("first gym.make + reset in a new process", median(start_seconds() for _ in range(ROUNDS)), "s", "< 1.5")
     note("import budgetgym, after gymnasium and numpy", median(import_seconds() for _ in range(ROUNDS)), "s", "< 0.5")
     table_seconds()
