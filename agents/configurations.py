@@ -679,8 +679,8 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
             lanes=256,
             callbacks=lambda: [MoveMultiplier()],
             settings={
-                "n_steps": 64,
-                "batch_size": 4096,
+                "n_steps": 16,  # the multiplier has to move often: rarely, it is late, and the limit is not kept
+                "batch_size": 2048,
                 "n_epochs": 4,
                 "learning_rate": falling(2e-3),
                 "gamma": 1.0,
