@@ -675,14 +675,14 @@ CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
         AgenticRouting: Configuration(
             training=soft_routing_training,
             decode=as_chosen,
-            timesteps=2_000_000,
+            timesteps=1_500_000,
             lanes=256,
             callbacks=lambda: [MoveMultiplier()],
             settings={
                 "n_steps": 16,  # the multiplier has to move often: rarely, it is late, and the limit is not kept
                 "batch_size": 2048,
                 "n_epochs": 4,
-                "learning_rate": falling(2e-3),
+                "learning_rate": 1e-3,  # not falling: the policy has to follow the multiplier to the end
                 "gamma": 1.0,
                 "gae_lambda": 0.95,
                 "policy_kwargs": {"net_arch": [64, 64]},

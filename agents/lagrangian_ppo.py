@@ -70,11 +70,19 @@ def expected_limit(problem: Problem) -> float:
     return float(low[0])
 
 
+FIRST_PRICE = 0.1
+"""As a share of what would take all returns. A price that begins too high has the policy spend nothing; until it has learned
+to spend again, the price has fallen too far."""
+
+SLACK = 0.5
+"""The largest error that counts while less than the limit is spent, for the same reason."""
+
+
 class Multiplier:
     """The price of cost: a controller of its logarithm, with a proportional and an integral part.
 
-    With the error e = min(cost / limit - 1, 1) of the k-th update: log value = log start + proportional e_k + integral (e_1 +
-    .. + e_k). In logarithms steps need no scale of rewards, and the price is never negative.
+    With the error e = cost / limit - 1 of the k-th update, between -`SLACK` and 1: log value = log start + proportional e_k +
+    integral (e_1 + .. + e_k). In logarithms steps need no scale of rewards, and the price is never negative.
 
     Args:
         proportional, integral: see above, >= 0.
@@ -91,12 +99,12 @@ class Multiplier:
     def update(self, cost: float, mean_return: float) -> None:
         """Move by what episodes cost on average, in multiples of the limit.
 
-        The first price is what would take the mean return of the first episodes, were they to spend the limit or, if they
-        spend more, what they spend.
+        The first price is `FIRST_PRICE` of what would take the mean return of the first episodes, were they to spend the
+        limit or, if they spend more, what they spend.
         """
         if self._start == 0.0:
-            self._start = abs(mean_return) / max(cost, 1.0)
-        error = min(cost - 1.0, 1.0)
+            self._start = FIRST_PRICE * abs(mean_return) / max(cost, 1.0)
+        error = min(max(cost - 1.0, -SLACK), 1.0)
         self._sum += error
         if self._start > 0.0:
             self.value = math.exp(math.log(self._start) + self._proportional * error + self._integral * self._sum)

@@ -73,8 +73,8 @@ def families() -> dict[str, Family]:
             SocialSteering(objective="biased"),
             (0.3, 0.6, 1.2),
             ("effort 0.3", "0.6", "1.2"),
-            600_000,
-            {"lanes": 512, "batch_size": 2560},
+            2_000_000,
+            {},
         ),
     }
 

@@ -86,12 +86,14 @@ def test_the_multiplier_is_a_controller_of_logarithms():
     multiplier = Multiplier(proportional=0.5, integral=0.1)
     assert multiplier.value == 0.0
     multiplier.update(1.5, 6.0)
-    assert multiplier.value == pytest.approx(4.0 * math.exp(0.6 * 0.5))  # from what would take all: 6 / 1.5
+    assert multiplier.value == pytest.approx(0.4 * math.exp(0.6 * 0.5))  # from a tenth of what would take all: 6 / 1.5
     multiplier.update(1.0, 5.0)
-    assert multiplier.value == pytest.approx(4.0 * math.exp(0.1 * 0.5))
+    assert multiplier.value == pytest.approx(0.4 * math.exp(0.1 * 0.5))
     multiplier.update(9.0, 5.0)
-    assert multiplier.value == pytest.approx(4.0 * math.exp(0.5 + 0.1 * 1.5))  # an error counts as 1 at most
-    for _ in range(300):
+    assert multiplier.value == pytest.approx(0.4 * math.exp(0.5 + 0.1 * 1.5))  # an error counts as 1 at most
+    multiplier.update(0.0, 5.0)
+    assert multiplier.value == pytest.approx(0.4 * math.exp(-0.25 + 0.1 * 1.0))  # and as -1/2 at least
+    for _ in range(600):
         multiplier.update(0.0, 5.0)
     assert 0.0 < multiplier.value < 1e-10  # what is never spent has no price
     free = Multiplier()
