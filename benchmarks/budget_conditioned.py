@@ -135,17 +135,17 @@ def study() -> None:
         known.to_csv(RESULTS, index=False)
 
 
-def interval(values: pd.Series) -> tuple[float, float]:
+def interval(values: Any) -> tuple[float, float]:
     """Mean over seeds and half the width of Student's 95 % interval."""
     n = len(values)
     return float(values.mean()), float(student.ppf(0.975, n - 1) * values.std(ddof=1) / n**0.5) if n > 1 else np.nan
 
 
 def table() -> None:
-    found = pd.read_csv(RESULTS)
+    found: Any = pd.read_csv(RESULTS)
     print("| | budget | " + " | ".join(KINDS) + " | one policy minus one per budget |")
     print("|---|---|" + "---|" * (len(KINDS) + 1))
-    for (family, budget), part in found.groupby(["family", "budget"], sort=False):  # type: ignore[misc]
+    for (family, budget), part in found.groupby(["family", "budget"], sort=False):
         cells = []
         for kind in KINDS:
             mean, half = interval(part[part["kind"] == kind]["share"])
@@ -160,7 +160,7 @@ def table() -> None:
 def plot() -> None:
     import matplotlib.pyplot as plt
 
-    found = pd.read_csv(RESULTS)
+    found: Any = pd.read_csv(RESULTS)
     figure, grid = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
     for axes, (family, part) in zip(grid, found.groupby("family", sort=False), strict=True):
         budgets = list(part["budget"].unique())

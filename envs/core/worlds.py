@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
@@ -63,5 +64,5 @@ class WorldsVecEnv(VecEnv):
         return [getattr(self, method_name)(*args, **kwargs)] * len(list(self._get_indices(indices)))
 
     def env_is_wrapped(self, wrapper_class: type, indices: VecEnvIndices = None) -> list[bool]:
-        """Lanes are wrapped by nothing."""
-        return [False] * len(list(self._get_indices(indices)))
+        """Lanes are wrapped by nothing; but episodes are monitored, which is what SB3 wants to know."""
+        return [wrapper_class is Monitor] * len(list(self._get_indices(indices)))
