@@ -310,19 +310,19 @@ Q_LEARNING: dict[str, Any] = {
 CONFIGURATIONS: dict[str, dict[type[Problem], Configuration]] = {
     "ppo": {
         RealTimeBidding: Configuration(
-            training=bidding_training,
+            training=short_bidding_training,
             decode=bids_from_pacing,
             features=bidding_features,
-            timesteps=10_000_000,
-            lanes=128,
+            timesteps=2_000_000,
+            lanes=64,
             callbacks=lambda: [CriticFirst(5)],
             settings={
-                "n_steps": 1000,
-                "batch_size": 16_000,
-                "n_epochs": 8,
+                "n_steps": 100,
+                "batch_size": 1600,
+                "n_epochs": 4,
                 "learning_rate": lambda left: 2e-3 * left,
                 "gamma": 1.0,  # an episode's clicks count alike, early or late
-                "gae_lambda": 0.9,  # the critic is good, the clicks of the next thousand auctions are mostly luck
+                "gae_lambda": 0.9,  # the critic is good, the clicks of later auctions are mostly luck
                 "policy_kwargs": {
                     "log_std_init": -1.5,
                     "net_arch": [64, 64],

@@ -111,7 +111,7 @@ def test_the_discount_is_what_the_learner_learns_with():
         env = gym.wrappers.TransformReward(Walk(0.0), lambda reward: 1.0)
         settings: dict[str, Any] = {"learning_starts": 50, "target_update_interval": 20, "learning_rate": 5e-3}
         model = DQN("MlpPolicy", env, seed=0, device="cpu", gamma=0.99, gradient_steps=2, **{**TINY, **settings})
-        model.learn(3000, AutomaticDiscount([shown()], every=10**6, start=start))
+        model.learn(2000, AutomaticDiscount([shown()], every=10**6, start=start))
         observation = torch.as_tensor(env.reset()[0][None], dtype=torch.float32)
         values.append(float(model.q_net(observation).detach()))
     assert values == pytest.approx([1 / (1 - discount_of(1)), 1 / (1 - discount_of(4))], rel=0.1)
@@ -127,7 +127,7 @@ def test_agreement_of_demonstrations_of_the_suite():
     assert agreement(cdist(rows[0][::-1], rows[0]), 10) == 1
     agent: Any = make_agent("sac", problem, lanes=4, learning_starts=8, batch_size=16, buffer_size=1000)
     schedule = AutomaticDiscount(rows, every=40, distance="euclidean")
-    agent.learn(400, schedule)
+    agent.learn(120, schedule)
     assert agent.model.gamma == discount_of(schedule.progress)
     assert schedule.progress >= 2
 
