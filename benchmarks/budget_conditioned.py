@@ -165,25 +165,18 @@ def plot() -> None:
     for axes, (family, part) in zip(grid, found.groupby("family", sort=False), strict=True):
         budgets = list(part["budget"].unique())
         for offset, kind in zip(np.linspace(-0.12, 0.12, len(KINDS)), KINDS, strict=True):
-            blind = kind.endswith("blind")
-            chosen = [part[(part["kind"] == kind) & (part["budget"] == budget)]["share"] for budget in budgets]
-            means, halves = zip(*map(interval, chosen), strict=True)
-            axes.errorbar(
-                np.arange(len(budgets)) + offset,
-                100 * np.array(means),
-                100 * np.array(halves),
-                color=COLOURS[kind.removesuffix(", blind")],
-                linestyle=":" if blind else "-",
-                marker="o",
-                markerfacecolor="white" if blind else None,
-                capsize=2,
-                label=kind,
-            )
+            blind, colour = kind.endswith("blind"), COLOURS[kind.removesuffix(", blind")]
+            shares = part[part["kind"] == kind].pivot(index="seed", columns="budget", values="share")[budgets] * 100
+            places = np.arange(len(budgets)) + offset
+            axes.plot(places, shares.mean(), color=colour, linestyle=":" if blind else "-", label=kind)
+            for _, seed in shares.iterrows():
+                axes.plot(places, seed, "o", color=colour, markerfacecolor="white" if blind else colour, markersize=4)
         axes.set_xticks(range(len(budgets)), budgets)
         axes.set(title=str(family), xlabel="budget")
         axes.spines[["top", "right"]].set_visible(False)
     grid[0].set_ylabel("% of the exact optimum")
     grid[0].legend(frameon=False, fontsize=8)
+    figure.suptitle("Lines are means over training seeds, dots the seeds", fontsize=9)
     figure.savefig(PLOT, dpi=110)
     print(f"written: {PLOT}")
 
