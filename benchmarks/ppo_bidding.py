@@ -21,6 +21,7 @@ import torch
 from budgetgym import evaluate, make_agent
 from budgetgym.agents.ppo import Ppo
 from budgetgym.agents.registry import as_problem
+from budgetgym.envs.core.problem import Problem
 from scipy.stats import t as student
 
 EPISODES = 2000
@@ -36,10 +37,9 @@ def train(c0: float, seed: int, ablation: str = "") -> dict:
         configuration = dataclasses.replace(configuration, callbacks=list)
     elif ablation == "one budget only":
         training = configuration.training
-        configuration = dataclasses.replace(configuration, training=lambda p: training(p).replace(budget=p.budget))
+        configuration = dataclasses.replace(configuration, training=lambda p: at_its_budget(training(p), p))
     elif ablation == "plain features":
-        policy = {"log_std_init": -1.5, "net_arch": [64, 64]}
-        configuration = dataclasses.replace(configuration, settings={**configuration.settings, "policy_kwargs": policy})
+        configuration = dataclasses.replace(configuration, features=lambda p: {})
     agent.configuration = configuration
     started = time.perf_counter()
     agent.learn()
@@ -60,6 +60,12 @@ def train(c0: float, seed: int, ablation: str = "") -> dict:
         "spent_share": score["spent_share"],
         "training_minutes": seconds / 60,
     }
+
+
+def at_its_budget(training: Problem, problem: Problem) -> Problem:
+    """The training episodes with the problem's own money per auction."""
+    money = float(problem.budget.arrays(problem.resources)[0][0])
+    return training.replace(budget=money * training.horizon / problem.horizon)
 
 
 def main() -> None:
