@@ -30,7 +30,7 @@ def main(env_id: str = ENV_ID, timesteps: int = 60_000) -> dict[str, float]:
         learns_in = make_vec_env(env_id, n_envs=8, seed=0)
         watch = make_vec_env(env_id, n_envs=8, seed=1)
         with tempfile.TemporaryDirectory() as folder:
-            callback = EvalCallback(watch, best_model_save_path=folder, eval_freq=timesteps // 16, verbose=0)
+            callback = EvalCallback(watch, best_model_save_path=folder, eval_freq=timesteps // 32, verbose=0)
             algorithm("MlpPolicy", learns_in, seed=0, device="cpu").learn(timesteps, callback)
             best = algorithm.load(Path(folder) / "best_model", device="cpu")
         returns, _ = evaluate_policy(best, watch, n_eval_episodes=200, return_episode_rewards=True)
