@@ -213,20 +213,21 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
 def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200, seconds: float = 2.0) -> float:
     """The median time of `predict` on one observation, the first one of an episode, in microseconds.
 
-    Of so many decisions, or as many as begin within so many seconds.
+    Of so many decisions, or as many as begin within so many seconds; one before them, which may compile, does not count.
     """
-    batch, keys = Batch(problem, 1), episode_keys(0, decisions)
+    batch, keys = Batch(problem, 1), episode_keys(0, decisions + 1)
     if isinstance(agent, Planner):
         agent.attach(batch)
     state: Any = None
     taken = []
-    for k in range(decisions):
+    for k in range(decisions + 1):
         batch.seed(keys[k : k + 1])
         batch.reset()
         observation = batch.observe()[0]
         started = time.perf_counter()
         _, state = agent.predict(observation, state=state, episode_start=np.array([k == 0]), deterministic=True)
-        taken.append(time.perf_counter() - started)
+        if k > 0:
+            taken.append(time.perf_counter() - started)
         if sum(taken) > seconds:
             break
     return 1e6 * float(np.median(taken))

@@ -65,10 +65,12 @@ def each_in_processes(
                 process, task = busy.pop(link)
                 yield task, _received(link, process, idle)
     finally:
-        everyone = [process for _, process in idle] + [process for process, _ in busy.values()]
-        for process in everyone:
+        for link, process in idle:
+            link.close()  # it ends by itself, and leaves nothing behind
+            process.join()
+        for process, _ in busy.values():
             process.terminate()
-        for process in everyone:
+        for process, _ in busy.values():
             process.join()
 
 
