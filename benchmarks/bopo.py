@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from budgetgym import make_agent
-from budgetgym.agents.configurations import RoutingFeatures
+from budgetgym.agents.features import RoutingFeatures
 from budgetgym.baselines.routing.routers import places
 from budgetgym.baselines.routing.values import optimum_curve
 from budgetgym.envs.routing.problem import AgenticRouting
