@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecEnv
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from ..envs.core.problem import Problem
 from ..envs.core.sb3 import BudgetedSb3VecEnv
@@ -63,12 +62,3 @@ class MaskedVecEnv(BudgetedSb3VecEnv):
     def has_attr(self, attr_name: str) -> bool:
         """As SB3 asks for it."""
         return attr_name == "action_masks" or super().has_attr(attr_name)
-
-    def env_method(
-        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
-    ) -> list[Any]:
-        """`action_masks` per lane."""
-        if method_name != "action_masks":
-            return super().env_method(method_name, *method_args, indices=indices, **method_kwargs)
-        masks = self.action_masks()
-        return [masks[lane] for lane in self._get_indices(indices)]

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from ..envs.core.batch import Transition
 from ..envs.core.jit import jit
@@ -146,15 +145,6 @@ class SequentialVecEnv(BudgetedSb3VecEnv):
     def action_masks(self) -> NDArray[np.bool_]:
         """Which micro-actions are possible now, (n, m + 1)."""
         return self._partial.masks()
-
-    def env_method(
-        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
-    ) -> list[Any]:
-        """`action_masks` per lane."""
-        if method_name != "action_masks":
-            raise AttributeError(f"{type(self).__name__} has no method {method_name!r} per lane")
-        masks = self.action_masks()
-        return [masks[lane] for lane in self._get_indices(indices)]
 
     def has_attr(self, attr_name: str) -> bool:
         """Whether `get_attr` finds it; masks there are."""

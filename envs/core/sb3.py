@@ -133,7 +133,7 @@ class BudgetedSb3VecEnv(VecEnv):
         self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
     ) -> list[Any]:
         """`action_masks` per lane; there are no sub-environments with other methods."""
-        if method_name != "action_masks" or self.problem.kernels.mask is None:
+        if method_name != "action_masks" or not self.has_attr("action_masks"):
             raise AttributeError(f"{type(self.problem).__name__} has no method {method_name!r} per lane")
         masks = self.action_masks()
         return [masks[lane] for lane in self._get_indices(indices)]
