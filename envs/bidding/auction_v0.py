@@ -23,6 +23,7 @@ from ..auction.batch import AuctionBatch
 from ..auction.game import AuctionGame
 from ..auction.layout import State
 from ..core.batch import generator_keys
+from ..core.render import check_render_mode, describe
 
 Observations = dict[str, NDArray[np.float64]]
 Infos = dict[str, dict[str, Any]]
@@ -56,8 +57,7 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
     }
 
     def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode is {render_mode!r}; expected None or one of {self.metadata['render_modes']}")
+        check_render_mode(render_mode, self.metadata["render_modes"])
         self.game = AuctionGame(**settings)
         self.render_mode = render_mode
         self.possible_agents = [f"bidder_{i}" for i in range(self.game.n_agents)]
@@ -132,11 +132,7 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
             return None
         rows = self._by_agent(self._batch.observe()[0])
         names = self.game.observation_names
-        lines = [
-            f"{agent} | " + " | ".join(f"{name} {value:.4g}" for name, value in zip(names, row, strict=True))
-            for agent, row in rows.items()
-        ]
-        return "\n".join(lines)
+        return "\n".join(f"{agent} | {describe(names, row)}" for agent, row in rows.items())
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""

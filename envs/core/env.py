@@ -96,7 +96,7 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         observation = batch.observe()[0]
         if self.render_mode == "rgb_array":
             return draw(problem, batch.state, 0, observation)
-        return f"step {batch.state.t[0]}/{problem.horizon} | {describe(problem, observation)}"
+        return f"step {batch.state.t[0]}/{problem.horizon} | {describe(problem.observation_names, observation)}"
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -20,20 +21,20 @@ ROW, COLUMN, MARGIN, ROWS = 18, 380, 12, 24
 PAPER, INK, RAIL, VALUE, MONEY = (255, 255, 255), (40, 40, 40), (228, 228, 232), (63, 144, 218), (188, 100, 30)
 
 
-def check_render_mode(mode: str | None) -> str | None:
+def check_render_mode(mode: str | None, known: Sequence[str] = RENDER_MODES) -> str | None:
     """The mode itself.
 
     Raises:
         ValueError: an unknown one.
     """
-    if mode not in (None, *RENDER_MODES):
-        raise ValueError(f"render_mode is {mode!r}; expected None or one of {RENDER_MODES}")
+    if mode not in (None, *known):
+        raise ValueError(f"render_mode is {mode!r}; expected None or one of {known}")
     return mode
 
 
-def describe(problem: Problem, observation: NDArray[np.float64]) -> str:
+def describe(names: Sequence[str], observation: NDArray[np.float64]) -> str:
     """Every entry of an observation (d,) with its name, in one line."""
-    return " | ".join(f"{name} {value:.4g}" for name, value in zip(problem.observation_names, observation, strict=True))
+    return " | ".join(f"{name} {value:.4g}" for name, value in zip(names, observation, strict=True))
 
 
 def draw(problem: Problem, state: State, lane: int, observation: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -129,7 +129,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         rows, problem = self._batch.observe(), self.problem
         if self.render_mode == "rgb_array":
             return tuple(draw(problem, self._batch.state, lane, row) for lane, row in enumerate(rows))
-        return tuple(describe(problem, row) for row in rows)
+        return tuple(describe(problem.observation_names, row) for row in rows)
 
     def snapshot(self) -> State:
         """A complete copy of all lanes, to come back to with `restore`."""

@@ -20,7 +20,7 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import OrderEnforcingWrapper
 
 from ..core.batch import generator_keys
-from ..core.checks import one_of
+from ..core.render import check_render_mode, describe
 from ..society.batch import SocietyBatch
 from ..society.game import Society
 from ..society.layout import State
@@ -43,8 +43,7 @@ class _Faces:
     agents: list[str]
 
     def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
-        if render_mode is not None:
-            one_of("render_mode", render_mode, tuple(self.metadata["render_modes"]))
+        check_render_mode(render_mode, self.metadata["render_modes"])
         self.game = Society(**settings)
         self.render_mode = render_mode
         self.possible_agents = [PLANNER, *(f"agent_{i}" for i in range(self.game.n_agents))]
@@ -78,8 +77,7 @@ class _Faces:
         lines = []
         for agent in self.agents:
             names = self.game.planner.observation_names if agent == PLANNER else self.game.agent_observation_names
-            parts = [f"{name} {value:.4g}" for name, value in zip(names, self.observe(agent), strict=True)]
-            lines.append(" | ".join([agent, *parts]))
+            lines.append(f"{agent} | {describe(names, self.observe(agent))}")
         return "\n".join(lines)
 
     def _begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
