@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from . import leaderboard
@@ -20,14 +20,12 @@ from .leaderboard_run import Run
 console = Console(stderr=True)
 
 
-class BarProgress(Progress):
-    """A bar for the episodes of the part that is being played; a line for every finished part where nobody watches."""
+class _OneBar:
+    """A bar that is there as long as the `with` statement lasts."""
 
-    def __init__(self) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    def __init__(self, *columns: ProgressColumn) -> None:
         self._bars = Bars(*columns, console=console, transient=True)
         self._task = self._bars.add_task("", total=None)
-        self._label = ""
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -35,6 +33,14 @@ class BarProgress(Progress):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bars.stop()
+
+
+class BarProgress(_OneBar, Progress):
+    """A bar for the episodes of the part that is being played; a line for every finished part where nobody watches."""
+
+    def __init__(self) -> None:
+        super().__init__(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._label = ""
 
     def begin(self, label: str, episodes: int) -> None:
         """A part begins."""
@@ -51,27 +57,18 @@ class BarProgress(Progress):
             console.print(f"{self._label}: {'kept from before' if loaded else 'done'}", markup=False, highlight=False)
 
 
-class RunsProgress(leaderboard.Progress):
+class RunsProgress(_OneBar, leaderboard.Progress):
     """A bar for the runs of the leaderboard: how many are finished, which are running, and how long the rest will take.
 
     What a run will take is what runs of the same agent, or else of its kind (learning or not), took on average so far.
     """
 
     def __init__(self) -> None:
-        columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
-        self._bars = Bars(*columns, console=console, transient=True)
-        self._task = self._bars.add_task("", total=None)
+        super().__init__(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         self._left: list[Run] = []
         self._begun: dict[Run, float] = {}
         self._took: dict[Any, list[float]] = defaultdict(list)
         self._number = 0
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._bars.stop()
 
     def plan(self, runs: Sequence[Run], kept: int) -> None:
         """The runs are known."""
