@@ -9,8 +9,8 @@ from typing import Any
 from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.problem import Problem
 from ..envs.restless.problem import Restless
-from ..envs.routing.logged import LoggedRouting
-from ..envs.routing.problem import AgenticRouting
+from ..envs.routing.agentic.problem import AgenticRouting
+from ..envs.routing.logged.problem import LoggedRouting
 from ..envs.steering.problem import SocialSteering
 from ..envs.traptree.problem import TrapTree
 from ..envs.workflow.problem import WorkflowRouting
@@ -21,13 +21,13 @@ from .features import (
     steering_features,
     workflow_features,
 )
-from .lagrangian_ppo import MoveMultiplier
-from .learner import Configuration
-from .ppo import CriticFirst, EntropyToZero
-from .restless import restless_features
-from .sac import TemperatureToZero
-from .schedules import falling
-from .sequoia.callbacks import KeepBest
+from .learning.lagrangian_ppo import MoveMultiplier
+from .learning.learner import Configuration
+from .learning.ppo import CriticFirst, EntropyToZero
+from .learning.sac import TemperatureToZero
+from .learning.schedules import falling
+from .restless.features import restless_features
+from .restless.sequoia.callbacks import KeepBest
 from .training_problems import (
     all_caps,
     as_chosen,

@@ -9,9 +9,9 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
-from ..baselines.routing.routers import PROGRESS, SUBGOALS, places
+from ..baselines.routing.agentic.routers import PROGRESS, SUBGOALS, places
 from ..envs.bidding.problem import RealTimeBidding
-from ..envs.routing.problem import AgenticRouting
+from ..envs.routing.agentic.problem import AgenticRouting
 from ..envs.steering.problem import SocialSteering
 from ..envs.workflow.problem import WorkflowRouting
 

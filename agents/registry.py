@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 
-from ..baselines.policy import Policy
+from ..baselines.core.policy import Policy
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import near, problem_of
 
@@ -28,130 +28,179 @@ _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
 AGENTS: dict[str, dict[str, Entry]] = {
     "RealTimeBidding": {
-        "constant": Entry("..baselines.bidding.bidders:Constant", "the same bid in every auction"),
-        "random": Entry("..baselines.bidding.bidders:Random", "a uniform bid"),
-        "mcpc": Entry("..baselines.bidding.bidders:Mcpc", "worth at the largest cost per click, no pacing"),
-        "lin": Entry("..baselines.bidding.bidders:Lin", "in proportion to theta, tuned on training auctions"),
-        "ss_mdp": Entry("..baselines.bidding.bidders:SsMdp", "dynamic programme that is blind to theta"),
-        "ortb1": Entry("..baselines.bidding.ortb:Ortb1", "concave in theta, win curve b / (c + b) (Zhang et al. 2014)"),
-        "ortb2": Entry("..baselines.bidding.ortb:Ortb2", "concave in theta, win curve b^2 / (c^2 + b^2)"),
-        "cmdp": Entry("..baselines.bidding.cmdp:Cmdp", "linear programme, budget in expectation (Du et al. 2017)"),
-        "throttle": Entry("..baselines.bidding.pacing:Throttle", "truthful bids in a share of the auctions"),
-        "pid": Entry("..baselines.bidding.pacing:Pid", "a PID controller of the spend (Zhang et al. 2016)"),
-        "adaptive_pacing": Entry("..baselines.bidding.pacing:AdaptivePacing", "shaded values (Balseiro and Gur 2019)"),
-        "dmd": Entry("..baselines.bidding.descent:DualMirrorDescent", "dual mirror descent on the price of money"),
-        "roas_dmd": Entry("..baselines.bidding.descent:RoasMirrorDescent", "the same, with a limit on what clicks may cost"),
-        "shade": Entry("..baselines.bidding.shading:Shading", "first-price shading by the empirical win curve"),
-        "fluid": Entry("..baselines.bidding.fluid:Fluid", "lookahead in the fluid value, law of theta learnt"),
-        "rlb": Entry(".rlb:Rlb", "dynamic programme over average impressions (Cai et al. 2017)"),
-        "rlb_pmf": Entry(".rlb:RlbPmf", "dynamic programme over the training law of theta"),
-        "rlb_nn": Entry(".rlb_scale:RlbNn", "RLB beyond its table by a network"),
-        "rlb_seg": Entry(".rlb_scale:RlbSeg", "RLB segment by segment"),
-        "rlb_map_d": Entry(".rlb_scale:RlbMapD", "RLB beyond its table by mapping marginal values"),
-        "rlb_map_a": Entry(".rlb_scale:RlbMapA", "RLB beyond its table by mapping actions"),
-        "optimal": Entry(".rlb:Optimal", "the exact optimum of a synthetic instance"),
-        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
-        "sac": Entry(".sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
-        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
-        "recurrent_ppo": Entry(".recurrent_ppo:RecurrentPpo", "sb3-contrib's PPO with an LSTM"),
-        "lagrangian_ppo": Entry(".lagrangian_ppo:LagrangianPpo", "PPO that keeps the budget in expectation only"),
+        "constant": Entry("budgetgym.baselines.bidding.bidders:Constant", "the same bid in every auction"),
+        "random": Entry("budgetgym.baselines.bidding.bidders:Random", "a uniform bid"),
+        "mcpc": Entry("budgetgym.baselines.bidding.bidders:Mcpc", "worth at the largest cost per click, no pacing"),
+        "lin": Entry("budgetgym.baselines.bidding.bidders:Lin", "in proportion to theta, tuned on training auctions"),
+        "ss_mdp": Entry("budgetgym.baselines.bidding.bidders:SsMdp", "dynamic programme that is blind to theta"),
+        "ortb1": Entry(
+            "budgetgym.baselines.bidding.ortb:Ortb1", "concave in theta, win curve b / (c + b) (Zhang et al. 2014)"
+        ),
+        "ortb2": Entry("budgetgym.baselines.bidding.ortb:Ortb2", "concave in theta, win curve b^2 / (c^2 + b^2)"),
+        "cmdp": Entry("budgetgym.baselines.bidding.cmdp:Cmdp", "linear programme, budget in expectation (Du et al. 2017)"),
+        "throttle": Entry("budgetgym.baselines.bidding.pacing:Throttle", "truthful bids in a share of the auctions"),
+        "pid": Entry("budgetgym.baselines.bidding.pacing:Pid", "a PID controller of the spend (Zhang et al. 2016)"),
+        "adaptive_pacing": Entry("budgetgym.baselines.bidding.pacing:AdaptivePacing", "shaded values (Balseiro and Gur 2019)"),
+        "dmd": Entry("budgetgym.baselines.bidding.descent:DualMirrorDescent", "dual mirror descent on the price of money"),
+        "roas_dmd": Entry(
+            "budgetgym.baselines.bidding.descent:RoasMirrorDescent", "the same, with a limit on what clicks may cost"
+        ),
+        "shade": Entry("budgetgym.baselines.bidding.shading:Shading", "first-price shading by the empirical win curve"),
+        "fluid": Entry("budgetgym.baselines.bidding.fluid:Fluid", "lookahead in the fluid value, law of theta learnt"),
+        "rlb": Entry("budgetgym.agents.bidding.rlb:Rlb", "dynamic programme over average impressions (Cai et al. 2017)"),
+        "rlb_pmf": Entry("budgetgym.agents.bidding.rlb:RlbPmf", "dynamic programme over the training law of theta"),
+        "rlb_nn": Entry("budgetgym.agents.bidding.rlb_scale:RlbNn", "RLB beyond its table by a network"),
+        "rlb_seg": Entry("budgetgym.agents.bidding.rlb_scale:RlbSeg", "RLB segment by segment"),
+        "rlb_map_d": Entry("budgetgym.agents.bidding.rlb_scale:RlbMapD", "RLB beyond its table by mapping marginal values"),
+        "rlb_map_a": Entry("budgetgym.agents.bidding.rlb_scale:RlbMapA", "RLB beyond its table by mapping actions"),
+        "optimal": Entry("budgetgym.agents.bidding.rlb:Optimal", "the exact optimum of a synthetic instance"),
+        "ppo": Entry("budgetgym.agents.learning.ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "sac": Entry("budgetgym.agents.learning.sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
+        "a2c": Entry("budgetgym.agents.learning.a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "recurrent_ppo": Entry("budgetgym.agents.learning.recurrent_ppo:RecurrentPpo", "sb3-contrib's PPO with an LSTM"),
+        "lagrangian_ppo": Entry(
+            "budgetgym.agents.learning.lagrangian_ppo:LagrangianPpo", "PPO that keeps the budget in expectation only"
+        ),
     },
     "AgenticRouting": {
-        "always_small": Entry("..baselines.routing.routers:AlwaysSmall", "the first model for every move"),
-        "always_large": Entry("..baselines.routing.routers:AlwaysLarge", "the last model for every move"),
-        "always": Entry("..baselines.routing.routers:Always", "one model for every move: always:model=NAME"),
-        "random": Entry("..baselines.routing.routers:Random", "the large model with probability p"),
-        "first_large": Entry("..baselines.routing.routers:FirstLarge", "large calls first, while the budget lasts"),
-        "cascade": Entry("..baselines.routing.routers:Cascade", "one model up after every failure that shows"),
-        "error_gated": Entry("..baselines.routing.routers:ErrorGated", "large while errors weigh on the agent"),
-        "criticality_gated": Entry("..baselines.routing.routers:CriticalityGated", "the tier that the signal names"),
-        "greedy": Entry("..baselines.routing.routers:Greedy", "least cost per expected progress"),
-        "belief": Entry("..baselines.routing.belief_router:Belief", "exact posterior, lookahead into the exact values"),
-        "bopo": Entry(".bopo.agent:Bopo", "boundary-guided policy optimisation (arXiv:2602.21227)"),
-        "grpo": Entry(".bopo.agent:Grpo", "group-relative policy optimisation, without guidance"),
-        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
-        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
-        "dqn": Entry(".dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
-        "maskable_ppo": Entry(".maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"),
-        "recurrent_ppo": Entry(".recurrent_ppo:RecurrentPpo", "sb3-contrib's PPO with an LSTM"),
-        "lagrangian_ppo": Entry(".lagrangian_ppo:LagrangianPpo", "PPO that keeps the budget in expectation only"),
+        "always_small": Entry("budgetgym.baselines.routing.agentic.routers:AlwaysSmall", "the first model for every move"),
+        "always_large": Entry("budgetgym.baselines.routing.agentic.routers:AlwaysLarge", "the last model for every move"),
+        "always": Entry("budgetgym.baselines.routing.agentic.routers:Always", "one model for every move: always:model=NAME"),
+        "random": Entry("budgetgym.baselines.routing.agentic.routers:Random", "the large model with probability p"),
+        "first_large": Entry(
+            "budgetgym.baselines.routing.agentic.routers:FirstLarge", "large calls first, while the budget lasts"
+        ),
+        "cascade": Entry("budgetgym.baselines.routing.agentic.routers:Cascade", "one model up after every failure that shows"),
+        "error_gated": Entry(
+            "budgetgym.baselines.routing.agentic.routers:ErrorGated", "large while errors weigh on the agent"
+        ),
+        "criticality_gated": Entry(
+            "budgetgym.baselines.routing.agentic.routers:CriticalityGated", "the tier that the signal names"
+        ),
+        "greedy": Entry("budgetgym.baselines.routing.agentic.routers:Greedy", "least cost per expected progress"),
+        "belief": Entry(
+            "budgetgym.baselines.routing.agentic.belief_router:Belief", "exact posterior, lookahead into the exact values"
+        ),
+        "bopo": Entry(
+            "budgetgym.agents.routing.agentic.bopo.agent:Bopo", "boundary-guided policy optimisation (arXiv:2602.21227)"
+        ),
+        "grpo": Entry(
+            "budgetgym.agents.routing.agentic.bopo.agent:Grpo", "group-relative policy optimisation, without guidance"
+        ),
+        "ppo": Entry("budgetgym.agents.learning.ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "a2c": Entry("budgetgym.agents.learning.a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "dqn": Entry("budgetgym.agents.learning.dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
+        "maskable_ppo": Entry(
+            "budgetgym.agents.learning.maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"
+        ),
+        "recurrent_ppo": Entry("budgetgym.agents.learning.recurrent_ppo:RecurrentPpo", "sb3-contrib's PPO with an LSTM"),
+        "lagrangian_ppo": Entry(
+            "budgetgym.agents.learning.lagrangian_ppo:LagrangianPpo", "PPO that keeps the budget in expectation only"
+        ),
     },
     "LoggedRouting": {
-        "always": Entry("..baselines.routing.logged:Always", "one model for every query: always:model=NAME"),
-        "random": Entry("..baselines.routing.logged:Random", "the best or the cheapest model, by chance"),
-        "even_spend": Entry("..baselines.routing.logged:EvenSpend", "the best model within the dollars left per call"),
-        "length": Entry("..baselines.routing.logged:LengthThreshold", "the best model for long prompts"),
-        "knn": Entry("..baselines.routing.logged:NearestNeighbours", "predicts outcomes by the nearest queries"),
-        "mf": Entry("..baselines.routing.logged:MatrixFactorisation", "predicts outcomes by matrix factorisation"),
-        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "always": Entry("budgetgym.baselines.routing.logged.routers:Always", "one model for every query: always:model=NAME"),
+        "random": Entry("budgetgym.baselines.routing.logged.routers:Random", "the best or the cheapest model, by chance"),
+        "even_spend": Entry(
+            "budgetgym.baselines.routing.logged.routers:EvenSpend", "the best model within the dollars left per call"
+        ),
+        "length": Entry("budgetgym.baselines.routing.logged.routers:LengthThreshold", "the best model for long prompts"),
+        "knn": Entry(
+            "budgetgym.baselines.routing.logged.routers:NearestNeighbours", "predicts outcomes by the nearest queries"
+        ),
+        "mf": Entry(
+            "budgetgym.baselines.routing.logged.routers:MatrixFactorisation", "predicts outcomes by matrix factorisation"
+        ),
+        "ppo": Entry("budgetgym.agents.learning.ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
     },
     "WorkflowRouting": {
-        "random": Entry("..baselines.workflow.policies:RandomLaunch", "a uniform model and number of samples"),
-        "cheapest": Entry("..baselines.workflow.policies:Cheapest", "one sample of the cheapest model"),
-        "strongest": Entry("..baselines.workflow.policies:Strongest", "one sample of the model that passes most often"),
-        "fastest": Entry("..baselines.workflow.policies:Fastest", "one sample of the fastest model"),
-        "per_dollar": Entry("..baselines.workflow.policies:PerDollar", "one sample, best success per dollar"),
-        "per_second": Entry("..baselines.workflow.policies:PerSecond", "the launch with the best success per second"),
-        "hedged": Entry("..baselines.workflow.policies:Hedged", "parallel samples, best success per dollar"),
-        "paced": Entry("..baselines.workflow.policies:Paced", "the fastest launch within the dollars' even pace"),
-        "timed": Entry("..baselines.workflow.policies:Timed", "the cheapest launch within the time's even pace"),
-        "mcpp": Entry(".mcpp:Mcpp", "Monte-Carlo portfolio planning (Wang et al. 2026)"),
-        "optimal": Entry("..baselines.workflow.optimum:Optimal", "the exact optimum of a small workflow"),
-        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
-        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
-        "maskable_ppo": Entry(".maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"),
+        "random": Entry("budgetgym.baselines.workflow.policies:RandomLaunch", "a uniform model and number of samples"),
+        "cheapest": Entry("budgetgym.baselines.workflow.policies:Cheapest", "one sample of the cheapest model"),
+        "strongest": Entry(
+            "budgetgym.baselines.workflow.policies:Strongest", "one sample of the model that passes most often"
+        ),
+        "fastest": Entry("budgetgym.baselines.workflow.policies:Fastest", "one sample of the fastest model"),
+        "per_dollar": Entry("budgetgym.baselines.workflow.policies:PerDollar", "one sample, best success per dollar"),
+        "per_second": Entry("budgetgym.baselines.workflow.policies:PerSecond", "the launch with the best success per second"),
+        "hedged": Entry("budgetgym.baselines.workflow.policies:Hedged", "parallel samples, best success per dollar"),
+        "paced": Entry("budgetgym.baselines.workflow.policies:Paced", "the fastest launch within the dollars' even pace"),
+        "timed": Entry("budgetgym.baselines.workflow.policies:Timed", "the cheapest launch within the time's even pace"),
+        "mcpp": Entry("budgetgym.agents.workflow.mcpp:Mcpp", "Monte-Carlo portfolio planning (Wang et al. 2026)"),
+        "optimal": Entry("budgetgym.baselines.workflow.optimum:Optimal", "the exact optimum of a small workflow"),
+        "ppo": Entry("budgetgym.agents.learning.ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "a2c": Entry("budgetgym.agents.learning.a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "maskable_ppo": Entry(
+            "budgetgym.agents.learning.maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"
+        ),
     },
     "Restless": {
-        "null": Entry("..baselines.restless.policies:Null", "does nothing: what shares are measured from"),
-        "random": Entry("..baselines.restless.policies:Random", "a random maximal feasible action"),
-        "sampling": Entry("..baselines.restless.policies:Sampling", "the best next reward among random actions"),
-        "constant": Entry("..baselines.restless.policies:Constant", "the best action to repeat in every step"),
-        "myopic": Entry("..baselines.restless.policies:Myopic", "the best next reward, exactly"),
-        "iterative": Entry("..baselines.restless.policies:Iterative", "the best next reward, greedily"),
-        "whittle": Entry("..baselines.restless.policies:Whittle", "the largest sum of Whittle indices"),
-        "lagrangian": Entry("..baselines.restless.policies:Lagrangian", "decoupled values to the end, in a linear programme"),
-        "joint": Entry("..baselines.restless.policies:Joint", "the same values, with joint effects on every arm"),
-        "optimal": Entry("..baselines.restless.policies:Optimal", "the exact optimum of a few arms"),
-        "sequential_ppo": Entry(".sequential_ppo:SequentialPpo", "masked PPO that builds the action component by component"),
-        "sequoia": Entry(".sequoia.agent:Sequoia", "a Q-network in a mixed-integer programme (Xu et al. 2025)"),
-        "residual_sequoia": Entry(".sequoia.agent:ResidualSequoia", "the same, on top of Lagrangian values"),
-        "iterative_dqn": Entry(".sequoia.agent:IterativeDqn", "a Q-network asked greedily"),
-        "latent_ppo": Entry(".latent_ppo:LatentPpo", "PPO over costs that a maximiser turns into the action"),
+        "null": Entry("budgetgym.baselines.restless.policies:Null", "does nothing: what shares are measured from"),
+        "random": Entry("budgetgym.baselines.restless.policies:Random", "a random maximal feasible action"),
+        "sampling": Entry("budgetgym.baselines.restless.policies:Sampling", "the best next reward among random actions"),
+        "constant": Entry("budgetgym.baselines.restless.policies:Constant", "the best action to repeat in every step"),
+        "myopic": Entry("budgetgym.baselines.restless.policies:Myopic", "the best next reward, exactly"),
+        "iterative": Entry("budgetgym.baselines.restless.policies:Iterative", "the best next reward, greedily"),
+        "whittle": Entry("budgetgym.baselines.restless.policies:Whittle", "the largest sum of Whittle indices"),
+        "lagrangian": Entry(
+            "budgetgym.baselines.restless.policies:Lagrangian", "decoupled values to the end, in a linear programme"
+        ),
+        "joint": Entry("budgetgym.baselines.restless.policies:Joint", "the same values, with joint effects on every arm"),
+        "optimal": Entry("budgetgym.baselines.restless.policies:Optimal", "the exact optimum of a few arms"),
+        "sequential_ppo": Entry(
+            "budgetgym.agents.restless.sequential_ppo:SequentialPpo",
+            "masked PPO that builds the action component by component",
+        ),
+        "sequoia": Entry(
+            "budgetgym.agents.restless.sequoia.agent:Sequoia", "a Q-network in a mixed-integer programme (Xu et al. 2025)"
+        ),
+        "residual_sequoia": Entry(
+            "budgetgym.agents.restless.sequoia.agent:ResidualSequoia", "the same, on top of Lagrangian values"
+        ),
+        "iterative_dqn": Entry("budgetgym.agents.restless.sequoia.agent:IterativeDqn", "a Q-network asked greedily"),
+        "latent_ppo": Entry(
+            "budgetgym.agents.restless.latent_ppo:LatentPpo", "PPO over costs that a maximiser turns into the action"
+        ),
     },
     "SocialSteering": {
-        "null": Entry("..baselines.steering.planners:Null", "never does anything: what shares are measured from"),
-        "random": Entry("..baselines.steering.planners:Random", "a precision by chance"),
-        "once": Entry("..baselines.steering.planners:Once", "the largest precision for the first agent, nothing later"),
-        "myopic": Entry("..baselines.steering.planners:Myopic", "the best next reward"),
-        "even_spend": Entry("..baselines.steering.planners:EvenSpend", "the best next reward, within an even share"),
-        "threshold": Entry("..baselines.steering.planners:Threshold", "two thresholds on the belief, tuned"),
-        "lagrangian": Entry("..baselines.steering.optimal:Lagrangian", "the optimum if effort had a price"),
-        "optimal": Entry("..baselines.steering.optimal:Optimal", "the exact optimum"),
-        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
-        "sac": Entry(".sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
-        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
-        "dqn": Entry(".dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
-        "maskable_ppo": Entry(".maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"),
+        "null": Entry("budgetgym.baselines.steering.planners:Null", "never does anything: what shares are measured from"),
+        "random": Entry("budgetgym.baselines.steering.planners:Random", "a precision by chance"),
+        "once": Entry(
+            "budgetgym.baselines.steering.planners:Once", "the largest precision for the first agent, nothing later"
+        ),
+        "myopic": Entry("budgetgym.baselines.steering.planners:Myopic", "the best next reward"),
+        "even_spend": Entry("budgetgym.baselines.steering.planners:EvenSpend", "the best next reward, within an even share"),
+        "threshold": Entry("budgetgym.baselines.steering.planners:Threshold", "two thresholds on the belief, tuned"),
+        "lagrangian": Entry("budgetgym.baselines.steering.optimal:Lagrangian", "the optimum if effort had a price"),
+        "optimal": Entry("budgetgym.baselines.steering.optimal:Optimal", "the exact optimum"),
+        "ppo": Entry("budgetgym.agents.learning.ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "sac": Entry("budgetgym.agents.learning.sac:Sac", "Stable-Baselines3's SAC, configured per environment"),
+        "a2c": Entry("budgetgym.agents.learning.a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "dqn": Entry("budgetgym.agents.learning.dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
+        "maskable_ppo": Entry(
+            "budgetgym.agents.learning.maskable_ppo:MaskablePpo", "sb3-contrib's PPO that never asks for what it can't pay"
+        ),
     },
     "TrapTree": {
-        "random": Entry("..baselines.traptree.policies:Random", "a child by chance"),
-        "greedy": Entry("..baselines.traptree.policies:Greedy", "the child that looks best"),
-        "contrarian": Entry("..baselines.traptree.policies:Contrarian", "the odd one out: reads the trap off"),
-        "systematic": Entry("..baselines.traptree.policies:Systematic", "depth-first search, with backtracking"),
-        "ppo": Entry(".ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
-        "a2c": Entry(".a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
-        "dqn": Entry(".dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
+        "random": Entry("budgetgym.baselines.traptree.policies:Random", "a child by chance"),
+        "greedy": Entry("budgetgym.baselines.traptree.policies:Greedy", "the child that looks best"),
+        "contrarian": Entry("budgetgym.baselines.traptree.policies:Contrarian", "the odd one out: reads the trap off"),
+        "systematic": Entry("budgetgym.baselines.traptree.policies:Systematic", "depth-first search, with backtracking"),
+        "ppo": Entry("budgetgym.agents.learning.ppo:Ppo", "Stable-Baselines3's PPO, configured per environment"),
+        "a2c": Entry("budgetgym.agents.learning.a2c:A2c", "Stable-Baselines3's A2C, configured per environment"),
+        "dqn": Entry("budgetgym.agents.learning.dqn:Dqn", "Stable-Baselines3's DQN, for Discrete actions"),
     },
 }
 """Family of problems -> name -> agent. A subclass of a family is served by the family's agents."""
 
 
 PLANNERS: dict[str, Entry] = {
-    "flare": Entry(".planning.flare:Flare", "lookahead in forks of the present (FLARE)"),
-    "one_step": Entry(".planning.flare:OneStep", "the best next step, by trying all in forks"),
-    "beam": Entry(".planning.beam:BeamSearch", "keeps the few best-looking continuations"),
-    "mds": Entry(".planning.mirror_descent:MirrorDescentSearch", "one step of mirror descent on a policy's values"),
-    "bavt": Entry(".planning.value_tree:ValueTree", "value tree that narrows as its budget runs out"),
+    "flare": Entry("budgetgym.agents.planning.flare:Flare", "lookahead in forks of the present (FLARE)"),
+    "one_step": Entry("budgetgym.agents.planning.flare:OneStep", "the best next step, by trying all in forks"),
+    "beam": Entry("budgetgym.agents.planning.beam:BeamSearch", "keeps the few best-looking continuations"),
+    "mds": Entry(
+        "budgetgym.agents.planning.mirror_descent:MirrorDescentSearch", "one step of mirror descent on a policy's values"
+    ),
+    "bavt": Entry("budgetgym.agents.planning.value_tree:ValueTree", "value tree that narrows as its budget runs out"),
 }
 """Planners serve every family that they know how to look ahead in."""
 

@@ -14,8 +14,8 @@ from ..envs.bidding.problem import RealTimeBidding
 from ..envs.core.budget import Budget
 from ..envs.core.problem import Problem
 from ..envs.restless.problem import Restless
-from ..envs.routing.logged import LoggedRouting
-from ..envs.routing.problem import AgenticRouting
+from ..envs.routing.agentic.problem import AgenticRouting
+from ..envs.routing.logged.problem import LoggedRouting
 from ..envs.steering.problem import SocialSteering
 
 

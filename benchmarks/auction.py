@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 from budgetgym.baselines.auction.equilibrium import pacing_equilibrium
 from budgetgym.baselines.auction.pacing import MultiplicativePacing
+from budgetgym.envs.auction import auction_v0
 from budgetgym.envs.auction.batch import AuctionBatch
 from budgetgym.envs.auction.game import AuctionGame
-from budgetgym.envs.bidding import auction_v0
 
 ROUNDS = 15
 RESULTS = Path(__file__).parent / "results" / "auction_throughput.csv"

@@ -19,9 +19,9 @@ import pandas as pd
 import torch
 from budgetgym import make_agent
 from budgetgym.agents.features import RoutingFeatures
-from budgetgym.baselines.routing.routers import places
-from budgetgym.baselines.routing.values import optimum_curve
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.baselines.routing.agentic.routers import places
+from budgetgym.baselines.routing.agentic.values import optimum_curve
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.evaluation.play import play
 from scipy.stats import t as student
 from stable_baselines3.common.callbacks import BaseCallback

@@ -23,11 +23,11 @@ import numpy as np
 import pandas as pd
 import torch
 from budgetgym import evaluate, make_agent
-from budgetgym.agents.learner import Learner
+from budgetgym.agents.learning.learner import Learner
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core.budget import Budget
 from budgetgym.envs.core.problem import Problem
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.envs.steering.problem import SocialSteering
 from scipy.stats import t as student
 from tqdm import tqdm

@@ -23,7 +23,7 @@ from budgetgym.agents.registry import as_problem
 from budgetgym.baselines.bidding.values import even_spend
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core.problem import Problem
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.evaluation.play import play
 
 RESULTS = Path(__file__).parent / "results"

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from budgetgym import make_agent
-from budgetgym.baselines.oracles import exact_optimum, null_score
+from budgetgym.baselines.core.oracle import exact_optimum, null_score
 from budgetgym.envs.core.problem import Problem
 from budgetgym.evaluation.play import play
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from budgetgym import evaluate, make_agent
-from budgetgym.agents.ppo import Ppo
+from budgetgym.agents.learning.ppo import Ppo
 from budgetgym.agents.registry import as_problem
 from budgetgym.envs.core.problem import Problem
 from scipy.stats import t as student

@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 import torch
 from budgetgym import make_agent
-from budgetgym.agents.ppo import Ppo
-from budgetgym.baselines.routing.belief_router import Belief
-from budgetgym.baselines.routing.values import optimum_curve
-from budgetgym.envs.routing.instances import TARGETS
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.agents.learning.ppo import Ppo
+from budgetgym.baselines.routing.agentic.belief_router import Belief
+from budgetgym.baselines.routing.agentic.values import optimum_curve
+from budgetgym.envs.routing.agentic.instances import TARGETS
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.evaluation.play import play
 from scipy.stats import t as student
 

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 import torch
-from budgetgym.agents.sequoia.maximiser import Maximiser
+from budgetgym.agents.restless.sequoia.maximiser import Maximiser
 from budgetgym.baselines.restless.relaxation import relax
 from budgetgym.baselines.restless.values import null_value
 from budgetgym.envs.core.batch import Batch, episode_keys

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from budgetgym import evaluate, make_agent
-from budgetgym.baselines.oracles import exact_optimum, null_score
+from budgetgym.baselines.core.oracle import exact_optimum, null_score
 from budgetgym.baselines.steering.exact import exact, value
 from budgetgym.envs.steering.problem import SocialSteering
 from scipy.stats import t as student

@@ -26,12 +26,12 @@ import torch
 from budgetgym import as_sb3_vec_env
 from budgetgym.baselines.bidding.bidders import Lin
 from budgetgym.baselines.bidding.values import fill_rlb, solve
-from budgetgym.baselines.routing.values import optimum_curve
+from budgetgym.baselines.routing.agentic.values import optimum_curve
 from budgetgym.envs.bidding.kernels import record_auctions
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core.batch import Batch
 from budgetgym.envs.core.loops import compile_rollout
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv

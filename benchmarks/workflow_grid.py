@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from budgetgym import evaluate, make_agent
-from budgetgym.baselines.policy import KernelPolicy
+from budgetgym.baselines.core.policy import KernelPolicy
 from budgetgym.baselines.workflow.optimum import optimal_value, policy_value
 from budgetgym.baselines.workflow.policies import PORTFOLIO
 from budgetgym.envs.workflow.problem import WorkflowRouting

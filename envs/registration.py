@@ -8,7 +8,7 @@ import gymnasium as gym
 
 ENVIRONMENTS: dict[str, str] = {
     "budgetgym/RealTimeBidding-v0": "budgetgym.envs.bidding.problem:RealTimeBidding",
-    "budgetgym/AgenticRouting-v0": "budgetgym.envs.routing.problem:AgenticRouting",
+    "budgetgym/AgenticRouting-v0": "budgetgym.envs.routing.agentic.problem:AgenticRouting",
     "budgetgym/WorkflowRouting-v0": "budgetgym.envs.workflow.problem:WorkflowRouting",
     "budgetgym/RestlessCapacity-v0": "budgetgym.envs.restless.problems.capacity:RestlessCapacity",
     "budgetgym/RestlessMatching-v0": "budgetgym.envs.restless.problems.matching:RestlessMatching",

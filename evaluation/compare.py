@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import pandas as pd
 
 from ..agents.registry import check_agent, make_agent, split_name
-from ..baselines.oracles import exact_optimum
+from ..baselines.core.oracle import exact_optimum
 from ..envs.core.metrics import Metric
 from ..envs.core.problem import Problem
 from .budgets import BudgetCase, budget_cases

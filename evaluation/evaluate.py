@@ -14,8 +14,8 @@ from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeS
 
 from ..agents.planning.world import Planner
 from ..agents.registry import as_problem
-from ..baselines.oracles import exact_optimum, null_score
-from ..baselines.policy import Policy
+from ..baselines.core.oracle import exact_optimum, null_score
+from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
 from .play import Played, Predicts, Session

@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..baselines.routing.logged import PREDICTORS, Predictor, money_prices, predict_rows, weak_and_strong
-from ..baselines.routing.logged_bounds import TaskValues
+from ..baselines.routing.logged.bounds import TaskValues
+from ..baselines.routing.logged.routers import PREDICTORS, Predictor, money_prices, predict_rows, weak_and_strong
 from ..envs.core.resolve import near
-from ..envs.routing.logs import Part, RoutingLog, load_routing_log
+from ..envs.routing.logged.logs import Part, RoutingLog, load_routing_log
 from .formatting import estimate, number, percent
 from .palette import looks
 

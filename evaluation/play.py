@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..agents.planning.world import Planner
-from ..baselines.oracles import episode_bounds
-from ..baselines.policy import KernelPolicy
+from ..baselines.core.oracle import episode_bounds
+from ..baselines.core.policy import KernelPolicy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.loops import OK, compile_rollout
 from ..envs.core.problem import Problem

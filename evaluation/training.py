@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from stable_baselines3.common.callbacks import BaseCallback, EveryNTimesteps
 
-from ..agents.learner import Learner
+from ..agents.learning.learner import Learner
 from ..envs.core.checks import positive_integer
 from .evaluate import evaluate
 

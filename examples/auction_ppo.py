@@ -9,7 +9,7 @@ is the market's equilibrium: the multipliers that the Eisenberg-Gale programme c
 import sys
 
 import numpy as np
-from budgetgym.agents.self_play import AuctionFeatures, frozen
+from budgetgym.agents.auction.self_play import AuctionFeatures, frozen
 from budgetgym.baselines.auction.equilibrium import pacing_equilibrium
 from budgetgym.baselines.auction.regret import play_auction
 from budgetgym.envs.auction.batch import AuctionBatch

@@ -4,10 +4,10 @@ python examples/fit_your_models.py
 """
 
 import budgetgym
-from budgetgym.envs.routing.fit import fit_profile, mean_calls
-from budgetgym.envs.routing.meter import cached
-from budgetgym.envs.routing.problem import AgenticRouting
-from budgetgym.envs.routing.profile import Model, Profile, criticality
+from budgetgym.envs.routing.agentic.fit import fit_profile, mean_calls
+from budgetgym.envs.routing.agentic.meter import cached
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.profile import Model, Profile, criticality
 
 
 def main(episodes: int = 2000) -> None:

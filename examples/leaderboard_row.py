@@ -5,7 +5,7 @@ budgetgym --import leaderboard_row leaderboard --envs budgetgym/AgenticRouting-v
 
 import budgetgym
 import numpy as np
-from budgetgym.baselines.policy import Policy
+from budgetgym.baselines.core.policy import Policy
 
 
 class EvenPace(Policy):

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 from budgetgym import make_agent
-from budgetgym.baselines.steering.agents import BayesianAgents
+from budgetgym.baselines.society.agents import BayesianAgents
 from budgetgym.baselines.steering.values import optimal_value
 from budgetgym.envs.society.batch import SocietyBatch
 from budgetgym.envs.society.game import Society

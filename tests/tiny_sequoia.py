@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from budgetgym.agents.sequoia.coding import Coding
-from budgetgym.agents.sequoia.question import Layers, Question
+from budgetgym.agents.restless.sequoia.coding import Coding
+from budgetgym.agents.restless.sequoia.question import Layers, Question
 from budgetgym.envs.restless.problem import Restless
 from tiny_restless import level
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...baselines.policy import KernelPolicy
+from ...baselines.core.policy import KernelPolicy
 from ...envs.core.batch import Batch
 from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem, State

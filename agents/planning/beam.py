@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.policy import Policy
+from ...baselines.core.policy import Policy
 from ...baselines.traptree.policies import SCORES
 from ...envs.core.batch import Batch
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
 from ...envs.traptree.problem import TrapTree
-from .defaults import sight_of
 from .evaluators import Evaluator
+from .lookahead import sight_of
 from .world import Planner, part_of
 
 Score = Callable[[NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ...baselines.policy import Policy
+from ...baselines.core.policy import Policy
 from ...envs.core.batch import action_dtype
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem

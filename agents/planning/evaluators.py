@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.policy import KernelPolicy
+from ...baselines.core.policy import KernelPolicy
 from ...envs.core.batch import Batch
 from ...envs.core.loops import OK, compile_rollout
 from .world import part_of

@@ -12,13 +12,13 @@ import pandas as pd
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ...baselines.policy import KernelPolicy, Policy
+from ...baselines.core.policy import KernelPolicy, Policy
 from ...envs.core.batch import Batch
 from ...envs.core.checks import boolean, natural, non_negative, positive_integer
 from ...envs.core.loops import OK
 from ...envs.core.problem import Problem
-from .defaults import sight_of
 from .evaluators import Evaluator
+from .lookahead import sight_of
 from .memory import Trajectories
 from .tree import Tree, back_up, blank_tree, bytes_of, clear, compile_walk
 from .world import Planner, part_of

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.policy import Policy
+from ...baselines.core.policy import Policy
 from ...envs.core.checks import non_negative, positive_integer, probability
 from ...envs.core.loops import OK
 from ...envs.core.problem import Problem
-from .defaults import sight_of
 from .evaluators import Evaluator
+from .lookahead import sight_of
 from .tree import back_up, blank_tree, bytes_of, compile_walk
 from .world import Planner
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.policy import Policy
+from ...baselines.core.policy import Policy
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
-from .defaults import sight_of
 from .evaluators import Evaluator
+from .lookahead import sight_of
 from .world import Planner, part_of
 
 LEAST = 1e-6

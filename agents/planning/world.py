@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.policy import Information, Policy, PolicyState
+from ...baselines.core.policy import Information, Policy, PolicyState
 from ...envs.core.batch import Batch
 from ...envs.core.checks import boolean, natural
 from ...envs.core.problem import Problem

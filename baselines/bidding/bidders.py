@@ -18,8 +18,8 @@ from ...envs.bidding.reading import (
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural, positive
 from ...envs.core.problem import Problem
-from ..policy import Information, KernelPolicy
-from ..tuning import MeanReturn
+from ..core.policy import Information, KernelPolicy
+from ..core.tuning import MeanReturn
 from .values import best_bid, cost_of_bids, even_spend, minimum_pmf, rlb_values, worth_and_price_weight
 
 

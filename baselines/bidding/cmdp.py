@@ -13,7 +13,7 @@ from ...envs.bidding.reading import Reading, read_theta
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
-from ..policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy
 from .bidders import bidding_problem
 from .values import even_spend, minimum_pmf, worth_and_price_weight
 

@@ -12,7 +12,7 @@ from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, r
 from ...envs.core import jit
 from ...envs.core.checks import one_of, positive
 from ...envs.core.problem import Problem
-from ..policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy
 from .bidders import bidding_problem
 from .values import worth_and_price_weight
 

@@ -18,7 +18,7 @@ from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining,
 from ...envs.core import jit
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
-from ..policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy
 from .bidders import bidding_problem
 from .values import cost_of_bids, minimum_pmf, worth_and_price_weight
 

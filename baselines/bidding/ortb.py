@@ -14,7 +14,7 @@ from ...envs.bidding.reading import Reading, read_theta
 from ...envs.core import jit
 from ...envs.core.checks import positive
 from ...envs.core.problem import Problem
-from ..policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy
 from .bidders import bidding_problem
 from .values import cost_of_bids, even_spend, minimum_pmf
 

@@ -14,7 +14,7 @@ from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, r
 from ...envs.core import jit
 from ...envs.core.checks import natural, non_negative, positive, positive_integer
 from ...envs.core.problem import Problem
-from ..policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy
 from .bidders import bidding_problem, uniform_of
 from .descent import bid_at, paid_before, paying_problem, step_size
 from .values import cost_of_bids, even_spend, minimum_pmf

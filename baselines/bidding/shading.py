@@ -11,7 +11,7 @@ from ...envs.bidding.reading import Reading, read_initial, read_last, read_theta
 from ...envs.core import jit
 from ...envs.core.checks import non_negative
 from ...envs.core.problem import Problem
-from ..policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy
 from .descent import paid_before, paying_problem, step_size
 from .values import minimum_pmf, worth_and_price_weight
 

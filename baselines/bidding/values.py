@@ -18,7 +18,7 @@ from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core.jit import fingerprint, jit
-from ..cache import cached_array
+from ..core.cache import cached_array
 
 LARGEST_TABLE = 1 << 27
 """Entries; a table beyond takes minutes and more than a GiB."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.restless.problem import Restless
-from ..cache import ByKey
+from ..core.cache import ByKey
 from .relaxation import whole_pulls
 from .treatment import levels_of
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...envs.core.checks import is_number, natural, one_of, positive_integer
 from ...envs.core.problem import Problem
 from ...envs.restless.problem import Restless
-from ..policy import Information, Policy, PolicyState, observation_rows
+from ..core.policy import Information, Policy, PolicyState, observation_rows
 from .exact import Exact, exact
 from .relaxation import RELAXATIONS, relax, whole_pulls
 from .treatment import Treatment, value_of

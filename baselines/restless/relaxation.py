@@ -21,9 +21,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ...envs.core.checks import one_of
+from ...envs.restless.feasible.programme import Programme
 from ...envs.restless.problem import Restless
-from ...envs.restless.programme import Programme
-from ..cache import cached_array
+from ..core.cache import cached_array
 
 RELAXATIONS = ("set", "budget")
 

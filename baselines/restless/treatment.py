@@ -12,9 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ...envs.restless.feasible import LinearSet
+from ...envs.restless.feasible.base import LinearSet
+from ...envs.restless.feasible.programme import Programme
 from ...envs.restless.problem import Restless
-from ...envs.restless.programme import Programme
 
 LISTED = 25_000
 """Up to so many actions are tried one and all, in a millisecond or two."""

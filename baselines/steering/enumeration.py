@@ -28,7 +28,7 @@ from ...envs.steering.behaviour import (
 from ...envs.steering.effort import affordable
 from ...envs.steering.kernels import Params, naive_opinion
 from ...envs.steering.problem import SocialSteering
-from ..cache import ByKey
+from ..core.cache import ByKey
 
 MOST_STATES = 1_500_000
 """In one period, before the same ones are joined."""

@@ -20,7 +20,7 @@ from ...envs.core.jit import jit
 from ...envs.steering.behaviour import CERTAIN, choice_law, evidence, log_odds, response
 from ...envs.steering.effort import SLACK
 from ...envs.steering.problem import SocialSteering
-from ..cache import ByKey
+from ..core.cache import ByKey
 from .piecewise import Law, average, back_up, before_drift, larger, simplify, value_at
 
 TOLERANCE = 1e-6

@@ -16,8 +16,8 @@ from ...envs.core.problem import Problem
 from ...envs.steering.behaviour import belief
 from ...envs.steering.effort import SLACK, affordable, buy_precision, effort_of
 from ...envs.steering.problem import SocialSteering
-from ..policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
-from ..tuning import MeanReturn
+from ..core.policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
+from ..core.tuning import MeanReturn
 from .sight import (
     Sight,
     ask,

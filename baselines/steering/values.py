@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from ...envs.steering.effort import effort_of
 from ...envs.steering.problem import SocialSteering
-from ..cache import ByKey
+from ..core.cache import ByKey
 from . import grid
 from .enumeration import enumerated_value
 from .exact import check_exact, exact, relaxed, value, without_control

@@ -10,7 +10,7 @@ from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
 from ...envs.traptree.problem import TrapTree
-from ..policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy
 
 LEVEL, AT_LEAF, SCORES = 0, 1, 2
 """Places in the observation; see the table in `TrapTree`."""

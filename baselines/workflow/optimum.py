@@ -39,8 +39,8 @@ from ...envs.workflow.kernels import (
 )
 from ...envs.workflow.problem import WorkflowRouting
 from ...envs.workflow.workflow import TOKENS_PER_PRICE
-from ..cache import cached_array
-from ..policy import Information, KernelPolicy
+from ..core.cache import cached_array
+from ..core.policy import Information, KernelPolicy
 from .policies import check_workflow, workflow_problem
 
 MOST_STATES = 20_000_000

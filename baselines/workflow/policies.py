@@ -27,7 +27,7 @@ from ...envs.workflow.kernels import (
     read_share,
 )
 from ...envs.workflow.problem import WorkflowRouting
-from ..policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy
 
 PORTFOLIO = ("cheapest", "strongest", "fastest", "per_dollar", "per_second", "hedged", "paced", "timed")
 """The rules, by number."""

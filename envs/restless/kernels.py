@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..core import jit, rng
 from ..core.problem import Kernels
 from .coupling import Coupling
-from .feasible import set_kernels
+from .feasible.base import set_kernels
 
 
 class Params(NamedTuple):

@@ -16,7 +16,7 @@ from ..core.problem import Problem, core_fields, read_only
 from . import kernels as k
 from .arms import Arms
 from .coupling import make_coupling
-from .feasible import FeasibleActions, FeasibleSet, order_of_pulls
+from .feasible.base import FeasibleActions, FeasibleSet, order_of_pulls
 from .network import Network
 
 HORIZON = 20

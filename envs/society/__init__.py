@@ -1,1 +1,1 @@
-"""A planner and agents that learn, in one world of social learning; `budgetgym.envs.steering.society_v0` is its face."""
+"""A planner and agents that learn, in one world of social learning; `budgetgym.envs.society.society_v0` is its face."""

@@ -91,7 +91,7 @@ class Society:
     | discrete, budget_aware | of the planner, as in `SocialSteering` | False, True |
 
     ## Exact optimum
-    With agents as assumed (`budgetgym.baselines.steering.agents.BayesianAgents`), one to a cohort, the planner's problem is
+    With agents as assumed (`budgetgym.baselines.society.agents.BayesianAgents`), one to a cohort, the planner's problem is
     `SocialSteering`, episode by episode with the same seeds, and so is its optimum. With other agents none is known.
 
     ## References

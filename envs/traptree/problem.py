@@ -77,7 +77,7 @@ class TrapTree(Problem):
     The default needs four moves of foresight among 256 leaves.
 
     ## Exact optimum
-    1 with at least D moves, else 0. `budgetgym.baselines.traptree.oracles` says when step-wise decisions, beams and lookahead
+    1 with at least D moves, else 0. `budgetgym.baselines.traptree.oracle` says when step-wise decisions, beams and lookahead
     succeed.
 
     ## References

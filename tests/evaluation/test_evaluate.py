@@ -2,7 +2,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from budgetgym import evaluate, make_agent
-from budgetgym.baselines.policy import KernelPolicy
+from budgetgym.baselines.core.policy import KernelPolicy
 from budgetgym.evaluation import play as play_module
 from gymnasium.wrappers import RecordEpisodeStatistics, RescaleAction, TimeLimit
 from toys import Painter

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from budgetgym.envs.routing.logs import load_routing_log
+from budgetgym.envs.routing.logged.logs import load_routing_log
 from budgetgym.evaluation import frontier as f
 from budgetgym.evaluation.cli import app
 from rich.console import Console

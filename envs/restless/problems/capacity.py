@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.checks import as_array, positive, positive_integer
 from ..arms import published_arms, read_arms
-from ..capacity import CapacitySet, contains
+from ..feasible.capacity import CapacitySet, contains
 from ..kernels import restless_kernels
 from ..problem import HORIZON, Restless, generators, number_of_arms
 

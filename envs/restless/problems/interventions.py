@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from ...core.checks import as_array, positive_integer
 from ..arms import Arms, birth_death, published_rewards, published_start, read_arms
-from ..cardinality import CardinalitySet, contains
+from ..feasible.cardinality import CardinalitySet, contains
 from ..kernels import restless_kernels
 from ..problem import HORIZON, Restless, generators, number_of_arms
 

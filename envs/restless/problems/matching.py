@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from ...core.checks import positive_integer
 from ..arms import published_arms, read_arms
+from ..feasible.matching import MatchingSet, contains
 from ..kernels import restless_kernels
-from ..matching import MatchingSet, contains
 from ..problem import HORIZON, Restless, generators, number_of_arms
 
 ARM_SLOTS = 2

@@ -6,9 +6,9 @@ from typing import Any
 
 from ...core.checks import positive_integer
 from ..arms import published_arms, read_arms
+from ..feasible.paths import PathSet, contains
 from ..kernels import restless_kernels
 from ..network import planar_network, read_network
-from ..paths import PathSet, contains
 from ..problem import HORIZON, Restless, generators, number_of_arms
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...core.checks import positive_integer, probability
 from ..arms import Arms, published_arms, read_arms
-from ..cardinality import CardinalitySet, contains
+from ..feasible.cardinality import CardinalitySet, contains
 from ..kernels import restless_kernels
 from ..network import planar_network, read_network
 from ..problem import HORIZON, Restless, generators, number_of_arms

@@ -21,7 +21,7 @@ from budgetgym.agents.group_policy.allocators import (
 )
 from budgetgym.agents.group_policy.baselines import ValuePrior, shrunk, squared_distance
 from budgetgym.agents.group_policy.tasks import TaskPool
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

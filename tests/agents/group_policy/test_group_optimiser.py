@@ -9,9 +9,9 @@ from budgetgym.agents.group_policy.optimiser import GroupPolicyOptimiser
 from budgetgym.agents.group_policy.policy import GroupPolicy
 from budgetgym.agents.group_policy.rollouts import AfterSteps, collect, play_kernel, together
 from budgetgym.agents.group_policy.tasks import TaskPool
-from budgetgym.baselines.routing.routers import AlwaysLarge
+from budgetgym.baselines.routing.agentic.routers import AlwaysLarge
 from budgetgym.envs.core.sb3 import BudgetedSb3VecEnv
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from own_problem import OnlineKnapsack
 from stable_baselines3.common.callbacks import BaseCallback
 

@@ -9,11 +9,11 @@ from budgetgym.agents.planning.evaluators import Rollout, Value
 from budgetgym.agents.planning.flare import Flare
 from budgetgym.agents.planning.mirror_descent import MirrorDescentSearch
 from budgetgym.agents.planning.value_tree import ValueTree
-from budgetgym.baselines.policy import KernelPolicy
+from budgetgym.baselines.core.policy import KernelPolicy
 from budgetgym.envs.core import jit, rng
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.core.problem import Kernels, Problem, core_fields
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.evaluation.play import play
 from stable_baselines3.common.evaluation import evaluate_policy
 

@@ -18,9 +18,9 @@ from budgetgym.agents.planning.tree import (
     list_actions,
 )
 from budgetgym.agents.planning.value_tree import node_probabilities, reachable_within
-from budgetgym.baselines.routing.routers import AlwaysSmall, FirstLarge
+from budgetgym.baselines.routing.agentic.routers import AlwaysSmall, FirstLarge
 from budgetgym.envs.core.batch import Batch, episode_keys
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from budgetgym import evaluate, make_agent
 from budgetgym.agents.planning.beam import BeamSearch
-from budgetgym.baselines.traptree import oracles
+from budgetgym.baselines.traptree import oracle as oracles
 from budgetgym.baselines.traptree.policies import Systematic
-from budgetgym.envs.routing.problem import AgenticRouting
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.envs.traptree.problem import TrapTree
 
 

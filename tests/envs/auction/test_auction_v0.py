@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from budgetgym.envs.bidding import auction_v0
+from budgetgym.envs.auction import auction_v0
 from gymnasium.error import ResetNeeded
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
 from pettingzoo.utils import parallel_to_aec

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from budgetgym.envs.auction.auction_v0 import parallel_env
 from budgetgym.envs.auction.batch import AuctionBatch
 from budgetgym.envs.auction.game import AuctionGame
 from budgetgym.envs.auction.layout import RULES
-from budgetgym.envs.bidding.auction_v0 import parallel_env
 from budgetgym.envs.core.batch import episode_keys
 from gymnasium.error import ResetNeeded
 from hypothesis import given, settings

@@ -6,10 +6,10 @@ import pickle
 
 import numpy as np
 import pytest
-from budgetgym.envs.restless.capacity import CapacitySet
-from budgetgym.envs.restless.cardinality import CardinalitySet
-from budgetgym.envs.restless.feasible import FeasibleActions
-from budgetgym.envs.restless.matching import MatchingSet
+from budgetgym.envs.restless.feasible.base import FeasibleActions
+from budgetgym.envs.restless.feasible.capacity import CapacitySet
+from budgetgym.envs.restless.feasible.cardinality import CardinalitySet
+from budgetgym.envs.restless.feasible.matching import MatchingSet
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from hypothesis import given, settings

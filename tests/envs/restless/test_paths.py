@@ -6,9 +6,9 @@ import json
 import gymnasium as gym
 import numpy as np
 import pytest
-from budgetgym.envs.restless import paths, tours
+from budgetgym.envs.restless.feasible.base import paths, tours
+from budgetgym.envs.restless.feasible.paths import PathSet
 from budgetgym.envs.restless.network import Network, load_network, planar_network
-from budgetgym.envs.restless.paths import PathSet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp

@@ -10,7 +10,7 @@ import pytest
 from budgetgym.envs.core import BudgetedEnv, BudgetedVectorEnv
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.restless.arms import Arms
-from budgetgym.envs.restless.feasible import FeasibleActions
+from budgetgym.envs.restless.feasible.base import FeasibleActions
 from budgetgym.envs.restless.network import Network
 from budgetgym.envs.restless.problems.capacity import RestlessCapacity
 from budgetgym.envs.restless.problems.interventions import RestlessInterventions, link

@@ -1,0 +1,172 @@
+"""The multi-agent auction as a PettingZoo environment: a batch of one world.
+
+    from budgetgym.envs.bidding import auction_v0
+    env = auction_v0.parallel_env(n_agents=4, rule="first_price")
+
+`help(budgetgym.envs.auction.game.AuctionGame)` describes agents, spaces, rules and arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+from pettingzoo import AECEnv, ParallelEnv
+from pettingzoo.utils import OrderEnforcingWrapper, parallel_to_aec
+
+from ..core.batch import generator_keys
+from ..core.render import check_render_mode, describe
+from .batch import AuctionBatch
+from .game import AuctionGame
+from .layout import State
+
+Observations = dict[str, NDArray[np.float64]]
+Infos = dict[str, dict[str, Any]]
+
+
+def env(**settings: Any) -> AECEnv[str, NDArray[np.float64], Any]:
+    """The same auction for PettingZoo's agent-by-agent interface; arguments as for `parallel_env`."""
+    return OrderEnforcingWrapper(parallel_to_aec(parallel_env(**settings)))
+
+
+class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
+    """Bidders with budgets in a stream of auctions, all acting at once.
+
+    `step` takes an action for every agent in `agents` and returns dictionaries for those. Agents leave `agents` when they
+    terminate: exhausted, or at the end of the episode. `truncations` are always False.
+
+    Args:
+        render_mode: None or "ansi" (a line of text per agent).
+        settings: the arguments of `AuctionGame`, such as n_agents, rule, n_slots, reserve, granularity, T, budgets, values.
+
+    Raises:
+        TypeError: an unknown setting.
+        ValueError: a bad value; the message names the argument, the value and what was expected.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+        "name": "auction_v0",
+        "render_modes": ["ansi"],
+        "is_parallelizable": True,
+        "render_fps": 30,
+    }
+
+    def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
+        check_render_mode(render_mode, self.metadata["render_modes"])
+        self.game = AuctionGame(**settings)
+        self.render_mode = render_mode
+        self.possible_agents = [f"bidder_{i}" for i in range(self.game.n_agents)]
+        self.agents: list[str] = []
+        self._number = {agent: i for i, agent in enumerate(self.possible_agents)}
+        self._action_spaces = {agent: _like(self.game.action_space) for agent in self.possible_agents}
+        self._observation_spaces: dict[str, spaces.Space[Any]] = dict(
+            zip(self.possible_agents, self.game.observation_spaces, strict=True)
+        )
+        self.state_space = spaces.Box(
+            np.concatenate([space.low for space in self.game.observation_spaces]),
+            np.concatenate([space.high for space in self.game.observation_spaces]),
+            dtype=np.float64,
+        )
+        self._batch = AuctionBatch(self.game, 1)
+        self._generator: np.random.Generator | None = None
+
+    def observation_space(self, agent: str) -> spaces.Space[NDArray[np.float64]]:
+        """What `agent` observes, (8,); the same object at every call."""
+        return self._observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """What `agent` does, (1,); the same object at every call."""
+        return self._action_spaces[agent]
+
+    def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> tuple[Observations, Infos]:
+        """Start an episode with all agents.
+
+        Args:
+            seed: the same seed gives the same episode; without one, the generator goes on.
+            options: `budgets`, initial money of this episode: an amount, or one per agent. Other entries are ignored, as
+                PettingZoo has it.
+        """
+        batch = self._batch
+        budgets = (options or {}).get("budgets")
+        if budgets is not None:
+            self.game.read_budgets("budgets", budgets, (self.game.n_agents,), self.game.params.reserve)
+        if seed is not None or self._generator is None:
+            self._generator, _ = seeding.np_random(seed)
+            batch.set_keys(generator_keys([self._generator]))
+        observation = batch.reset(budgets=budgets)
+        self.agents = self.possible_agents[:]
+        return self._by_agent(observation[0]), self._infos()
+
+    def step(
+        self, actions: Mapping[str, Any]
+    ) -> tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], Infos]:
+        """One auction, or one tick of auctions, with the actions of all present `agents`.
+
+        Raises:
+            ValueError: an agent's action is missing, of the wrong shape or type, NaN or out of range, or an agent is not
+                there; nothing has happened then.
+            gymnasium.error.ResetNeeded: the episode is over, or none was started.
+        """
+        if not self.agents:
+            raise gym.error.ResetNeeded("no agent is left in the episode; call reset() before the next step")
+        observation, reward, terminated = self._batch.step(self._read_actions(actions))
+        observations, infos = self._by_agent(observation[0]), self._infos()
+        rewards = {agent: reward[0, self._number[agent]].item() for agent in self.agents}
+        terminations = {agent: terminated[0, self._number[agent]].item() for agent in self.agents}
+        truncations = dict.fromkeys(self.agents, False)
+        self.agents = [agent for agent in self.agents if not terminations[agent]]
+        return observations, rewards, terminations, truncations, infos
+
+    def state(self) -> NDArray[np.float64]:
+        """The observations of all possible agents in a row, (8 * n_agents,): for critics that are trained centrally."""
+        return self._batch.observe().ravel()
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """What every present agent observes as a line of text, in render mode "ansi"."""
+        if self.render_mode != "ansi":
+            return None
+        rows = self._by_agent(self._batch.observe()[0])
+        names = self.game.observation_names
+        return "\n".join(f"{agent} | {describe(names, row)}" for agent, row in rows.items())
+
+    def snapshot(self) -> State:
+        """A complete copy of the world, to come back to with `restore`."""
+        return self._batch.snapshot()
+
+    def restore(self, snapshot: State) -> None:
+        """Return to a snapshot; the same actions then have the same outcomes."""
+        self._batch.restore(snapshot)
+        state = self._batch.state
+        present = state.active[0] & ~state.finished[0]
+        self.agents = [agent for agent, there in zip(self.possible_agents, present, strict=True) if there]
+
+    def _read_actions(self, actions: Mapping[str, Any]) -> NDArray[np.float64]:
+        if set(actions) != set(self.agents):
+            raise ValueError(f"actions are for {sorted(actions)}; expected one for each of {self.agents}")
+        row = np.zeros((1, self.game.n_agents))
+        for agent, action in actions.items():
+            array = np.asarray(action)
+            if array.shape not in ((1,), ()) or array.dtype.kind not in "fiu":
+                raise ValueError(f"the action of {agent} is {action!r}; expected one number in {self.game.action_space}")
+            row[0, self._number[agent]] = array.item()
+        return row
+
+    def _by_agent(self, observation: NDArray[np.float64]) -> Observations:
+        return {agent: observation[self._number[agent]] for agent in self.agents}
+
+    def _infos(self) -> Infos:
+        told = {name: rows[0].tolist() for name, rows in self._batch.info().items()}
+        return {
+            agent: {name: row[self._number[agent]] if isinstance(row, list) else row for name, row in told.items()}
+            for agent in self.agents
+        }
+
+
+def _like(space: spaces.Box) -> spaces.Box:
+    """A space of its own, which is seeded on its own."""
+    return spaces.Box(space.low, space.high, dtype=np.float64)

@@ -1,0 +1,300 @@
+"""The mathematics of a replayed routing log.
+
+A query waits. The router calls a model; the log says how well that model answered and what it cost. A task may be a trace of
+several such calls, and its outcome is their product. What the models would answer is in the log, and hidden: `resample`
+redraws it for a planner. Nothing in a replay is random; a shuffled one draws its tasks, the same ones whatever is called.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core import jit, rng
+
+NEIGHBOURS = 50
+"""A planner takes the waiting query's outcomes from one of so many of its domain with prompts of nearly the same length."""
+
+
+class Params(NamedTuple):
+    """What the kernels read. n rows, m models, K domains; money in dollars."""
+
+    tasks: int
+    """T, per episode."""
+    shuffled: bool
+    """Every task is drawn at random, not the next one of the log."""
+    tells_budget: bool
+    """Observations tell which models can be afforded, and the tasks left."""
+    steps: int
+    """In the longest task; scale of the step in observations."""
+    cost_scale: float
+    """Scale of costs in observations."""
+    dearest: int
+    """The model whose calls are counted."""
+    outcome: NDArray[np.float64]
+    """(n, m)"""
+    cost: NDArray[np.float64]
+    """(n, m) what a call costs, known only after it."""
+    expected: NDArray[np.float64]
+    """(n, m) what a call is expected to cost."""
+    quote: NDArray[np.float64]
+    """(n, m) the most that a call can cost."""
+    length: NDArray[np.float64]
+    """(n,) standardised length of the prompt."""
+    domain: NDArray[np.int64]
+    """(n,)"""
+    last: NDArray[np.bool_]
+    """(n,) the row ends its task."""
+    start: NDArray[np.int64]
+    """(tasks of the log,) the first row of each."""
+    mean_outcome: NDArray[np.float64]
+    """(m,) of all rows."""
+    order: NDArray[np.int64]
+    """(n,) the rows by domain, and in a domain by length."""
+    rank: NDArray[np.int64]
+    """(n,) where a row stands in that order."""
+    domain_start: NDArray[np.int64]
+    """(K + 1,) where a domain begins in that order."""
+
+
+class State(NamedTuple):
+    """One entry per episode: the fields of the core, then the router's."""
+
+    rng: NDArray[np.uint64]
+    t: NDArray[np.int64]
+    episode: NDArray[np.int64]
+    finished: NDArray[np.bool_]
+    initial: NDArray[np.float64]
+    remaining: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    blocked: NDArray[np.int64]
+    next_budget: NDArray[np.float64]
+    next_episode: NDArray[np.int64]
+    shown: NDArray[np.int64]  # the row that waits, whose features are seen
+    source: NDArray[np.int64]  # hidden: the row that answers; the same one, except in a planner's fork
+    imagined: NDArray[np.bool_]  # a planner's fork: the log's future is forgotten, tasks are drawn at random
+    step: NDArray[np.int64]  # calls so far in this task
+    passing: NDArray[np.float64]  # hidden: product of the outcomes so far in this task
+    belief: NDArray[np.float64]  # what that product is expected to be, from the models called
+    done: NDArray[np.int64]  # tasks finished
+    quality: NDArray[np.float64]  # sum of their outcomes
+    dear_calls: NDArray[np.int64]  # calls to the dearest model
+    unanswered: NDArray[np.int64]  # calls for which no model could be afforded
+
+
+@jit
+def begin_task(params, state, i):
+    """The task whose first row is `source` arrives."""
+    state.shown[i] = state.source[i]
+    state.step[i] = 0
+    state.passing[i] = 1.0
+    state.belief[i] = 1.0
+
+
+@jit
+def draw_task(params, state, i):
+    """The first row of a random task."""
+    return params.start[rng.integer(state.rng, i, params.start.shape[0])]
+
+
+@jit
+def next_task(params, state, i):
+    """Move to the first row of the next task. False at the end of a log."""
+    if params.shuffled or state.imagined[i]:
+        state.source[i] = draw_task(params, state, i)
+        return True
+    state.source[i] += 1
+    return state.source[i] < params.last.shape[0]
+
+
+@jit
+def reset(params, state, i):
+    """Episode k of a replay begins with task k T of the log; of a shuffled one, with a random task."""
+    state.imagined[i] = False
+    state.done[i] = 0
+    state.quality[i] = 0.0
+    state.dear_calls[i] = 0
+    state.unanswered[i] = 0
+    if params.shuffled:
+        state.source[i] = draw_task(params, state, i)
+    else:
+        episodes = (params.start.shape[0] + params.tasks - 1) // params.tasks
+        state.source[i] = params.start[state.episode[i] % episodes * params.tasks]
+    begin_task(params, state, i)
+
+
+@jit
+def called_model(params, state, i, asked):
+    """The model that is called: the one asked for, else the cheapest if it can be afforded, else -1."""
+    row = state.shown[i]
+    if params.quote[row, asked] <= state.remaining[i, 0]:
+        return asked
+    cheapest = 0
+    for model in range(1, params.quote.shape[1]):
+        if params.quote[row, model] < params.quote[row, cheapest]:
+            cheapest = model
+    return cheapest if params.quote[row, cheapest] <= state.remaining[i, 0] else -1
+
+
+@jit
+def step(params, state, i, action):
+    """One call. Whether it can be afforded goes by the most that it can cost, so it never overspends."""
+    asked = action[0]
+    model = called_model(params, state, i, asked)
+    state.blocked[i] += model != asked
+    outcome, cost, usual = 0.0, 0.0, 0.0
+    if model >= 0:
+        source = state.source[i]
+        outcome = params.outcome[source, model]
+        cost = min(params.cost[source, model], params.quote[state.shown[i], model])  # in a fork, another row's cost
+        usual = params.mean_outcome[model]
+        state.dear_calls[i] += model == params.dearest
+    else:
+        state.unanswered[i] += 1
+    state.passing[i] *= outcome
+    state.belief[i] *= usual
+    if not params.last[state.source[i]]:
+        state.source[i] += 1
+        state.shown[i] = state.source[i]
+        state.step[i] += 1
+        return 0.0, cost, False
+    reward = state.passing[i]
+    state.quality[i] += reward
+    state.done[i] += 1
+    over = state.done[i] == params.tasks or not next_task(params, state, i)
+    if not over:
+        begin_task(params, state, i)
+    return reward, cost, over
+
+
+@jit
+def observe(params, state, i, out):
+    """What is known of the waiting query; see the table in `LoggedRouting`."""
+    row = state.shown[i]
+    domains, models = params.domain_start.shape[0] - 1, params.quote.shape[1]
+    out[0] = params.length[row]
+    out[1] = min(state.step[i] / params.steps, 1.0)  # a planner's fork may join two tasks
+    for domain in range(domains):
+        out[2 + domain] = params.domain[row] == domain
+    costs = 2 + domains
+    for model in range(models):
+        out[costs + model] = params.expected[row, model] / params.cost_scale
+    if params.tells_budget:
+        for model in range(models):
+            out[costs + models + model] = params.quote[row, model] <= state.remaining[i, 0]
+        out[costs + 2 * models] = 1.0 - state.done[i] / params.tasks
+
+
+@jit
+def mask(params, state, i, out):
+    """Models that can be afforded."""
+    for model in range(out.shape[0]):
+        out[model] = params.quote[state.shown[i], model] <= state.remaining[i, 0]
+
+
+@jit
+def similar_row(params, state, i, row):
+    """A random other row of the same domain with nearly the same length; of any domain where there is no other."""
+    domain = params.domain[row]
+    low, high = params.domain_start[domain], params.domain_start[domain + 1]
+    if high - low < 2:
+        low, high = 0, params.order.shape[0]
+    others = min(high - low - 1, NEIGHBOURS)
+    if others == 0:
+        return row
+    first = min(max(params.rank[row] - others // 2, low), high - 1 - others)
+    place = first + rng.integer(state.rng, i, others)
+    return params.order[place + (place >= params.rank[row])]  # leaving out the row itself
+
+
+@jit
+def resample(params, state, i):
+    """A planner's view: the waiting query with the answers of a similar one, its trace passing so far as often as the
+    models that were called usually do, and random tasks after it."""
+    if not state.finished[i]:
+        state.imagined[i] = True
+        state.source[i] = similar_row(params, state, i, state.shown[i])
+        state.passing[i] = np.float64(rng.uniform(state.rng, i) < state.belief[i])
+
+
+@jit
+def record_rows(params, state, rows, length):
+    """Write the rows that come up in the running episodes, from here to their ends, into `rows` (n, steps).
+
+    This is hindsight, for bounds. Uses up the episodes; entries beyond an episode's `length` (n,) are left as they are.
+    """
+    for i in range(length.shape[0]):
+        t = 0
+        over = False
+        while not over:
+            rows[i, t] = state.source[i]
+            t += 1
+            if params.last[state.source[i]]:
+                state.done[i] += 1
+                over = state.done[i] == params.tasks or not next_task(params, state, i)
+            else:
+                state.source[i] += 1
+        length[i] = t
+        state.finished[i] = True
+
+
+class Reading(NamedTuple):
+    """What a router must know to read observations: their layout and scales, which are public."""
+
+    domains: int
+    models: int
+    steps: int
+    cost_scale: float
+    money_scale: float
+    tasks: int
+    calls: float
+    """Per task, on average over the training part."""
+    tells_budget: bool
+
+
+@jit
+def read_length(observation):
+    """The standardised length of the prompt."""
+    return observation[0]
+
+
+@jit
+def read_step(reading, observation):
+    """The calls so far in this task."""
+    return np.int64(observation[1] * reading.steps + 0.5)
+
+
+@jit
+def read_domain(reading, observation):
+    """The number of the query's domain."""
+    for domain in range(reading.domains):
+        if observation[2 + domain] > 0.5:
+            return domain
+    return 0
+
+
+@jit
+def read_expected_cost(reading, observation, model):
+    """Dollars that a call is expected to cost."""
+    return observation[2 + reading.domains + model] * reading.cost_scale
+
+
+@jit
+def read_affordable(reading, observation, model):
+    """Whether a model can be afforded. Only of observations that tell the budget."""
+    return observation[2 + reading.domains + reading.models + model] > 0.5
+
+
+@jit
+def read_pace(reading, observation):
+    """Dollars left per call left, this one included, if tasks have their usual number of calls.
+
+    Only of observations that tell the budget.
+    """
+    end = observation.shape[0]
+    size, share = observation[end - 3], observation[end - 2]
+    money = reading.money_scale * size / (1.0 - size) * share
+    left = observation[end - 4] * reading.tasks * reading.calls - read_step(reading, observation)
+    return money / max(left, 1.0)
