@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import budgetgym
 import gymnasium as gym
 import numpy as np
-from budgetgym.envs.core import Kernels, Metric, Problem, core_fields, jit, rng
-from numpy.typing import NDArray
+from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, jit, rng, state
 
 
 class Params(NamedTuple):
@@ -23,22 +22,13 @@ class Params(NamedTuple):
     heaviest: float
 
 
-class State(NamedTuple):
+@state
+class State(CoreState):
     """One entry per episode: the fields of the core, then the knapsack's own."""
 
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    value: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    taken: NDArray[np.int64]
+    value: Floats
+    weight: Floats
+    taken: Ints
 
 
 @jit
@@ -82,6 +72,7 @@ class OnlineKnapsack(Problem):
     """Take or leave each of `horizon` items; weights are uniform up to `heaviest`, values uniform in [0, 1]."""
 
     kernels = Kernels(reset, step, observe, mask)
+    state_class = State
     resources = ("capacity",)
     budget_settings = ("capacity",)
     metrics = (Metric("taken", "items taken", "mean"),)
@@ -91,17 +82,16 @@ class OnlineKnapsack(Problem):
             raise ValueError(f"heaviest is {heaviest!r}; expected a weight > 0")
         super().__init__(
             params=Params(horizon, heaviest),
-            features={"value": (0.0, 1.0), "weight": (0.0, 1.0)},
+            features=[
+                Feature("value", 0.0, 1.0, "value of the item"),
+                Feature("weight", 0.0, 1.0, "weight of the item / heaviest"),
+            ],
             action_space=gym.spaces.Discrete(2),
             horizon=horizon,
             budget=capacity,
             budget_scale=horizon * heaviest / 2,
             budget_aware=budget_aware,
         )
-
-    def allocate(self, n: int) -> State:
-        """A state for `n` episodes."""
-        return State(**core_fields(n, 1), value=np.zeros(n), weight=np.zeros(n), taken=np.zeros(n, np.int64))
 
 
 def main() -> None:

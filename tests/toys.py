@@ -3,9 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from budgetgym.envs.core import Kernels, Metric, Problem, core_fields, jit, rng
+from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, jit, rng, state
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 
 class Params(NamedTuple):
@@ -13,19 +12,10 @@ class Params(NamedTuple):
     overcharge: float
 
 
-class State(NamedTuple):
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    colour: NDArray[np.float64]  # hidden: what the agent tries to guess; uniform, so its posterior is its prior
-    hits: NDArray[np.int64]
+@state
+class State(CoreState):
+    colour: Floats  # hidden: what the agent tries to guess; uniform, so its posterior is its prior
+    hits: Ints
 
 
 @jit
@@ -62,19 +52,20 @@ class Painter(Problem):
     """Two resources, three action components, a hidden colour."""
 
     kernels = Kernels(reset, step, observe, resample=resample)
+    state_class = State
     resources = ("red", "blue")
     metrics = (Metric("hits", "hits", "total"),)
 
     def __init__(self, horizon: int = 12, budget: Any = None, overcharge: float = 1.0, budget_aware: bool = True) -> None:
         super().__init__(
             params=Params(horizon, overcharge),
-            features={"hits": (0.0, 1.0), "parity": (np.zeros(1), np.ones(1))},
+            features=[
+                Feature("hits", 0.0, 1.0, "whether the colour was guessed"),
+                Feature("parity", np.zeros(1), np.ones(1), "of the step"),
+            ],
             action_space=spaces.Box(0.0, np.array([2.0, 2.0, 1.0]), dtype=np.float64),
             horizon=horizon,
             budget={"red": 4.0, "blue": (1.0, 3.0)} if budget is None else budget,
             budget_scale=(10.0, 5.0),
             budget_aware=budget_aware,
         )
-
-    def allocate(self, n: int) -> State:
-        return State(**core_fields(n, 2), colour=np.zeros(n), hits=np.zeros(n, np.int64))

@@ -2,27 +2,36 @@
 
 A problem of your own needs these names only::
 
-    from budgetgym.envs.core import Kernels, Metric, Problem, core_fields, jit, rng
+    from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, Shape, jit, rng, state
 """
 
 from . import rng
 from .budget import Budget
 from .env import BudgetedEnv
+from .features import Feature
 from .jit import jit
 from .metrics import Metric
-from .problem import Kernels, Problem, core_fields
+from .problem import Kernels, Problem
+from .states import Bits, Bools, CoreState, Floats, Ints, Shape, state
 from .vector import BudgetedVectorEnv
 from .wrappers import BudgetAwareObservation
 
 __all__ = [
+    "Bits",
+    "Bools",
     "Budget",
     "BudgetAwareObservation",
     "BudgetedEnv",
     "BudgetedVectorEnv",
+    "CoreState",
+    "Feature",
+    "Floats",
+    "Ints",
     "Kernels",
     "Metric",
     "Problem",
-    "core_fields",
+    "Shape",
     "jit",
     "rng",
+    "state",
 ]

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from .checks import positive_integer
 from .jit import bind
 from .loops import INVALID, OK, compile_loops
-from .problem import CORE_FIELDS, Problem, State
+from .problem import Problem, State
+from .states import CORE_FIELDS
 
 
 class Transition(NamedTuple):
@@ -330,10 +331,10 @@ def _mask_shape(problem: Problem, n: int) -> tuple[int, int] | None:
 
 
 def _check_state(problem: Problem, state: State, n: int) -> None:
-    """A problem's `allocate` keeps the contract, or says what it forgot."""
+    """A problem's state keeps the contract, or the error says what it lacks."""
     missing = [name for name in CORE_FIELDS if name not in state._fields]
     if missing:
-        raise TypeError(f"{type(problem).__name__}.allocate: the state lacks {missing}; add **core_fields(n, resources)")
+        raise TypeError(f"{type(problem).__name__}: its state lacks {missing}; make its class with @state")
     for name, array in zip(state._fields, state, strict=True):
         if array.shape[:1] != (n,):
             raise TypeError(f"{type(problem).__name__}.allocate({n}): {name} has shape {array.shape}; expected ({n}, ...)")

@@ -3,54 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .budget import BudgetLike, as_budget
 from .checks import boolean, positive_integer
+from .features import Feature, budget_features, observation_space
 from .metrics import Metric
+from .states import CoreState
 
 State: TypeAlias = Any
-"""A NamedTuple of arrays with one entry (or row) per episode of the batch; holds at least the `core_fields`."""
-
-CORE_FIELDS = (
-    "rng",
-    "t",
-    "episode",
-    "finished",
-    "initial",
-    "remaining",
-    "cost",
-    "blocked",
-    "next_budget",
-    "next_episode",
-)
-
-
-def core_fields(n: int, resources: int) -> dict[str, NDArray[Any]]:
-    """The fields that every state has, for a batch of `n` episodes with `resources` resources.
-
-    Kernels read them; only `rng` (through `rng.uniform` and its kin) and `blocked` are theirs to change. The money is
-    moved by the ledger alone (`loops.py`), from the cost that `step` returns.
-    """
-    return {
-        "rng": np.zeros(n, np.uint64),  # the generator's counter
-        "t": np.zeros(n, np.int64),  # steps taken
-        "episode": np.zeros(n, np.int64),  # which episode this is; a replay picks its part of the log by it
-        "finished": np.ones(n, np.bool_),  # no episode is running: it has ended, or none has begun
-        "initial": np.zeros((n, resources)),  # the budget at the start
-        "remaining": np.zeros((n, resources)),  # what is left of it
-        "cost": np.zeros((n, resources)),  # what the latest step spent
-        "blocked": np.zeros(n, np.int64),  # actions so far that could not be afforded as asked for
-        "next_budget": np.full((n, resources), np.nan),  # budget of the next episode; NaN: as configured
-        "next_episode": np.arange(n, dtype=np.int64),  # number of the next episode
-    }
+"""An instance of a class made with `state` (states.py): arrays with one entry (or row) per episode of the batch."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +65,14 @@ class Rules(NamedTuple):
     action_high: NDArray[np.float64]
 
 
-class Problem(ABC):
+class Problem:
     """A sequential budgeted decision problem.
 
-    A subclass sets the class attributes, calls `super().__init__` with its parameters, and implements `allocate`.
+    A subclass sets the class attributes and calls `super().__init__` with its parameters.
 
     Args:
         params: NamedTuple of scalars and arrays; what the kernels read and never change.
-        features: name -> (low, high) of the problem's own observation entries; array bounds make several entries,
-            `name[0]`, `name[1]`, ...
+        features: the problem's own observation entries, in the order in which `observe` writes them.
         action_space: Discrete, MultiDiscrete, MultiBinary or a bounded Box.
         horizon: steps in an episode (the unit of the remaining time share), at least 1.
         budget: see `Budget`.
@@ -116,6 +83,8 @@ class Problem(ABC):
     """
 
     kernels: Kernels
+    state_class: type[CoreState]
+    """What an episode is; see `state`."""
     resources: tuple[str, ...] = ("money",)
     metrics: tuple[Metric, ...] = ()
     told: tuple[str, ...] = ()
@@ -169,7 +138,7 @@ class Problem(ABC):
         self,
         *,
         params: Any,
-        features: Mapping[str, tuple[ArrayLike, ArrayLike]],
+        features: Sequence[Feature],
         action_space: spaces.Space[Any],
         horizon: int,
         budget: BudgetLike,
@@ -187,11 +156,17 @@ class Problem(ABC):
             raise ValueError(f"budget_scale is {budget_scale!r}; expected positive amounts")
         self.budget_aware = boolean("budget_aware", budget_aware)
         self.action_space = action_space
-        self.observation_names, self.observation_space = _observation(features, self.resources, self.budget_aware)
+        self.features = (*features, *(budget_features(self.resources) if self.budget_aware else ()))
+        self.observation_names, self.observation_space = observation_space(self.features)
 
-    @abstractmethod
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The lengths of the axes that the state class names, such as the number of arms; by default there are none."""
+        return {}
+
     def allocate(self, n: int) -> State:
-        """A state for a batch of `n` episodes: a NamedTuple of `core_fields(n, ...)` and the problem's own arrays."""
+        """A blank state for a batch of `n` episodes."""
+        return self.state_class.allocate(n, {"resources": len(self.resources), **self.sizes})
 
     def check_state(self, state: State) -> None:
         """Refuse a snapshot that this problem's kernels could not go on from, with a ValueError; by default none."""
@@ -268,23 +243,3 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.setflags(write=False)
     return view
-
-
-def _observation(
-    features: Mapping[str, tuple[ArrayLike, ArrayLike]], resources: tuple[str, ...], budget_aware: bool
-) -> tuple[tuple[str, ...], spaces.Box]:
-    """Names and space of the whole observation: the problem's features, then budget sizes, budget shares and time."""
-    names: list[str] = []
-    low: list[float] = []
-    high: list[float] = []
-    for name, (lowest, highest) in features.items():
-        lows, highs = (np.atleast_1d(np.asarray(bound, float)).ravel() for bound in (lowest, highest))
-        names += [name] if np.ndim(lowest) == 0 else [f"{name}[{j}]" for j in range(len(lows))]
-        low += lows.tolist()
-        high += highs.tolist()
-    if budget_aware:
-        tail = [f"{resource}_size" for resource in resources] + [f"{resource}_remaining" for resource in resources]
-        names += [*tail, "time_remaining"]
-        low += [0.0] * (len(tail) + 1)
-        high += [1.0] * (len(tail) + 1)
-    return tuple(names), spaces.Box(np.array(low), np.array(high), dtype=np.float64)

@@ -2,44 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
-
 from ..core import jit, rng
-
-
-class Params(NamedTuple):
-    """What the kernels read."""
-
-    branching: int
-    depth: int
-    traps: int
-    backtrack: bool
-    horizon: int
-
-
-class State(NamedTuple):
-    """See `TrapTree` for the meaning; n episodes, D levels."""
-
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    solution: NDArray[np.int64]  # (n, D) the child to go to, level by level
-    level: NDArray[np.int64]  # how deep one stands
-    left_at: NDArray[np.int64]  # level at which the way to the solution was left; 0: on it
-    success: NDArray[np.int64]
-    trap_at_1: NDArray[np.int64]
-    first_error_step: NDArray[np.int64]
-    recovered: NDArray[np.int64]
 
 
 @jit

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
+from ..core.features import Feature
 from ..core.checks import boolean, natural, positive_integer
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, core_fields
+from ..core.problem import Kernels, Problem
 from . import kernels as k
+from .state import Params, State
 
 
 class TrapTree(Problem):
@@ -88,6 +91,7 @@ class TrapTree(Problem):
     """
 
     kernels = Kernels(k.reset, k.step, k.observe)
+    state_class = State
     resources = ("moves",)
     budget_settings = ("budget",)
     metrics = (
@@ -118,8 +122,12 @@ class TrapTree(Problem):
         if steps < D:
             raise ValueError(f"horizon is {horizon!r}; expected at least the depth, {D}")
         super().__init__(
-            params=k.Params(branching=b, depth=D, traps=traps, backtrack=back, horizon=steps),
-            features={"level": (0.0, 1.0), "at_leaf": (0.0, 1.0), "score": (np.zeros(b), np.ones(b))},
+            params=Params(branching=b, depth=D, traps=traps, backtrack=back, horizon=steps),
+            features=[
+                Feature("level", 0.0, 1.0, "how deep one stands, as a share of the depth"),
+                Feature("at_leaf", 0.0, 1.0, "whether one stands on a leaf"),
+                Feature("score", np.zeros(b), np.ones(b), "local score of every child"),
+            ],
             action_space=spaces.Discrete(b + back),
             horizon=steps,
             budget=float(steps) if budget is None else budget,
@@ -127,12 +135,12 @@ class TrapTree(Problem):
             budget_aware=budget_aware,
         )
 
-    def allocate(self, n: int) -> k.State:
-        """A state for `n` episodes."""
-        blanks: Any = {name: np.zeros(n, np.int64) for name in ("level", "left_at", *(m.name for m in self.metrics))}
-        return k.State(**core_fields(n, 1), solution=np.zeros((n, self.params.depth), np.int64), **blanks)
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The levels of the tree."""
+        return {"depth": self.params.depth}
 
-    def check_state(self, state: k.State) -> None:
+    def check_state(self, state: State) -> None:
         """Nobody stands below the leaves, and solutions are children that there are."""
         if (state.level > self.params.depth).any() or (state.solution >= self.params.branching).any():
             raise ValueError("the snapshot is of another problem: this tree has fewer levels or children")

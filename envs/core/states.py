@@ -1,0 +1,108 @@
+"""`state`: a decorator that makes the state class of a problem from the fields it names; the core's own fields come first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Bits = NDArray[np.uint64]
+
+
+class Shape:
+    """What a field has beyond one number per episode, as metadata of `Annotated`.
+
+    Args:
+        sizes: names of the further axes, as in `Annotated[Ints, Shape("arms")]` for (n, arms). `Problem.sizes` tells how long
+            they are.
+        fill: what every entry is when the state is made.
+    """
+
+    def __init__(self, *sizes: str, fill: float = 0.0) -> None:
+        self.sizes = sizes
+        self.fill = fill
+
+
+class CoreState(tuple[NDArray[Any], ...]):
+    """The fields that every state has, one entry per episode of the batch.
+
+    Kernels read them; only `rng` (through `rng.uniform` and its kin) and `blocked` are theirs to change. The money is moved by
+    the ledger alone (`loops.py`), from the cost that `step` returns.
+    """
+
+    rng: Bits
+    """The generator's counter."""
+    t: Ints
+    """Steps taken."""
+    episode: Ints
+    """Which episode this is; a replay picks its part of the log by it."""
+    finished: Annotated[Bools, Shape(fill=True)]
+    """No episode is running: it has ended, or none has begun."""
+    initial: Annotated[Floats, Shape("resources")]
+    """The budget at the start."""
+    remaining: Annotated[Floats, Shape("resources")]
+    """What is left of it."""
+    cost: Annotated[Floats, Shape("resources")]
+    """What the latest step spent."""
+    blocked: Ints
+    """Actions so far that could not be afforded as asked for."""
+    next_budget: Annotated[Floats, Shape("resources", fill=np.nan)]
+    """Budget of the next episode; NaN: as configured."""
+    next_episode: Ints
+    """Number of the next episode."""
+
+    if TYPE_CHECKING:
+        _fields: ClassVar[tuple[str, ...]]
+
+        @classmethod
+        def allocate(cls, n: int, sizes: Mapping[str, int]) -> Self: ...
+
+
+CORE_FIELDS = tuple(CoreState.__annotations__)
+
+S = TypeVar("S", bound=CoreState)
+
+
+def state(declared: type[S]) -> type[S]:
+    """Make a state class, a NamedTuple of arrays, from the fields that `declared` names beside those of `CoreState`.
+
+    It gets a class method `allocate(n, sizes)`, a blank state for `n` episodes. `sizes` maps the names of axes to lengths,
+    among them `resources`.
+
+    Raises:
+        TypeError: a field is not annotated with an array type, or has the name of a core field.
+    """
+    if clash := [name for name in declared.__dict__.get("__annotations__", {}) if name in CORE_FIELDS]:
+        raise TypeError(f"{declared.__name__}: {clash} are fields of the core; expected other names")
+    fields = {name: _read(declared.__name__, name, hint) for name, hint in get_type_hints(declared, include_extras=True).items()}
+    names = (*CORE_FIELDS, *(name for name in fields if name not in CORE_FIELDS))
+    made: Any = NamedTuple(declared.__name__, [(name, NDArray[fields[name][0]]) for name in names])  # type: ignore[misc]
+    made.__module__, made.__qualname__, made.__doc__ = declared.__module__, declared.__qualname__, declared.__doc__
+
+    def allocate(cls: Callable[..., Any], n: int, sizes: Mapping[str, int]) -> Any:
+        arrays = {}
+        for name in names:
+            dtype, shape = fields[name]
+            arrays[name] = np.full((n, *(sizes[size] for size in shape.sizes)), shape.fill, dtype)
+        arrays["next_episode"][:] = np.arange(n)
+        return cls(**arrays)
+
+    made.allocate = classmethod(allocate)
+    return made
+
+
+def _read(owner: str, name: str, hint: Any) -> tuple[type[np.generic], Shape]:
+    """The dtype and shape of an annotated field."""
+    shapes = [Shape()]
+    if get_origin(hint) is Annotated:
+        hint, *metadata = get_args(hint)
+        shapes = [entry for entry in metadata if isinstance(entry, Shape)]
+    if get_origin(hint) is not np.ndarray or len(shapes) != 1:
+        raise TypeError(f"{owner}.{name} is annotated {hint!r}; expected Floats, Ints, Bools, Bits or Annotated[..., Shape(...)]")
+    (dtype,) = get_args(get_args(hint)[1])
+    return dtype, shapes[0]
