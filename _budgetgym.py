@@ -8,10 +8,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .envs.registration import register, register_all
+from .envs.family import Agent, Environment, Episodes, Family, register, register_agent, register_family, register_ours
 
 if TYPE_CHECKING:
-    from .agents.registry import list_agents, make_agent, register_agent
+    from .agents.registry import list_agents, make_agent
     from .envs.core.budget import Budget
     from .envs.core.sb3 import as_sb3_vec_env
     from .envs.core.wrappers import BudgetAwareObservation
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Agent",
     "Budget",
     "BudgetAwareObservation",
+    "Environment",
+    "Episodes",
+    "Family",
     "as_sb3_vec_env",
     "compare",
     "evaluate",
@@ -30,6 +34,7 @@ __all__ = [
     "make_agent",
     "register",
     "register_agent",
+    "register_family",
 ]
 
 _LAZY = {
@@ -40,7 +45,6 @@ _LAZY = {
     "evaluate": "evaluation.evaluate",
     "list_agents": "agents.registry",
     "make_agent": "agents.registry",
-    "register_agent": "agents.registry",
 }
 
 
@@ -56,4 +60,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-register_all()
+register_ours()

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from budgetgym import make_agent
-from budgetgym.agents.features import RoutingFeatures
+from budgetgym.agents.routing.agentic.features import RoutingFeatures
 from budgetgym.baselines.routing.agentic.routers import places
 from budgetgym.baselines.routing.agentic.values import optimum_curve
 from budgetgym.envs.routing.agentic.problem import AgenticRouting

@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 import torch
 from budgetgym import evaluate, make_agent
-from budgetgym.agents.registry import as_problem
 from budgetgym.baselines.bidding.values import even_spend
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core.problem import Problem
+from budgetgym.envs.core.resolve import as_problem
 from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.evaluation.play import play
 

@@ -20,8 +20,8 @@ import pandas as pd
 import torch
 from budgetgym import evaluate, make_agent
 from budgetgym.agents.learning.ppo import Ppo
-from budgetgym.agents.registry import as_problem
 from budgetgym.envs.core.problem import Problem
+from budgetgym.envs.core.resolve import as_problem
 from scipy.stats import t as student
 
 EPISODES = 2000

@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import gymnasium as gym
 import typer
 
-from ..agents.registry import LEARNERS, as_problem, find_entry, learns, list_agents, make_agent, read_settings, split_name
+from ..agents.registry import find_agent, known_agents, list_agents, make_agent, read_settings, split_name
 from ..envs.core.problem import Problem
-from ..envs.core.resolve import make_problem, near
-from ..envs.registration import ENVIRONMENTS
+from ..envs.core.resolve import as_problem, make_problem
+from ..envs.family import environments
+from ..envs.hints import near
 from .progress import BarProgress, RunsProgress, console
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -60,9 +61,9 @@ def main() -> None:
 def list_command(as_json: Json = False) -> None:
     """The environments, and the agents that serve each."""
     described: dict[str, dict[str, str]] = {}
-    for id in ENVIRONMENTS:
+    for id in environments():
         problem = as_problem(id)
-        described[id] = {name: find_entry(name, problem).description for name in list_agents(problem)}
+        described[id] = {name: find_agent(name, problem).description for name in list_agents(problem)}
     if as_json:
         typer.echo(json.dumps(described))
         return
@@ -156,8 +157,9 @@ def train(
 
     problem = problem_from(env, settings)
     name, written = split_name(agent)
-    if not learns(name):
-        raise ValueError(f"agent {name!r} does not learn; expected one of {', '.join(LEARNERS)}")
+    if not find_agent(name, problem).learns:
+        learners = [known for known, agent in known_agents(problem).items() if agent.learns]
+        raise ValueError(f"agent {name!r} does not learn; expected one of {', '.join(learners)}")
     given: dict[str, Any] = {} if "seed" in written else {"seed": seed}
     if tensorboard is not None:
         given["tensorboard_log"] = str(tensorboard)
@@ -289,7 +291,6 @@ def problem_from(id: str, settings: list[str]) -> Problem:
         ValueError: an unknown id or setting, with near matches.
     """
     if id not in gym.registry:
-        ours = [known for known in gym.registry if known in ENVIRONMENTS]
-        raise ValueError(f"no environment {id!r}{near(id, ours)}")
+        raise ValueError(f"no environment {id!r}{near(id, list(environments()))}")
     registered = dict(gym.spec(id).kwargs)
     return make_problem(registered.pop("problem"), {**registered, **read_settings(settings, "--set")})

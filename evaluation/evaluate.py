@@ -13,11 +13,11 @@ import pandas as pd
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics
 
 from ..agents.planning.world import Planner
-from ..agents.registry import as_problem
 from ..baselines.core.oracle import exact_optimum, null_score
 from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
+from ..envs.core.resolve import as_problem
 from .play import Played, Predicts, Session
 from .precision import check_precision, episode_counts, half_width
 from .provenance import training_seed

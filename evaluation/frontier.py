@@ -28,7 +28,7 @@ from rich.text import Text
 
 from ..baselines.routing.logged.bounds import TaskValues
 from ..baselines.routing.logged.routers import PREDICTORS, Predictor, money_prices, predict_rows, weak_and_strong
-from ..envs.core.resolve import near
+from ..envs.hints import near
 from ..envs.routing.logged.logs import Part, RoutingLog, load_routing_log
 from .formatting import estimate, number, percent
 from .palette import looks

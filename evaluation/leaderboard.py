@@ -8,48 +8,20 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium as gym
 import pandas as pd
 
-from ..agents.registry import PLANNERS, check_agent, learns, list_agents, split_name
+from ..agents.registry import check_agent, known_agents, list_agents, split_name, tuned_agents
 from ..envs.core.checks import positive_integer
-from ..envs.core.resolve import near
-from ..envs.registration import ENVIRONMENTS
+from ..envs.family import Episodes, environments
+from ..envs.hints import near
 from .evaluate import DEFAULT_EPISODES
 from .leaderboard_page import write_page
 from .leaderboard_run import Run, carry_out, facts, problem_of_id
 from .store import Store, write_whole
 from .workers import Failure, each_in_processes
-
-
-class Episodes(NamedTuple):
-    """How many episodes are played: by most agents, and by those that take long to decide, which play the first of them."""
-
-    usual: int
-    slow: int
-
-
-EPISODES: dict[str, Episodes] = {
-    "budgetgym/RealTimeBidding-v0": Episodes(400, 16),
-    "budgetgym/AgenticRouting-v0": Episodes(20_000, 1000),
-    "budgetgym/WorkflowRouting-v0": Episodes(20_000, 4000),
-    "budgetgym/RestlessCapacity-v0": Episodes(400, 100),
-    "budgetgym/RestlessMatching-v0": Episodes(400, 100),
-    "budgetgym/RestlessPaths-v0": Episodes(400, 100),
-    "budgetgym/RestlessInterventions-v0": Episodes(400, 100),
-    "budgetgym/RestlessSpillover-v0": Episodes(400, 40),
-    "budgetgym/SocialSteering-v0": Episodes(20_000, 1000),
-    "budgetgym/TrapTree-v0": Episodes(1000, 1000),
-}
-"""Enough for about +-1 % of the optimum, where the time for that is reasonable."""
-
-SLOW = (*PLANNERS, "mcpp", "sequoia", "residual_sequoia")
-"""Agents that take long to decide."""
-
-SLOWEST = {("budgetgym/RealTimeBidding-v0", "beam"): 4}
-"""Where an episode of a slow agent takes a minute."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -86,10 +58,10 @@ def run_leaderboard(
 
     Args:
         out: folder for the finished runs: called again after an interruption, it continues.
-        envs: ids; by default all environments of the suite.
-        agents: names, which may carry settings; by default all that serve an environment.
+        envs: ids; by default those of all registered families.
+        agents: names, which may carry settings; by default those that the environment's family has set up.
         seeds: learners are trained with each of the seeds 0, 1, ...; agents that don't learn are one run.
-        episodes: how many of the common episodes are played; by default see `EPISODES`. Slow agents play at most as many as
+        episodes: how many of the common episodes are played; by default see `Episodes`. Slow agents play at most as many as
             stand there for them.
         effort: the share of every learner's configured timesteps.
         workers: processes side by side.
@@ -133,19 +105,20 @@ def plan_runs(
         positive_integer("episodes", episodes)
     runs = []
     served = set()
-    for id in list(ENVIRONMENTS) if envs is None else envs:
+    for id in list(environments()) if envs is None else envs:
         if id not in gym.registry:
-            raise ValueError(f"no environment {id!r}{near(id, list(ENVIRONMENTS))}")
+            raise ValueError(f"no environment {id!r}{near(id, list(environments()))}")
         problem = problem_of_id(id)
-        available = list_agents(problem)
-        for name in available if agents is None else agents:
+        known = known_agents(problem)
+        for name in tuned_agents(problem) if agents is None else agents:
             head, settings = split_name(name)
-            if head not in available:
+            if head not in known:
                 continue
             check_agent(head, problem, list(settings))
             served.add(name)
-            count = number_of_episodes(id, head, episodes)
-            ours = [(seed, effort) for seed in range(seeds)] if learns(head) else [(None, None)]
+            agent = known[head]
+            count = number_of_episodes(id, head, agent.slow, episodes)
+            ours = [(seed, effort) for seed in range(seeds)] if agent.learns else [(None, None)]
             runs += [Run(id, name, seed, share, count, 0) for seed, share in ours]
     if unserved := [name for name in agents or () if name not in served]:
         head = split_name(unserved[0])[0]
@@ -158,12 +131,12 @@ def plan_runs(
     return runs
 
 
-def number_of_episodes(id: str, agent: str, asked: int | None) -> int:
+def number_of_episodes(id: str, agent: str, slow: bool, asked: int | None) -> int:
     """How many of the common episodes an agent plays."""
-    default = EPISODES.get(id, Episodes(DEFAULT_EPISODES, DEFAULT_EPISODES))
+    environment = environments().get(id)
+    default = Episodes(DEFAULT_EPISODES, DEFAULT_EPISODES) if environment is None else environment.episodes
     usual = default.usual if asked is None else asked
-    most = SLOWEST.get((id, agent), default.slow if agent in SLOW else usual)
-    return min(usual, most)
+    return min(usual, default.of.get(agent, default.slow if slow else usual))
 
 
 def _carry_out_all(

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..agents.registry import as_problem, make_agent
+from ..agents.registry import make_agent
 from ..envs.core.problem import Problem
+from ..envs.core.resolve import as_problem
 from .budgets import budget_cases
 from .evaluate import Result, evaluate
 from .provenance import agent_settings, problem_settings, versions

@@ -171,6 +171,7 @@ class _Predicting:
 
     def __init__(self, agent: Predicts) -> None:
         self._agent = agent
+        self._takes_masks = getattr(agent, "takes_masks", False)
         self._memory: Any = None
 
     def start(self, batch: Batch) -> None:
@@ -190,8 +191,9 @@ class _Predicting:
         for _ in range(steps):
             if batch.state.finished.all():
                 return
+            masks: Any = {"action_masks": batch.action_mask().astype(bool)} if self._takes_masks else {}
             actions, self._memory = self._agent.predict(
-                self._observation, state=self._memory, episode_start=self._episode_start, deterministic=True
+                self._observation, state=self._memory, episode_start=self._episode_start, deterministic=True, **masks
             )
             self._episode_start = np.zeros(batch.n, np.bool_)
             self._observation, reward, _, _ = batch.step(batch.read_actions(actions))

@@ -19,4 +19,4 @@ class EvenPace(Policy):
         return (money >= time - self.slack).astype(np.int64), state
 
 
-budgetgym.register_agent("even_pace", "AgenticRouting", EvenPace, "large calls at an even pace: even_pace:slack=0.1")
+budgetgym.register_agent("even_pace", "routing", EvenPace, "large calls at an even pace: even_pace:slack=0.1")

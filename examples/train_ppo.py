@@ -8,7 +8,7 @@ critic sees what money is worth, and features in which money is counted per auct
 
 import budgetgym
 import gymnasium as gym
-from budgetgym.agents.features import BiddingFeatures
+from budgetgym.agents.bidding.features import BiddingFeatures
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecNormalize
 

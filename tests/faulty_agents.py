@@ -16,5 +16,5 @@ class Dies(Greedy):
         os._exit(7)
 
 
-register_agent("breaks", "TrapTree", Breaks, "raises an error")
-register_agent("dies", "TrapTree", Dies, "takes its process with it")
+register_agent("breaks", "traptree", Breaks, "raises an error")
+register_agent("dies", "traptree", Dies, "takes its process with it")

@@ -24,9 +24,9 @@ from ...baselines.bidding import values
 from ...baselines.bidding.bidders import bidding_problem, largest_budget
 from ...baselines.bidding.values import best_bid, rlb_values, worth_and_price_weight
 from ...baselines.core.policy import Information, KernelPolicy
-from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
+from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import natural, positive_integer
 from ...envs.core.problem import Problem

@@ -41,6 +41,12 @@ class LagrangianPpo(Learner):
     algorithm = PPO
     policy = ActorCriticPolicy
 
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: the family must say how to learn without the budget, which must be one amount."""
+        expected_limit(problem)
+        super().check(problem)
+
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
         super().__init__(problem, path, seed, **overrides)
         self._training = self.configuration.training(problem)

@@ -2,65 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.callbacks import CallbackList
 from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from ...baselines.core.policy import Information, Policy, PolicyState
 from ...envs.core.problem import Problem
+from ...envs.core.resolve import as_problem
 from ...envs.core.sb3 import BudgetedSb3VecEnv
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """How a learner learns one family.
-
-    Attributes:
-        training: the problem to learn on, from the problem to decide on.
-        decode: decode(problem, observations (n, d), actions (n, ...)) -> actions of the problem to decide on.
-        timesteps: decisions that are enough to learn.
-        lanes: episodes side by side.
-        settings: the other arguments of SB3's class.
-        features: policy_kwargs that depend on the problem to learn on, such as a features extractor.
-        callbacks: made anew for every call of `learn`.
-    """
-
-    training: Callable[[Any], Problem]
-    decode: Callable[[Any, NDArray[np.float64], NDArray[Any]], NDArray[Any]]
-    timesteps: int
-    lanes: int
-    settings: dict[str, Any] = field(default_factory=dict)
-    features: Callable[[Any], dict[str, Any]] = lambda problem: {}
-    callbacks: Callable[[], list[BaseCallback]] = list
+from .configuration import Configuration, configuration_of
 
 
 class Learner(Policy):
-    """An algorithm of Stable-Baselines3 with a configuration per family; see `Ppo` and `Sac`."""
+    """An algorithm of Stable-Baselines3 with a configuration per family; see `Ppo` and `Sac`.
+
+    Attributes:
+        name: by which configurations are found.
+        algorithm, policy: of Stable-Baselines3.
+        default: how families are learned that say nothing of this learner; None if each has to.
+    """
 
     information: ClassVar[Information] = "model"
     name: ClassVar[str]
     algorithm: ClassVar[Any]
     policy: ClassVar[Any]
+    default: ClassVar[Configuration | None] = None
 
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
+        self.check(problem)
         self.problem = problem
         self.configuration = self.configuration_for(problem)
         self._overrides = overrides
         self._seed = seed
         self.model: Any = None if path is None else self.algorithm.load(_existing(path), device="cpu")
 
-    def configuration_for(self, problem: Problem) -> Configuration:
-        """The configuration of the problem's family; ValueError if there is none."""
-        from ..configurations import CONFIGURATIONS
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: there must be a configuration, and what it learns on must take any action."""
+        training = configuration_of(cls.name, problem, cls.default).training(problem)
+        if training.refuses_actions:
+            raise ValueError("it may choose actions that are not feasible, which the environment refuses")
 
-        return configuration_of(self.name, problem, CONFIGURATIONS[self.name])
+    def configuration_for(self, problem: Problem) -> Configuration:
+        """The configuration of the problem's family, or else the learner's own; ValueError if there is neither."""
+        return configuration_of(self.name, problem, self.default)
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
         """The environment to learn in, with so many episodes side by side."""
@@ -140,8 +130,6 @@ class Learner(Policy):
     @classmethod
     def load(cls, path: str | Path, env: Any) -> Self:
         """A saved agent, to decide on `env` (an environment of the suite, any face)."""
-        from ..registry import as_problem
-
         return cls(as_problem(env), path)
 
     def set_random_seed(self, seed: int | None = None) -> None:
@@ -157,15 +145,3 @@ def _existing(path: str | Path) -> Path:
         if candidate.is_file():
             return candidate
     raise FileNotFoundError(f"path is {str(path)!r}; expected the file of a saved agent")
-
-
-def configuration_of(name: str, problem: Problem, configurations: dict[type[Problem], Configuration]) -> Configuration:
-    """The configuration of the problem's family.
-
-    Raises:
-        ValueError: there is none.
-    """
-    for family in type(problem).__mro__:
-        if family in configurations:
-            return configurations[family]
-    raise ValueError(f"{name} has no configuration for {type(problem).__name__}; see budgetgym.agents.configurations")

@@ -10,17 +10,21 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecEnv
 
+from ...baselines.core.policy import PolicyState, observation_rows
 from ...envs.core.problem import Problem
 from ...envs.core.sb3 import BudgetedSb3VecEnv
+from .configuration import configuration_of
 from .learner import Learner
-from .masks import check_masks, observed_masks
+from .masks import check_masks, observed_masks, reader_of_masks
+from .ppo import Ppo
 
 
 class MaskablePpo(Learner):
     """Proximal policy optimisation with masks (Huang & Ontanon, arXiv:2006.14171) by sb3-contrib.
 
-    What can't be paid is never chosen, while learning and while deciding. Masks are read from observations, since a policy
-    has nothing else when it decides; see `budgetgym.agents.learning.masks`.
+    What can't be paid is never chosen, while learning and while deciding. Where the family says how, masks are read from
+    observations, since a policy has nothing else when it decides; otherwise they come from the environment, and `predict` is
+    given them as `action_masks`, as `evaluate` does.
 
     Args:
         problem: what to decide on.
@@ -29,27 +33,51 @@ class MaskablePpo(Learner):
         overrides: replace settings of the configuration, such as `learning_rate` or `lanes`.
 
     Raises:
-        ValueError: no configuration for the family, or a problem without masks.
+        ValueError: a problem without masks.
     """
 
     name = "maskable_ppo"
     algorithm = MaskablePPO
     policy = "MlpPolicy"
+    default = Ppo.default
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: what it learns on must have masks."""
+        super().check(problem)
+        check_masks(configuration_of(cls.name, problem, cls.default).training(problem))
 
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
         super().__init__(problem, path, seed, **overrides)
         self._training = self.configuration.training(problem)
-        check_masks(self._training)
+        self.takes_masks = reader_of_masks(self._training) is None
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
-        """The environment to learn in, with masks that observations tell."""
-        return MaskedVecEnv(training, lanes, seed=self._seed)
+        """The environment to learn in, with the masks that the policy will decide by."""
+        return (BudgetedSb3VecEnv if self.takes_masks else MaskedVecEnv)(training, lanes, seed=self._seed)
 
-    def decide(self, rows: NDArray[np.float64], deterministic: bool) -> NDArray[Any]:
-        """The best of what the masks allow."""
-        masks = observed_masks(self._training, rows)
-        actions, _ = self.model.predict(rows, deterministic=deterministic, action_masks=masks)
-        return self.configuration.decode(self.problem, rows, actions)
+    def predict(
+        self,
+        observation: Any,
+        state: PolicyState | None = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+        action_masks: Any = None,
+    ) -> tuple[NDArray[Any], PolicyState | None]:
+        """The best of what the masks allow.
+
+        Args:
+            observation, state, episode_start, deterministic: see `Policy.predict`.
+            action_masks: (number of actions,) or (n, number of actions); by default what the observation tells.
+
+        Raises:
+            ValueError: it has not learned yet, or there are no masks where observations don't tell them.
+        """
+        model, rows = self.learned(), observation_rows(self.problem, observation)
+        masks = observed_masks(self._training, rows) if action_masks is None else np.atleast_2d(action_masks)
+        actions, _ = model.predict(rows, deterministic=deterministic, action_masks=masks)
+        actions = self.configuration.decode(self.problem, rows, actions)
+        return (actions[0] if np.ndim(observation) == 1 else actions), state
 
 
 class MaskedVecEnv(BudgetedSb3VecEnv):

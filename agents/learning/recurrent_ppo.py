@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from sb3_contrib import RecurrentPPO
 
 from ...baselines.core.policy import PolicyState, observation_rows
+from .configuration import Configuration
 from .learner import Learner
+from .schedules import falling
 
 
 class RecurrentPpo(Learner):
@@ -22,12 +24,25 @@ class RecurrentPpo(Learner):
         overrides: replace settings of the configuration, such as `learning_rate` or `lanes`.
 
     Raises:
-        ValueError: no configuration for the family.
+        ValueError: a setting that can't be meant.
     """
 
     name = "recurrent_ppo"
     algorithm = RecurrentPPO
     policy = "MlpLstmPolicy"
+    default = Configuration(
+        timesteps=300_000,
+        lanes=64,
+        settings={
+            "n_steps": 64,
+            "batch_size": 2048,
+            "n_epochs": 4,
+            "learning_rate": falling(2e-3),
+            "gamma": 1.0,
+            "gae_lambda": 0.95,
+            "policy_kwargs": {"net_arch": [64], "lstm_hidden_size": 32},
+        },
+    )
 
     def predict(
         self,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import torch
 from gymnasium import spaces
 from stable_baselines3 import SAC
-from stable_baselines3.common.callbacks import BaseCallback
 
 from ...envs.core.problem import Problem
+from .callbacks import TemperatureToZero
+from .configuration import Configuration
 from .learner import Learner
 
 
@@ -24,34 +21,34 @@ class Sac(Learner):
         overrides: replace settings of the configuration, such as `learning_rate` or `lanes`.
 
     Raises:
-        ValueError: no configuration for the family, or actions that are not continuous.
+        ValueError: actions that are not continuous.
     """
 
     name = "sac"
     algorithm = SAC
     policy = "MlpPolicy"
+    default = Configuration(
+        timesteps=300_000,
+        lanes=64,
+        callbacks=lambda: [TemperatureToZero(0.1)],
+        settings={
+            "train_freq": 1,
+            "gradient_steps": 4,
+            "batch_size": 512,
+            "buffer_size": 300_000,
+            "learning_starts": 10_000,
+            "learning_rate": lambda left: 1e-3 * max(left, 0.05),
+            "ent_coef": 0.1,
+            "gamma": 1.0,
+            "tau": 0.02,
+            "policy_kwargs": {"net_arch": [64, 64]},
+        },
+    )
 
-    def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
-        super().__init__(problem, path, seed, **overrides)
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: actions must be a Box."""
         if not isinstance(problem.action_space, spaces.Box):
-            raise ValueError(
-                f"sac is for continuous actions, not {problem.action_space}; expected a problem with discrete=False"
-            )
-
-
-class TemperatureToZero(BaseCallback):
-    """Lets the temperature, the weight of entropy, fall to (nearly) zero with the square of the time that is left.
-
-    SAC's own rule holds the entropy at a target, which is right where the best action is a matter of degree. Where actions
-    fall into a few classes, the target is either too high at the end or too low at the beginning.
-    """
-
-    def __init__(self, start: float, end: float = 1e-3) -> None:
-        super().__init__()
-        self._start, self._end = start, end
-
-    def _on_step(self) -> bool:
-        assert isinstance(self.model, SAC)
-        temperature = max(self._end, self._start * self.model._current_progress_remaining**2)
-        self.model.ent_coef_tensor = torch.tensor(temperature)
-        return True
+            hint = "; expected a problem with discrete=False" if "discrete" in problem.setting_names() else ""
+            raise ValueError(f"sac is for continuous actions, not {problem.action_space}{hint}")
+        super().check(problem)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...baselines.core.policy import Policy
-from ...baselines.traptree.policies import SCORES
 from ...envs.core.batch import Batch
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
-from ...envs.traptree.problem import TrapTree
+from ...envs.core.states import part_of
 from .evaluators import Evaluator
-from .lookahead import sight_of
-from .world import Planner, part_of
-
-Score = Callable[[NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-"""score(before (n, d), action (n, m), after (n, d), earned (n,)) -> (n,): how good a continuation looks, by the observations
-before and after its latest action and by all it has earned."""
+from .lookahead import Score, basis_of, lookahead_of
+from .world import Planner
 
 
 def earned_so_far(
@@ -28,17 +22,6 @@ def earned_so_far(
 ) -> NDArray[np.float64]:
     """A continuation looks as good as what it has earned."""
     return earned
-
-
-def local_score(
-    before: NDArray[np.float64], action: NDArray[Any], after: NDArray[np.float64], earned: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """A continuation of a `TrapTree` looks as good as the latest child's local score; what has paid comes first."""
-    return before[np.arange(len(action)), SCORES + action[:, 0]] + 2.0 * earned
-
-
-LOOKS: dict[type[Problem], Score] = {TrapTree: local_score}
-"""Family -> how good continuations look; elsewhere as good as what they have earned."""
 
 
 class BeamSearch(Planner):
@@ -50,7 +33,7 @@ class BeamSearch(Planner):
         problem: with Discrete actions, or others of which some are tried; see `Flare`.
         width: of the beam.
         depth: steps; by default to the end of the episode.
-        score: see `Score`; by default the family's, see `LOOKS`.
+        score: see `Score`; by default the family's, see `Lookahead`.
         policy, candidates: see `Flare`; the policy's own action wins among equals.
         evaluator: what the ends are worth beside what was earned; by default nothing.
         seed, peek: see `Planner`.
@@ -69,14 +52,14 @@ class BeamSearch(Planner):
         peek: bool = False,
     ) -> None:
         super().__init__(problem, seed, peek)
-        looks = next((LOOKS[family] for family in type(problem).__mro__ if family in LOOKS), earned_so_far)
-        self.width, self.score, self.evaluator = positive_integer("width", width), score or looks, evaluator
-        self.sight = sight_of(problem, policy, evaluator or _nothing, candidates)
-        self.depth = min(self.sight.depth, problem.horizon if depth is None else positive_integer("depth", depth))
+        self.width, self.evaluator = positive_integer("width", width), evaluator
+        self.score = score or lookahead_of(problem).score or earned_so_far
+        self.basis = basis_of(problem, policy, evaluator or _nothing, candidates)
+        self.depth = min(self.basis.depth, problem.horizon if depth is None else positive_integer("depth", depth))
 
     def plan(self, lane: int, observation: NDArray[np.float64]) -> NDArray[Any]:
         """See `Planner.plan`."""
-        random, most = self.random(observation), self.sight.candidates.most
+        random, most = self.random(observation), self.basis.candidates.most
         present = self.forks(self.width, lane, random)
         next_ = self.forks(self.width * most, lane, random)
         rows = np.repeat(observation[None], self.width, axis=0)
@@ -85,7 +68,7 @@ class BeamSearch(Planner):
         earned, over = np.zeros(1), np.zeros(1, bool)
         for depth in range(self.depth):
             masks = self._masks(present, beam)
-            tried = self.sight.candidates(rows[beam], masks, random)
+            tried = self.basis.candidates(rows[beam], masks, random)
             pairs = [
                 (place, action)
                 for place, actions in enumerate(tried)

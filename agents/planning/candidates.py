@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +13,6 @@ from ...baselines.core.policy import Policy
 from ...envs.core.batch import action_dtype
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
-from ...envs.restless.problem import Restless
 
 
 class Candidates(Protocol):
@@ -84,21 +83,27 @@ class Around:
         return list(np.clip(actions, self._low, self._high))
 
 
+Neighbours = Callable[[Any, NDArray[Any], int, np.random.Generator], list[NDArray[Any]]]
+"""neighbours(problem, action (m,), most, random) -> up to `most` actions that differ a little from this one."""
+
+
 class Proposed:
-    """What several policies would do, and, on restless bandits, near misses of it.
+    """What several policies would do, and perhaps near misses of it.
 
     Args:
         problem: any.
         policies: the first one's action wins among equals.
         most: of a situation.
-        near: fill up with feasible actions that differ from the first one by chance (restless bandits only).
+        neighbours: fills up with actions near the first one.
     """
 
-    def __init__(self, problem: Problem, policies: Sequence[Policy], most: int = 8, near: bool = False) -> None:
+    def __init__(
+        self, problem: Problem, policies: Sequence[Policy], most: int = 8, neighbours: Neighbours | None = None
+    ) -> None:
         if not policies:
             raise ValueError("policies is empty; expected at least one policy that proposes actions")
         self.problem, self.policies, self.most = problem, list(policies), positive_integer("most", most)
-        self.near = near and isinstance(problem, Restless)
+        self.neighbours = neighbours
 
     def __call__(self, rows: NDArray[np.float64], masks: Any, random: np.random.Generator) -> list[NDArray[Any]]:
         """See `Candidates`."""
@@ -107,20 +112,9 @@ class Proposed:
         found = []
         for row in range(len(rows)):
             actions = [proposal[row] for proposal in proposals]
-            if self.near and isinstance(self.problem, Restless):
-                actions += self._near_misses(self.problem, actions[0], random)
+            if self.neighbours is not None:
+                actions += self.neighbours(self.problem, actions[0], self.most, random)
             different = {action.tobytes(): action for action in reversed(actions)}
             ordered = [different.pop(a.tobytes()) for a in actions if a.tobytes() in different]
             found.append(np.stack(ordered[: self.most]))
         return found
-
-    def _near_misses(
-        self, problem: Restless, action: NDArray[np.int64], random: np.random.Generator
-    ) -> list[NDArray[np.int64]]:
-        """Feasible actions with as many pulls that keep most of this one."""
-        if not action.any():
-            return []
-        values = action + random.normal(scale=0.5, size=(self.most, len(action)))
-        orders = np.argsort(-values, axis=1, kind="stable")
-        wanted = (values > 0.0).astype(np.int64)
-        return list(problem.feasible.project(wanted, orders, int(action.sum())).astype(np.int64))

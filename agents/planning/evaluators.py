@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...baselines.core.policy import KernelPolicy
 from ...envs.core.batch import Batch
 from ...envs.core.loops import OK, compile_rollout
-from .world import part_of
+from ...envs.core.states import part_of
 
 
 class Evaluator(Protocol):

@@ -17,11 +17,12 @@ from ...envs.core.batch import Batch
 from ...envs.core.checks import boolean, natural, non_negative, positive_integer
 from ...envs.core.loops import OK
 from ...envs.core.problem import Problem
+from ...envs.core.states import part_of
 from .evaluators import Evaluator
-from .lookahead import sight_of
+from .lookahead import basis_of
 from .memory import Trajectories
 from .tree import Tree, back_up, blank_tree, bytes_of, clear, compile_walk
-from .world import Planner, part_of
+from .world import Planner
 
 WAVES = 16
 """Simulations are made in so many groups: those of a group do not know of each other's values."""
@@ -56,7 +57,7 @@ class Flare(Planner):
         milliseconds: per decision; at the deadline the best so far is the answer. None: no deadline.
         depth: steps of the tree; by default as many as an episode has. Of combinatorial actions only the first step is
             searched.
-        policy: whose action comes first, and who plays on; a name or an agent; by default the family's, see `POLICIES`.
+        policy: whose action comes first, and who plays on; a name or an agent; by default the family's, see `Lookahead`.
         evaluator: what the ends of simulations are worth; see `evaluators.py`.
         horizon: steps that the policy plays on at the ends, where that is the evaluator; by default to the end of the
             episode. The paper has 3.
@@ -101,13 +102,13 @@ class Flare(Planner):
         super().__init__(problem, seed, peek)
         self.simulations = positive_integer("simulations", simulations)
         self.milliseconds = np.inf if milliseconds is None else non_negative("milliseconds", milliseconds)
-        self.sight = sight_of(problem, policy, evaluator, candidates, horizon)
-        self.depth = min(self.sight.depth, problem.horizon if depth is None else positive_integer("depth", depth))
+        self.basis = basis_of(problem, policy, evaluator, candidates, horizon)
+        self.depth = min(self.basis.depth, problem.horizon if depth is None else positive_integer("depth", depth))
         self.exploration = non_negative("exploration", exploration)
-        space, most = problem.action_space, self.sight.candidates.most
+        space, most = problem.action_space, self.basis.candidates.most
         # Compiled walks can list actions themselves.
-        lists = isinstance(space, spaces.Discrete) and most == int(space.n) and isinstance(self.sight.policy, KernelPolicy)
-        self._lister = cast(KernelPolicy, self.sight.policy) if lists else None
+        lists = isinstance(space, spaces.Discrete) and most == int(space.n) and isinstance(self.basis.policy, KernelPolicy)
+        self._lister = cast(KernelPolicy, self.basis.policy) if lists else None
         self.widening = non_negative("widening", widening)
         self.exponent, self.propagation = non_negative("exponent", exponent), boolean("propagation", propagation)
         self._per = 1.0 / resolution if non_negative("resolution", resolution) else 0.0
@@ -162,7 +163,7 @@ class Flare(Planner):
         return compile_walk(self.problem.kernels, lister.act), (lister.parameters, lister.initial_memory(1)[0], mask, action)
 
     def _cleared(self) -> Tree:
-        world, most = self.world, self.sight.candidates.most
+        world, most = self.world, self.basis.candidates.most
         if self._tree is None:
             components = len(world.rules.action_low)
             self._tree = blank_tree(self.simulations, self.depth, most, components, world.action_dtype)
@@ -193,7 +194,7 @@ class Flare(Planner):
             masks = np.empty((len(lanes), int(self.problem.action_space.n)), np.int8)  # type: ignore[attr-defined]
             for row, lane in enumerate(lanes):
                 forks.loops.mask(forks.params, part_of(forks.state, lane, lane + 1), masks[row : row + 1])
-        for node, actions in zip(nodes, self.sight.candidates(rows[lanes], masks, random), strict=True):
+        for node, actions in zip(nodes, self.basis.candidates(rows[lanes], masks, random), strict=True):
             tree.candidates[node] = len(actions)
             tree.action[node, : len(actions)] = actions
 
@@ -202,11 +203,11 @@ class Flare(Planner):
     ) -> NDArray[np.float64]:
         """What the ends of walks are worth, (n,), as remembered or by the evaluator."""
         if memory is None:
-            return self.sight.evaluator(forks, first, last, rows[first:last])
+            return self.basis.evaluator(forks, first, last, rows[first:last])
         ends, over = rows[first:last].copy(), forks.state.finished[first:last].copy()
         known = memory.recall(ends)
         forks.state.finished[first:last] |= ~np.isnan(known)  # these forks have served
-        values = self.sight.evaluator(forks, first, last, rows[first:last])
+        values = self.basis.evaluator(forks, first, last, rows[first:last])
         new = np.isnan(known) & ~over
         memory.remember(ends[new], values[new])
         return np.where(over, 0.0, np.where(np.isnan(known), values, known))

@@ -12,7 +12,7 @@ from ...envs.core.checks import non_negative, positive_integer, probability
 from ...envs.core.loops import OK
 from ...envs.core.problem import Problem
 from .evaluators import Evaluator
-from .lookahead import sight_of
+from .lookahead import basis_of
 from .tree import back_up, blank_tree, bytes_of, compile_walk
 from .world import Planner
 
@@ -67,13 +67,13 @@ class MirrorDescentSearch(Planner):
     ) -> None:
         super().__init__(problem, seed, peek)
         self.simulations, self.eta = positive_integer("simulations", simulations), non_negative("eta", eta)
-        self.doubt, self.sight = probability("doubt", doubt), sight_of(problem, policy, evaluator, candidates)
+        self.doubt, self.basis = probability("doubt", doubt), basis_of(problem, policy, evaluator, candidates)
 
     def plan(self, lane: int, observation: NDArray[np.float64]) -> NDArray[Any]:
         """See `Planner.plan`."""
         random, world = self.random(observation), self.world
         masks = world.action_mask()[lane : lane + 1] if self.problem.kernels.mask is not None else None
-        actions = self.sight.candidates(observation[None], masks, random)[0]
+        actions = self.basis.candidates(observation[None], masks, random)[0]
         K = len(actions)
         if K == 1:
             return actions[0]
@@ -98,7 +98,7 @@ class MirrorDescentSearch(Planner):
         fault = walk(forks.params, forks.rules, forks.state, arrays, 0, S, tree, how, scratch, rows)
         if fault != OK:
             raise RuntimeError(f"lane {fault} of the forks refused its action, which a candidate should never cause")
-        ahead = self.sight.evaluator(forks, 0, S, rows)
+        ahead = self.basis.evaluator(forks, 0, S, rows)
         back_up(tree, 0, S, ahead, True)
         single = ahead + tree.reward[:, 0]
         return tree.total[0, :K] / np.maximum(tree.done[0, :K], 1), float(single.std())

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from ...baselines.core.policy import Policy
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
+from ...envs.core.states import part_of
 from .evaluators import Evaluator
-from .lookahead import sight_of
-from .world import Planner, part_of
+from .lookahead import basis_of
+from .world import Planner
 
 LEAST = 1e-6
 """A node's value counts at least so much in the choice: values of zero would never be chosen."""
@@ -66,7 +67,7 @@ class ValueTree(Planner):
     ) -> None:
         super().__init__(problem, seed, peek)
         self.expansions, self.repeats = positive_integer("expansions", expansions), positive_integer("repeats", repeats)
-        self.redundant, self.sight = float(redundant), sight_of(problem, policy, evaluator, candidates)
+        self.redundant, self.basis = float(redundant), basis_of(problem, policy, evaluator, candidates)
 
     def plan(self, lane: int, observation: NDArray[np.float64]) -> NDArray[Any]:
         """See `Planner.plan`."""
@@ -106,7 +107,7 @@ class ValueTree(Planner):
         if self.problem.kernels.mask is not None:
             masks = np.empty((1, int(self.problem.action_space.n)), np.int8)  # type: ignore[attr-defined]
             forks.loops.mask(forks.params, part_of(forks.state, lane, lane + 1), masks)
-        return self.sight.candidates(rows[lane : lane + 1], masks, random)[0]
+        return self.basis.candidates(rows[lane : lane + 1], masks, random)[0]
 
     def _step(self, forks: Any, parent: int, node: int, action: NDArray[Any], rows: NDArray[np.float64]) -> float:
         """Make a node from its parent by an action; returns what that earned on average."""
@@ -129,7 +130,7 @@ class ValueTree(Planner):
         n, desk = self.repeats, self.expansions + 1
         copy_block(forks, node * n, desk * n, n)
         rows[desk * n : (desk + 1) * n] = rows[node * n : (node + 1) * n]
-        return float(self.sight.evaluator(forks, desk * n, (desk + 1) * n, rows[desk * n : (desk + 1) * n]).mean())
+        return float(self.basis.evaluator(forks, desk * n, (desk + 1) * n, rows[desk * n : (desk + 1) * n]).mean())
 
 
 def copy_block(batch: Any, source: int, target: int, n: int) -> None:

@@ -14,6 +14,7 @@ from ...envs.core.batch import Batch
 from ...envs.core.checks import boolean, natural
 from ...envs.core.problem import Problem
 from ...envs.core.resolve import problem_of
+from .lookahead import check_lookahead
 
 
 class Planner(Policy):
@@ -38,6 +39,11 @@ class Planner(Policy):
             self.information = "clairvoyant"  # type: ignore[misc]  # of this one agent
         self._world: Batch | None = None
         self._forks: dict[int, Batch] = {}
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: there must be a policy to improve on."""
+        check_lookahead(problem)
 
     def attach(self, env: Any) -> Self:
         """Plan for this environment from now on.
@@ -124,8 +130,3 @@ class Planner(Policy):
     def set_random_seed(self, seed: int | None = None) -> None:
         """Seed the forks' luck."""
         self._seed = 0 if seed is None else natural("seed", seed)
-
-
-def part_of(state: Any, first: int, last: int) -> Any:
-    """Views of some lanes of a state."""
-    return type(state)(*(array[first:last] for array in state))

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import (
     Reading,
@@ -15,6 +14,7 @@ from ...envs.bidding.reading import (
     read_remaining,
     read_theta,
 )
+from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural, positive
 from ...envs.core.problem import Problem

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.bidding.kernels import record_auctions
-from ...envs.bidding.layout import EXPECTED
 from ...envs.bidding.problem import RealTimeBidding
+from ...envs.bidding.state import EXPECTED
 from ...envs.core.batch import Batch
 from .values import worth_and_price_weight
 

@@ -7,9 +7,9 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_theta
+from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem

@@ -13,8 +13,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
+from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem

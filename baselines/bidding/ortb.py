@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_theta
+from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import positive
 from ...envs.core.problem import Problem

@@ -7,10 +7,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, read_money, read_theta
+from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import natural, non_negative, positive, positive_integer
 from ...envs.core.problem import Problem

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.layout import HIGHEST_PRICE
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
+from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core.jit import fingerprint, jit
 from ..core.cache import cached_array
 

@@ -1,7 +1,12 @@
-"""What is known about the best possible result, by family: exact optima, and upper bounds for single episodes."""
+"""What is known about the best possible result of a problem: exact optima, and upper bounds for single episodes.
+
+Every family has an `Oracle` of its own (`baselines/<family>/oracle.py`). It names the settings that it accounts for. Any other
+setting that is not at its default makes optimum and bounds unknown: a ceiling that may be wrong is never shown.
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,34 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core.batch import Batch
 from ...envs.core.problem import Problem
-from ...envs.restless.problem import Restless
-from ...envs.routing.agentic.problem import AgenticRouting
-from ...envs.routing.logged.problem import LoggedRouting
-from ...envs.steering.problem import SocialSteering
-from ...envs.traptree.problem import TrapTree
-from ...envs.workflow.problem import WorkflowRouting
-from ..bidding.bounds import hindsight_bounds
-from ..bidding.values import optimal_value
-from ..restless.values import null_value
-from ..restless.values import optimal_value as optimal_restless
-from ..routing.agentic.values import optimal_value as optimal_routing
-from ..routing.logged import bounds as logged_bounds
-from ..steering.values import null_value as null_steering
-from ..steering.values import optimal_value as optimal_steering
-from ..traptree.oracle import optimal_value as optimal_tree
-from ..workflow.optimum import optimal_value as optimal_workflow
+from ...envs.family import family_of, resolve
 
 
 class Oracle(NamedTuple):
     """The answers that a family has. All speak of `problem.score`."""
 
-    bounds: Callable[[Any, Batch], NDArray[np.float64]] | None
+    settings: frozenset[str] = frozenset()
+    """Arguments of the problem that the answers account for, beside those that set the budget."""
+    bounds: Callable[[Any, Batch], NDArray[np.float64]] | None = None
     """bounds(problem, batch) -> (n,): for every lane of a batch that was just reset, a bound that no policy exceeds in
     that very episode. Leaves the batch unplayed."""
-    optimum: Callable[..., float] | None
+    optimum: Callable[..., float] | None = None
     """optimum(problem, *amounts), an amount of each resource: expected score of the best policy that does not know the
     future, or a proved upper bound on it; ValueError if unknown."""
     null: Callable[[Any], float] | None = None
@@ -44,27 +35,51 @@ class Oracle(NamedTuple):
     ValueError if unknown."""
 
 
-ORACLES: dict[type[Problem], Oracle] = {
-    RealTimeBidding: Oracle(hindsight_bounds, optimal_value),
-    AgenticRouting: Oracle(None, optimal_routing),
-    LoggedRouting: Oracle(logged_bounds.hindsight_bounds, None),
-    WorkflowRouting: Oracle(None, optimal_workflow),
-    Restless: Oracle(None, optimal_restless, null_value),
-    SocialSteering: Oracle(None, optimal_steering, null_steering),
-    TrapTree: Oracle(None, optimal_tree),
-}
-"""Add a family of your own here."""
-
-
 def oracle_of(problem: Problem) -> Oracle:
     """The oracle of the problem's family; an empty one where nothing is known."""
-    return next((ORACLES[family] for family in type(problem).__mro__ if family in ORACLES), Oracle(None, None))
+    oracle = resolve(family_of(problem).oracle)
+    return Oracle() if oracle is None else oracle
+
+
+def unaccounted_settings(problem: Problem) -> list[str]:
+    """The settings of the problem that differ from their defaults and that its family's oracle does not account for."""
+    known = {*oracle_of(problem).settings, *problem.budget_settings, *problem.limit_settings}
+    defaults = {name: parameter.default for name, parameter in inspect.signature(type(problem)).parameters.items()}
+    return [name for name, value in problem.settings.items() if name not in known and not _same(value, defaults.get(name))]
+
+
+def check_settings(problem: Problem) -> None:
+    """Check that the family's oracle accounts for all settings of the problem, as agents that rely on its law need.
+
+    Raises:
+        ValueError: it doesn't; the error names the settings.
+    """
+    if unknown := unaccounted_settings(problem):
+        raise ValueError(f"the oracle of {type(problem).__name__} does not account for {', '.join(unknown)}")
+
+
+def why_unknown(problem: Problem) -> str | None:
+    """Why the optimum of the problem at its own budget is unknown; None if it is known."""
+    oracle = oracle_of(problem)
+    low, high = problem.budget.arrays(problem.resources)
+    if oracle.optimum is None:
+        return f"no optimum is known of {type(problem).__name__}"
+    if (low != high).any():
+        return "budgets vary"
+    try:
+        check_settings(problem)
+        oracle.optimum(problem, *low.tolist())
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def episode_bounds(problem: Problem, batch: Batch) -> NDArray[np.float64]:
     """An upper bound on the score of every episode of a batch that was just reset, (n,); NaN where none is known."""
     oracle = oracle_of(problem)
-    return np.full(batch.n, math.nan) if oracle.bounds is None else oracle.bounds(problem, batch)
+    if oracle.bounds is None or unaccounted_settings(problem):
+        return np.full(batch.n, math.nan)
+    return oracle.bounds(problem, batch)
 
 
 def exact_optimum(problem: Problem) -> float:
@@ -74,6 +89,7 @@ def exact_optimum(problem: Problem) -> float:
     if oracle.optimum is None or (low != high).any():
         return math.nan
     try:
+        check_settings(problem)
         return oracle.optimum(problem, *low.tolist())
     except ValueError:
         return math.nan
@@ -83,6 +99,19 @@ def null_score(problem: Problem) -> float:
     """The expected score of doing nothing, from which shares of the optimum are measured; NaN if unknown."""
     null = oracle_of(problem).null
     try:
-        return 0.0 if null is None else null(problem)
+        if null is None:
+            return 0.0
+        check_settings(problem)
+        return null(problem)
     except ValueError:
         return math.nan
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a setting has its default value, whatever its type."""
+    if value is default:
+        return True
+    try:
+        return bool(np.all(value == default))
+    except (TypeError, ValueError):
+        return False

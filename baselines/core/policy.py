@@ -26,11 +26,24 @@ class Policy(ABC):
     Attributes:
         information: what it uses, recorded with every result.
         carries_over: its memory runs on from episode to episode, so an evaluation must play them one after another.
+        takes_masks: `predict` is to be given the environment's `action_masks`.
     """
 
     information: ClassVar[Information] = "observation"
     carries_over: ClassVar[bool] = False
+    takes_masks: bool = False
     problem: Problem
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """Check, without making it, that the agent can serve a problem as it is set; by default it serves all of its family.
+
+        Lists of agents and `make_agent` ask this first. What takes long to find out is left to the constructor.
+
+        Raises:
+            ValueError: it can't, and why.
+        """
+        return
 
     @abstractmethod
     def predict(

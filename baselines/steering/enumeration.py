@@ -26,8 +26,9 @@ from ...envs.steering.behaviour import (
     unwanted_probability,
 )
 from ...envs.steering.effort import affordable
-from ...envs.steering.kernels import Params, naive_opinion
+from ...envs.steering.kernels import naive_opinion
 from ...envs.steering.problem import SocialSteering
+from ...envs.steering.state import Params
 from ..core.cache import ByKey
 
 MOST_STATES = 1_500_000

@@ -19,8 +19,9 @@ from ...envs.steering.behaviour import (
     unwanted_probability,
 )
 from ...envs.steering.effort import effort_of
-from ...envs.steering.kernels import NEAR_BASELINE, Params
+from ...envs.steering.kernels import NEAR_BASELINE
 from ...envs.steering.problem import Reading, SocialSteering
+from ...envs.steering.state import Params
 
 MENU = 161
 """Precisions of a continuum that are looked at, besides the baseline and those at the edge of a cascade."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...envs.traptree.problem import TrapTree
+from ..core.oracle import Oracle
 
 
 def optimal_value(problem: TrapTree, budget: float) -> float:
@@ -49,3 +50,9 @@ def lookahead_success(problem: TrapTree, steps: int) -> float:
 def _without_backtracking(problem: TrapTree) -> None:
     if problem.params.backtrack:
         raise ValueError("backtrack is True; this closed form is for trees without backtracking")
+
+
+SETTINGS = frozenset({"branching", "depth", "traps", "backtrack", "horizon", "budget_aware"})
+"""What optimum and bounds account for. A setting that is added to the problem makes them unknown until it stands here."""
+
+ORACLE = Oracle(SETTINGS, optimum=optimal_value)

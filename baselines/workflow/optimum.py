@@ -25,7 +25,6 @@ from ...envs.core.jit import fingerprint, jit
 from ...envs.core.problem import Problem
 from ...envs.workflow.kernels import (
     ROUNDING,
-    Params,
     Reading,
     cut_to_budget,
     is_ready,
@@ -38,6 +37,7 @@ from ...envs.workflow.kernels import (
     success_probability,
 )
 from ...envs.workflow.problem import WorkflowRouting
+from ...envs.workflow.state import Params
 from ...envs.workflow.workflow import TOKENS_PER_PRICE
 from ..core.cache import cached_array
 from ..core.policy import Information, KernelPolicy

@@ -16,7 +16,6 @@ from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
 from ...envs.workflow.kernels import (
-    Params,
     Reading,
     affordable_samples,
     is_ready,
@@ -27,6 +26,7 @@ from ...envs.workflow.kernels import (
     read_share,
 )
 from ...envs.workflow.problem import WorkflowRouting
+from ...envs.workflow.state import Params
 from ..core.policy import Information, KernelPolicy
 
 PORTFOLIO = ("cheapest", "strongest", "fastest", "per_dollar", "per_second", "hedged", "paced", "timed")

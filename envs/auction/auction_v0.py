@@ -23,7 +23,7 @@ from ..core.batch import generator_keys
 from ..core.render import check_render_mode, describe
 from .batch import AuctionBatch
 from .game import AuctionGame
-from .layout import State
+from .state import State
 
 Observations = dict[str, NDArray[np.float64]]
 Infos = dict[str, dict[str, Any]]

@@ -14,7 +14,7 @@ from ..core.checks import positive_integer
 from ..core.jit import bind
 from . import kernels
 from .game import OBSERVATION_NAMES, AuctionGame
-from .layout import State, Work
+from .state import State, Work
 
 
 class Transition(NamedTuple):

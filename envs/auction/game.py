@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..bidding.traffic import read_profile, tick_starts
 from ..core.checks import as_array, is_number, non_negative, one_of, positive, positive_integer
-from .layout import OBJECTIVES, RULES, Params
+from .state import OBJECTIVES, RULES, Params
 from .values import read_law
 
 OBSERVATION_NAMES = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import jit, rng
-from .layout import FIRST_PRICE, VCG
+from .state import FIRST_PRICE, VCG
 
 
 @jit

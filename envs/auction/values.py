@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..core import jit, rng
 from ..core.checks import as_array, number, positive
-from .layout import COPULA, PRODUCT, TABLE
+from .state import COPULA, PRODUCT, TABLE
 
 CELLS = 1024
 """Of a tabulated quantile function: 8 kB, which stays in the nearest cache."""

@@ -16,7 +16,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from ..core.resolve import unknown_instance
+from ..hints import unknown_instance
 from .market import PRICE_LEVELS, Market
 
 FloatArray = npt.NDArray[np.float64]

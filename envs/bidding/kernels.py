@@ -11,7 +11,7 @@ import numpy as np
 from ..core import jit, rng
 from .auctions import arrive, draw_auction, minimum_bid, next_line, price_of_win, redraw_theta
 from .conversions import draw_delay, expect_conversion, forget_conversions, redraw_conversions, report_conversions
-from .layout import CLICK, CONVERSION, DUAL, EXPECTED, FULL, HIGHEST_PRICE, IMPRESSION, MINIMUM, PACING, PRICE, WIN, State
+from .state import CLICK, CONVERSION, DUAL, EXPECTED, FULL, HIGHEST_PRICE, IMPRESSION, MINIMUM, PACING, PRICE, WIN, State
 
 __all__ = ["HIGHEST_PRICE", "State", "mask", "observe", "record_auctions", "resample", "reset", "step"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from ..core import rng
 from ..core.budget import Budget
 from ..core.checks import boolean, natural, non_negative, one_of, positive, positive_integer, probability
+from ..core.features import Feature
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, core_fields, read_only
+from ..core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .conversions import delay_distribution
 from .instances import make_market
-from .layout import CONTROLS, EVENTS, FEEDBACK, HIGHEST_PRICE, REWARDS, Params, State
 from .logs import BidLog, load_log
 from .market import Market
 from .reading import Reading
+from .state import CONTROLS, EVENTS, FEEDBACK, HIGHEST_PRICE, REWARDS, Params, State
 from .statistics import TrainingStatistics
 from .traffic import read_profile, tick_starts
 
@@ -160,6 +161,7 @@ class RealTimeBidding(Problem):
     * v0: initial version
     """
 
+    state_class = State
     resources = ("money",)
     budget_settings = ("budget", "c0")
     metrics = (
@@ -285,38 +287,41 @@ class RealTimeBidding(Problem):
             budget_aware=budget_aware,
         )
 
-    def _features(self, conversion_rate: float) -> dict[str, tuple[float, float]]:
+    def _features(self, conversion_rate: float) -> list[Feature]:
         theta_avg, mean_price = self.statistics.theta_avg, self.statistics.mean_price
-        per_auction = HIGHEST_PRICE / mean_price if self.cost_event == "impression" else 1.0
-        now = {"theta": (0.0, 1.0 / theta_avg)} if self.ticks is None else {"traffic": (0.0, float(self.ticks))}
-        told = {"win": "last_win", "price": "last_price", "minimum": "last_minimum", "full": "last_market_price"}
-        features = {**now, told[self.feedback]: (0.0, 1.0), "win_rate": (0.0, 1.0), "spend_rate": (0.0, per_auction)}
+        charged = self.cost_event != "impression"
+        theta = Feature("theta", 0.0, 1.0 / theta_avg, "predicted click probability / training average")
+        traffic = Feature("traffic", 0.0, float(self.ticks or 0), "auctions of this tick / those of the average tick")
+        last_win = Feature("last_win", 0.0, 1.0, "whether the auction before was won")
+        last = {
+            "win": last_win,
+            "price": Feature("last_price", 0.0, 1.0, "price paid in the auction before / 300, 0 if it was lost"),
+            "minimum": Feature("last_minimum", 0.0, 1.0, "least bid that would have won the auction before / 300"),
+            "full": Feature("last_market_price", 0.0, 1.0, "highest bid of the others in the auction before / 300"),
+        }
+        spend = "spent per auction / mean price" + (", as x / (1 + x)" if charged else "")
+        features = [
+            theta if self.ticks is None else traffic,
+            last[self.feedback],
+            Feature("win_rate", 0.0, 1.0, "share of the auctions so far that were won"),
+            Feature("spend_rate", 0.0, 1.0 if charged else HIGHEST_PRICE / mean_price, spend),
+        ]
         if self.feedback in ("minimum", "full"):
-            features["last_win"] = (0.0, 1.0)
-        if conversion_rate > 0 or self.cost_event != "impression":
-            features["click_rate"] = (0.0, 1.0 / theta_avg)
+            features.append(last_win)
+        if conversion_rate > 0 or charged:
+            features.append(Feature("click_rate", 0.0, 1.0 / theta_avg, "clicks per auction / average theta"))
         if conversion_rate > 0:
-            features["conversion_rate"] = (0.0, 1.0 / (theta_avg * conversion_rate))
+            highest = 1.0 / (theta_avg * conversion_rate)
+            features.append(Feature("conversion_rate", 0.0, highest, "conversions per auction / their average rate"))
         if self.limit < math.inf:
-            features["slack"] = (-HIGHEST_PRICE / mean_price, self.limit / mean_price)
+            meaning = "what the predicted clicks won may cost, less what they did, / (T * mean price)"
+            features.append(Feature("slack", -HIGHEST_PRICE / mean_price, self.limit / mean_price, meaning))
         return features
 
-    def allocate(self, n: int) -> State:
-        """A state for `n` episodes."""
-        ring = self.params.window + 1 if self.params.conversion_rate > 0 else 1
-        prices = ("price_paid", "minimum_bid", "market_price")
-        amounts = ("theta", "predicted", "won", *prices, "theta_value", "slack", "limit_cost", "excess")
-        own: dict[str, Any] = {name: np.zeros(n) for name in amounts}
-        own |= {name: np.zeros(n, np.int64) for name in ("auction", "source", "wins", "clicks", "conversions")}
-        return State(
-            **core_fields(n, 1),
-            **own,
-            imagined=np.zeros(n, np.bool_),
-            click_charge=np.full((n, ring), -1.0),
-            click_due=np.full((n, ring), -1, np.int64),
-            due=np.zeros((n, ring), np.int64),
-            due_charge=np.zeros((n, ring)),
-        )
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Auctions in the rings of clicks and conversions: the window and the present one."""
+        return {"ring": self.params.window + 1 if self.params.conversion_rate > 0 else 1}
 
     def check_state(self, state: State) -> None:
         """Running episodes must stand on a line of this log, or an atom of this market."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core import jit
-from .layout import HIGHEST_PRICE
+from .state import HIGHEST_PRICE
 
 
 class Reading(NamedTuple):

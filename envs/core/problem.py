@@ -172,6 +172,11 @@ class Problem:
         """Refuse a snapshot that this problem's kernels could not go on from, with a ValueError; by default none."""
         return
 
+    @property
+    def refuses_actions(self) -> bool:
+        """Whether some elements of the action space can't be stepped, because they are not feasible."""
+        return self.kernels.feasible is not None
+
     def explain_action(self, action: NDArray[Any]) -> str:
         """What was expected in place of an action (m,) that was refused, for the error message."""
         return f"expected an element of {self.action_space}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-from collections.abc import Iterable
 from typing import Any
 
+import gymnasium as gym
+
+from ..family import check_reference, resolve
+from ..hints import near
 from .problem import Problem
 
 
@@ -20,9 +21,8 @@ def make_problem(problem: str | type[Problem] | Problem, settings: dict[str, Any
         if settings:
             raise TypeError(f"settings {sorted(settings)} came with a problem that is already made")
         return problem
-    if isinstance(problem, str):
-        module, _, name = problem.partition(":")
-        problem = getattr(importlib.import_module(module), name)
+    check_reference("problem", problem)
+    problem = resolve(problem)
     if not (isinstance(problem, type) and issubclass(problem, Problem)):
         raise TypeError(f"problem is {problem!r}; expected a Problem, its class, or 'module:Class'")
     problem = problem.variant(settings)
@@ -46,15 +46,12 @@ def problem_of(env: Any) -> Problem:
     return problem
 
 
-def unknown_instance(name: Any, known: Iterable[str]) -> ValueError:
-    """The error for an instance that there is not: near matches first, then all there are."""
-    names = list(known)
-    close = difflib.get_close_matches(str(name), names, n=2)
-    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-    return ValueError(f"unknown instance {name!r}; {hint}the instances are {', '.join(map(repr, names))}")
+def as_problem(env: Any) -> Problem:
+    """The problem of an environment, a face, a registered id, or a problem itself.
 
-
-def near(word: str, known: list[str]) -> str:
-    """A hint for an error message: the known words that look like `word`, or all of them."""
-    matches = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(map(repr, matches))}?" if matches else f"; expected one of {', '.join(known)}"
+    Raises:
+        TypeError: it is not an environment of the suite.
+    """
+    if isinstance(env, Problem):
+        return env
+    return problem_of(gym.make(env) if isinstance(env, str) else env)

@@ -13,9 +13,10 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
+from ..hints import near
 from .batch import Batch, Transition, seeded_keys
 from .problem import Problem
-from .resolve import make_problem, near, problem_of
+from .resolve import make_problem, problem_of
 
 
 def as_sb3_vec_env(

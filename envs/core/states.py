@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -60,7 +61,11 @@ class CoreState(tuple[NDArray[Any], ...]):
         _fields: ClassVar[tuple[str, ...]]
 
         @classmethod
-        def allocate(cls, n: int, sizes: Mapping[str, int]) -> Self: ...
+        def _make(cls, iterable: Iterable[NDArray[Any]]) -> Self: ...
+
+        @classmethod
+        def allocate(cls, n: int, sizes: Mapping[str, int]) -> Self:  # noqa: D102  see `state`
+            ...
 
 
 CORE_FIELDS = tuple(CoreState.__annotations__)
@@ -77,9 +82,10 @@ def state(declared: type[S]) -> type[S]:
     Raises:
         TypeError: a field is not annotated with an array type, or has the name of a core field.
     """
-    if clash := [name for name in declared.__dict__.get("__annotations__", {}) if name in CORE_FIELDS]:
+    if clash := [name for name in inspect.get_annotations(declared) if name in CORE_FIELDS]:
         raise TypeError(f"{declared.__name__}: {clash} are fields of the core; expected other names")
-    fields = {name: _read(declared.__name__, name, hint) for name, hint in get_type_hints(declared, include_extras=True).items()}
+    hints = get_type_hints(declared, include_extras=True)
+    fields = {name: _read(declared.__name__, name, hint) for name, hint in hints.items()}
     names = (*CORE_FIELDS, *(name for name in fields if name not in CORE_FIELDS))
     made: Any = NamedTuple(declared.__name__, [(name, NDArray[fields[name][0]]) for name in names])  # type: ignore[misc]
     made.__module__, made.__qualname__, made.__doc__ = declared.__module__, declared.__qualname__, declared.__doc__
@@ -103,6 +109,12 @@ def _read(owner: str, name: str, hint: Any) -> tuple[type[np.generic], Shape]:
         hint, *metadata = get_args(hint)
         shapes = [entry for entry in metadata if isinstance(entry, Shape)]
     if get_origin(hint) is not np.ndarray or len(shapes) != 1:
-        raise TypeError(f"{owner}.{name} is annotated {hint!r}; expected Floats, Ints, Bools, Bits or Annotated[..., Shape(...)]")
+        expected = "expected Floats, Ints, Bools, Bits, NDArray[...] or Annotated[..., Shape(...)]"
+        raise TypeError(f"{owner}.{name} is annotated {hint!r}; {expected}")
     (dtype,) = get_args(get_args(hint)[1])
     return dtype, shapes[0]
+
+
+def part_of(state: S, first: int, last: int) -> S:
+    """Views of the lanes `first` .. `last` - 1 of a state."""
+    return state._make(array[first:last] for array in state)

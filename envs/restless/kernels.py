@@ -9,60 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core import jit, rng
 from ..core.problem import Kernels
-from .coupling import Coupling
 from .feasible.base import set_kernels
-
-
-class Params(NamedTuple):
-    """What the kernels read. J arms with S states and L levels; m components of an action."""
-
-    coupling: Coupling
-    members: Any
-    """The feasible set's own arrays."""
-    order: NDArray[np.int64]
-    """(m,) in which the components of an action are taken up that can't be done as it is."""
-    project: bool
-    """Cut an infeasible action back; otherwise it never gets here."""
-    laws: NDArray[np.float64]
-    """(J * L * S, 2 * S) for arm, level and state, side by side because they are read together: the expected reward of a
-    step; the cumulative probabilities of all next states but the last; the reward for every next state."""
-    levels: int
-    """L"""
-    one_by_one: bool
-    """The coupling is the identity: every component of the action pulls an arm."""
-    start: NDArray[np.float64]
-    """(J, S) cumulative distribution of the first state."""
-    expected: bool
-    """Reward the expectation given state and action; otherwise what came of it."""
-    one_hot: bool
-    horizon: int
-
-
-class State(NamedTuple):
-    """One entry per episode: the fields of the core, then the arms."""
-
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    arms: NDArray[np.int64]  # (n, J) state of every arm
-    pulled: NDArray[np.int64]  # (n, m) the latest action as it was carried out
-    level: NDArray[np.int64]  # (n, J) how it treated every arm
-    desk: NDArray[np.int64]  # (n, d) for the test of the feasible set to write on
-    realised: NDArray[np.float64]  # sum of the rewards that came of it
 
 
 @jit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,13 +12,15 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.checks import natural, one_of, positive_integer
+from ..core.features import Feature
 from ..core.metrics import Metric
-from ..core.problem import Problem, core_fields, read_only
+from ..core.problem import Problem, read_only
 from . import kernels as k
 from .arms import Arms
 from .coupling import make_coupling
 from .feasible.base import FeasibleActions, FeasibleSet, order_of_pulls
 from .network import Network
+from .state import Params, State
 
 HORIZON = 20
 """Steps of a published episode."""
@@ -47,6 +50,7 @@ class Restless(Problem):
         options: horizon, budget, reward, observation, on_infeasible and budget_aware, see the classes.
     """
 
+    state_class = State
     resources = ("pulls",)
     metrics = (Metric("realised", "realised reward", "mean"),)
 
@@ -72,7 +76,7 @@ class Restless(Problem):
         project = one_of("on_infeasible", on_infeasible, ("raise", "project")) == "project"
         most = float(horizon * max(1, feasible.most))
         super().__init__(
-            params=k.Params(
+            params=Params(
                 coupling=make_coupling(self.coupling),
                 members=feasible.members,
                 order=order_of_pulls(feasible.m, random),
@@ -85,7 +89,11 @@ class Restless(Problem):
                 one_hot=one_hot,
                 horizon=horizon,
             ),
-            features={"arms": (np.zeros(J * S), np.ones(J * S)) if one_hot else (np.zeros(J), np.full(J, S - 1.0))},
+            features=[
+                Feature("arms", np.zeros(J * S), np.ones(J * S), "state of every arm, one-hot")
+                if one_hot
+                else Feature("arms", np.zeros(J), np.full(J, S - 1.0), "state of every arm")
+            ],
             action_space=spaces.MultiBinary(feasible.m) if project else FeasibleActions(feasible),
             horizon=horizon,
             budget=most if budget is None else budget,
@@ -93,24 +101,22 @@ class Restless(Problem):
             budget_aware=budget_aware,
         )
 
-    def allocate(self, n: int) -> k.State:
-        """A state for `n` episodes."""
-        J, m = self.coupling.shape
-        return k.State(
-            **core_fields(n, 1),
-            arms=np.zeros((n, J), np.int64),
-            pulled=np.zeros((n, m), np.int64),
-            level=np.zeros((n, J), np.int64),
-            desk=np.zeros((n, self.feasible.desk), np.int64),
-            realised=np.zeros(n),
-        )
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Arms, components of an action, and the scratch space of the feasible set."""
+        return {"arms": len(self.coupling), "components": self.coupling.shape[1], "desk": self.feasible.desk}
+
+    @property
+    def refuses_actions(self) -> bool:
+        """Not where infeasible actions are cut back."""
+        return not self.params.project
 
     def explain_action(self, action: NDArray[Any]) -> str:
         """What was expected, and how to have such actions cut back instead."""
         hint = "" if self.params.project else '; on_infeasible="project" cuts back what can\'t be done'
         return super().explain_action(action) + hint
 
-    def check_state(self, state: k.State) -> None:
+    def check_state(self, state: State) -> None:
         """The arms must be in states that there are."""
         S = self.arms.shape[2]
         if ((state.arms < 0) | (state.arms >= S)).any():

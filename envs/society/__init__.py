@@ -1,1 +1,9 @@
-"""A planner and agents that learn, in one world of social learning; `budgetgym.envs.society.society_v0` is its face."""
+"""Social learning as a game: the planner and all agents act; see `society_v0`."""
+
+from ..family import Family
+
+FAMILY = Family(
+    name="society",
+    problem="budgetgym.envs.society.game:Society",
+    games={"society_v0": "budgetgym.envs.society.society_v0"},
+)

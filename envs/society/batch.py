@@ -16,7 +16,7 @@ from ..core.jit import bind
 from ..steering.effort import SLACK
 from . import kernels
 from .game import Society
-from .layout import BINS, EMPIRICAL, State
+from .state import BINS, EMPIRICAL, State
 
 
 class Round(NamedTuple):

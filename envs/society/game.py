@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 from ..core.checks import boolean, non_negative, one_of, positive_integer
 from ..steering.problem import SocialSteering
-from .layout import EMPIRICAL, NONE, PUBLIC_BELIEFS, Params
+from .state import EMPIRICAL, NONE, PUBLIC_BELIEFS, Params
 
 
 class Society:

@@ -12,7 +12,7 @@ from ..core import jit, rng
 from ..core.loops import charge, observe_budget, open_ledger
 from ..steering import behaviour as bh
 from ..steering import kernels as steering
-from .layout import BIN, BINS, EMPIRICAL, NONE
+from .state import BIN, BINS, EMPIRICAL, NONE
 
 
 @jit

@@ -23,7 +23,7 @@ from ..core.batch import generator_keys
 from ..core.render import check_render_mode, describe
 from .batch import SocietyBatch
 from .game import Society
-from .layout import State
+from .state import State
 
 PLANNER = "planner"
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..core.checks import non_negative, number, probability
 from ..core.jit import jit
-from ..core.resolve import near
+from ..hints import near
 
 TIE = 1e-9
 """Log-odds this near to each other are equal. From a prior of 1/2 nearly every path meets ties, which decide the result."""

@@ -9,87 +9,17 @@ The random numbers of a period are the same whatever the planner does, so all pl
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core import jit, rng
 from . import behaviour as bh
-from .effort import Effort, affordable, buy_level, buy_precision, effort_of
+from .effort import affordable, buy_level, buy_precision, effort_of
 
 DRAWS = 3
 """Random numbers of a topic in a period: the signal, the choice, the switch of the state."""
 
 NEAR_BASELINE = 1e-6
 """A precision asked for this near to the baseline is the baseline: learners act in 32-bit numbers."""
-
-
-class Params(NamedTuple):
-    """What the kernels read. K topics, m precisions, T periods."""
-
-    biased: bool
-    """The planner wants the good action whatever the state; otherwise the right one."""
-    realised: bool
-    """Reward what the agents did; otherwise its expectation given the public belief."""
-    loss: float
-    """C, of an action that the planner does not want."""
-    price: float
-    """What a unit of effort takes from the reward."""
-    effort: Effort
-    behaviour: bh.Behaviour
-    own_on_ties: bool
-    periods: int
-    survival: float
-    """Probability that another agent comes: the discount factor."""
-    hazard: float
-    """Probability that the state switches after a period."""
-    prior_low: float
-    prior_high: float
-    on_scale: bool
-    """The action is a precision on a scale from -1 to 1; otherwise the number of one."""
-    listed: bool
-    """There is a list of precisions, to the nearest of which one asked for on the scale is rounded; otherwise a continuum."""
-    q_max: float
-    levels: NDArray[np.float64]
-    """(m,) the precisions on offer, increasing; they include the baseline."""
-    strengths: NDArray[np.float64]
-    """(m,) log-odds of these."""
-    costs: NDArray[np.float64]
-    """(m,) effort that they take."""
-    baseline: int
-    """Which of them is free."""
-    observes: NDArray[np.bool_]
-    """(T, T) whether agent t observes agent s; empty: everybody observes all before her, and understands them."""
-    history: bool
-    """Show what happened only, not the beliefs."""
-
-
-class State(NamedTuple):
-    """One entry (or row of K topics) per episode: the fields of the core, then the society."""
-
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    good: NDArray[np.bool_]  # (n, K) the hidden state
-    prior: NDArray[np.float64]  # (n,) log-odds that the episode began with
-    log_odds: NDArray[np.float64]  # (n, K) the planner's belief
-    belief: NDArray[np.float64]  # (n, K) the same as a probability
-    opinion: NDArray[np.float64]  # (n, K or 0) log-odds that the next agent takes from what she sees, if not the belief
-    said: NDArray[np.float64]  # (n, T or 0) every action so far at face value, in log-odds; for networks
-    last_precision: NDArray[np.float64]  # (n, K)
-    last_action: NDArray[np.float64]  # (n, K) 1 good, -1 bad, 0 none yet
-    last_informative: NDArray[np.float64]  # (n, K) whether that action said anything about the state
-    errors: NDArray[np.int64]  # wrong actions so far
-    good_actions: NDArray[np.int64]
-    informative: NDArray[np.int64]  # actions so far that said something
 
 
 @jit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -13,12 +13,14 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.checks import as_array, boolean, is_number, natural, non_negative, number, one_of, positive_integer, probability
+from ..core.features import Feature
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, core_fields, read_only
+from ..core.problem import Kernels, Problem, read_only
 from . import kernels
 from .behaviour import CERTAIN, log_odds, read_behaviour
 from .effort import EXPONENTS, Effort, effort_of
 from .network import read_network
+from .state import Params, State
 
 NEVER = 1e-9
 """A society without a last period ends where fewer episodes than this share would arrive."""
@@ -156,6 +158,7 @@ class SocialSteering(Problem):
     * v0: initial version
     """
 
+    state_class = State
     resources = ("effort",)
     metrics = (
         Metric("errors", "wrong actions", "mean"),
@@ -221,7 +224,7 @@ class SocialSteering(Problem):
         self.opinions_apart = shared_bias or network is not None
         length = periods if survival == 1.0 else min(periods, 1.0 / (1.0 - survival))
         super().__init__(
-            params=kernels.Params(
+            params=Params(
                 biased=biased,
                 realised=one_of("reward", reward, ("expected", "realised")) == "realised",
                 loss=non_negative("C", C),
@@ -252,26 +255,16 @@ class SocialSteering(Problem):
             budget_aware=budget_aware,
         )
 
-    def allocate(self, n: int) -> kernels.State:
-        """A state for `n` episodes."""
-        K = self.topics
-        return kernels.State(
-            **core_fields(n, 1),
-            good=np.zeros((n, K), np.bool_),
-            prior=np.zeros(n),
-            log_odds=np.zeros((n, K)),
-            belief=np.zeros((n, K)),
-            opinion=np.zeros((n, K if self.opinions_apart else 0)),
-            said=np.zeros((n, len(self.params.observes))),
-            last_precision=np.zeros((n, K)),
-            last_action=np.zeros((n, K)),
-            last_informative=np.zeros((n, K)),
-            errors=np.zeros(n, np.int64),
-            good_actions=np.zeros(n, np.int64),
-            informative=np.zeros(n, np.int64),
-        )
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Topics, opinions where they differ from beliefs, and the agents that a network can observe."""
+        return {
+            "topics": self.topics,
+            "opinions": self.topics if self.opinions_apart else 0,
+            "observed": len(self.params.observes),
+        }
 
-    def check_state(self, state: kernels.State) -> None:
+    def check_state(self, state: State) -> None:
         """Beliefs must be numbers within certainty."""
         for name in ("prior", "log_odds", "opinion"):
             if not (np.abs(getattr(state, name)) <= CERTAIN).all():
@@ -387,16 +380,23 @@ def _levels(levels: Any, p: float, q_max: float) -> NDArray[np.float64]:
     return np.unique(np.append(apart, p))
 
 
-def _features(topics: int, q_max: float, history: bool, opinions: bool, agents: int) -> dict[str, Any]:
-    def each(low: float, high: float) -> tuple[Any, Any]:
-        return (low, high) if topics == 1 else (np.full(topics, low), np.full(topics, high))
+def _features(topics: int, q_max: float, history: bool, opinions: bool, agents: int) -> list[Feature]:
+    def each(name: str, low: float, high: float, meaning: str) -> Feature:
+        bounds = (low, high) if topics == 1 else (np.full(topics, low), np.full(topics, high))
+        return Feature(name, *bounds, meaning)
 
-    beliefs = {} if history else {"public_belief": each(0.0, 1.0), "log_odds": each(-1.0, 1.0)}
+    features = []
+    if not history:
+        features.append(each("public_belief", 0.0, 1.0, "probability of the good state, given all actions so far"))
+        features.append(each("log_odds", -1.0, 1.0, "tanh(L / 4) of that belief"))
     if opinions and not history:
-        beliefs["opinion"] = each(-1.0, 1.0)
-    latest = {"last_precision": each(0.0, q_max), "last_action": each(-1.0, 1.0), "last_informative": each(0.0, 1.0)}
-    said = {"said": (np.full(agents, -1.0), np.full(agents, 1.0))} if agents else {}
-    return {**beliefs, **latest, **said}
+        features.append(each("opinion", -1.0, 1.0, "tanh(L / 4) of what the next agent believes before her signal"))
+    features.append(each("last_precision", 0.0, q_max, "precision of the signal before; 0 at the start"))
+    features.append(each("last_action", -1.0, 1.0, "1 good, -1 bad, 0 at the start"))
+    features.append(each("last_informative", 0.0, 1.0, "1 if that action said anything about the state"))
+    if agents:
+        features.append(Feature("said", np.full(agents, -1.0), np.full(agents, 1.0), "every action so far: 1 good, -1 bad"))
+    return features
 
 
 def _action_space(discrete: bool, topics: int, levels: int) -> spaces.Space[Any]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from ..core.features import Feature
 from ..core.checks import boolean, natural, positive_integer
+from ..core.features import Feature
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem
 from . import kernels as k

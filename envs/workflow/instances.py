@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..core.resolve import unknown_instance
+from ..hints import unknown_instance
 from .workflow import Model, Subtask, Workflow, log_normal
 
 SMALL = Model("small", price=0.4, speed=100.0)

@@ -13,53 +13,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core import jit, rng
 
 ROUNDING = 1e-9
 """Share of the initial amount by which a sum of costs may miss a whole: five calls of 0.1 fit into 0.5."""
-
-
-class Params(NamedTuple):
-    """What the kernels read. V subtasks, M models, up to K equally likely lengths of a sample."""
-
-    samples: int
-    """N, the most parallel samples of a launch."""
-    everything: int
-    """The set of all subtasks, as bits."""
-    before: NDArray[np.int64]
-    """(V,) the set of the subtasks that must be completed before."""
-    success: NDArray[np.float64]
-    """(V, M) probability that a sample passes."""
-    atoms: NDArray[np.int64]
-    """(V, M) how many of the K lengths there are."""
-    dollars: NDArray[np.float64]
-    """(V, M, K) price of a sample of every length, ascending; filled up with the longest."""
-    seconds: NDArray[np.float64]
-    """(V, M, K) its duration, likewise."""
-
-
-class State(NamedTuple):
-    """One entry per episode: the fields of the core, then the workflow's."""
-
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    luck: NDArray[np.uint64]  # key of the random numbers of all samples of the episode
-    done: NDArray[np.int64]  # the set of completed subtasks, as bits
-    attempts: NDArray[np.int64]  # (n, V) samples drawn of every subtask
-    samples: NDArray[np.int64]  # samples drawn in all
-    solved: NDArray[np.int64]  # completed subtasks
-    elapsed: NDArray[np.float64]  # seconds
-    completed: NDArray[np.int64]  # whether all are: 0 or 1
 
 
 # --- the law: the kernel samples from it, the dynamic programme sums over it -----------------------------------------------

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from ..core.budget import Budget, as_budget
 from ..core.checks import positive_integer
+from ..core.features import Feature
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, core_fields, read_only
+from ..core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .instances import make_workflow
+from .state import Params, State
 from .workflow import TOKENS_PER_PRICE, Workflow
 
 DOLLARS, SECONDS = "dollars", "seconds"
@@ -123,6 +125,7 @@ class WorkflowRouting(Problem):
     """
 
     kernels = Kernels(k.reset, k.step, k.observe, resample=k.resample)
+    state_class = State
     resources = (DOLLARS, SECONDS)
     budget_settings = ("budget",)
     limit_settings = ("deadline",)
@@ -154,7 +157,7 @@ class WorkflowRouting(Problem):
         least = np.array([table[..., -1].min(axis=1).max() for table in (dollars, seconds)]) * (1.0 - k.ROUNDING)
         latest = as_budget(amounts, self.resources).range_of(SECONDS)[1]
         super().__init__(
-            params=k.Params(
+            params=Params(
                 samples=samples,
                 everything=(1 << V) - 1,
                 before=read_only(self.workflow.predecessors()),
@@ -163,7 +166,11 @@ class WorkflowRouting(Problem):
                 dollars=read_only(dollars),
                 seconds=read_only(seconds),
             ),
-            features={name: (np.zeros(V), np.ones(V)) for name in ("done", "ready", "attempts")},
+            features=[
+                Feature("done", np.zeros(V), np.ones(V), "whether each subtask is completed"),
+                Feature("ready", np.zeros(V), np.ones(V), "whether each can be launched: what it needs is completed"),
+                Feature("attempts", np.zeros(V), np.ones(V), "a / (a + 1) for the a samples drawn of each"),
+            ],
             action_space=spaces.MultiDiscrete([1 + M * samples] * V),
             horizon=max(1, int(latest * (1.0 + k.ROUNDING) / seconds[..., 0].min())),
             budget=amounts,
@@ -172,20 +179,12 @@ class WorkflowRouting(Problem):
             least_budget=(float(least[0]), float(least[1])),
         )
 
-    def allocate(self, n: int) -> k.State:
-        """A state for `n` episodes."""
-        return k.State(
-            **core_fields(n, 2),
-            luck=np.zeros(n, np.uint64),
-            done=np.zeros(n, np.int64),
-            attempts=np.zeros((n, len(self.workflow.subtasks)), np.int64),
-            samples=np.zeros(n, np.int64),
-            solved=np.zeros(n, np.int64),
-            elapsed=np.zeros(n),
-            completed=np.zeros(n, np.int64),
-        )
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The subtasks."""
+        return {"subtasks": len(self.workflow.subtasks)}
 
-    def check_state(self, state: k.State) -> None:
+    def check_state(self, state: State) -> None:
         """The completed subtasks must be some of this workflow's."""
         if ((state.done < 0) | (state.done > self.params.everything)).any():
             raise ValueError(f"the snapshot is of another problem: {self.instance} has {len(self.workflow.subtasks)} subtasks")

@@ -2,25 +2,27 @@
 
 import pytest
 from budgetgym import evaluate, list_agents, make_agent, register_agent
-from budgetgym.agents import registry
+from budgetgym.agents.registry import find_agent
 from budgetgym.baselines.traptree.policies import Greedy
+from budgetgym.envs import family
+from budgetgym.envs.core.resolve import as_problem
 
 ID = "budgetgym/TrapTree-v0"
 
 
 @pytest.fixture
 def own_registry(monkeypatch):
-    monkeypatch.setattr(registry, "AGENTS", {family: dict(agents) for family, agents in registry.AGENTS.items()})
-    monkeypatch.setattr(registry, "_REGISTERED_LEARNERS", set())
+    """Leaves the registry as it was."""
+    monkeypatch.setattr(family, "_families", dict(family._families))
+    monkeypatch.setattr(family, "_added", {name: dict(agents) for name, agents in family._added.items()})
 
 
 @pytest.mark.parametrize("agent", [Greedy, "budgetgym.baselines.traptree.policies:Greedy"])
 def test_a_registered_agent_is_known_by_name(own_registry, agent):
-    register_agent("mine", "TrapTree", agent, "mine", learns=True)
+    register_agent("mine", "traptree", agent, "mine", learns=True)
     assert "mine" in list_agents(ID)
-    assert registry.learns("mine")
-    assert not registry.learns("greedy")
-    assert registry.learns("ppo")
+    assert find_agent("mine", as_problem(ID)).learns
+    assert not find_agent("greedy", as_problem(ID)).learns
     found = evaluate(make_agent("mine", ID), ID, 20).episodes
     assert found.equals(evaluate(make_agent("greedy", ID), ID, 20).episodes)
 
@@ -28,10 +30,10 @@ def test_a_registered_agent_is_known_by_name(own_registry, agent):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("greedy", "TrapTree", Greedy, ""), "name is 'greedy', which is taken in TrapTree"),
-        (("mine", "TrapTre", Greedy, ""), "family is 'TrapTre'; did you mean 'TrapTree'"),
-        (("mi:ne", "TrapTree", Greedy, ""), "name is 'mi:ne'; expected letters"),
-        (("mine", "TrapTree", "Greedy", ""), "agent is 'Greedy'; expected a class"),
+        (("greedy", "traptree", Greedy, ""), "name is 'greedy', which is taken in traptree"),
+        (("mine", "traptre", Greedy, ""), "family is 'traptre'; did you mean 'traptree'"),
+        (("mi:ne", "traptree", Greedy, ""), "name is 'mi:ne'; expected letters"),
+        (("mine", "traptree", "Greedy", ""), "agent is 'Greedy'; expected an object"),
     ],
 )
 def test_what_cant_be_registered(own_registry, arguments, message):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from budgetgym.agents import registry
+from budgetgym.envs import family
 from budgetgym.evaluation.leaderboard import TIMES, as_table, plan_runs, run_leaderboard, write_leaderboard
 from budgetgym.evaluation.leaderboard_page import write_page
 from budgetgym.evaluation.leaderboard_run import RESAMPLES
@@ -70,7 +70,7 @@ def test_interrupted_at_any_moment_it_ends_with_the_same_numbers(tmp_path):
 
 @pytest.fixture
 def own_registry(monkeypatch):
-    monkeypatch.setattr(registry, "AGENTS", {family: dict(agents) for family, agents in registry.AGENTS.items()})
+    monkeypatch.setattr(family, "_added", {name: dict(agents) for name, agents in family._added.items()})
     yield
     sys.modules.pop("faulty_agents", None)
 

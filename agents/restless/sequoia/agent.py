@@ -15,7 +15,8 @@ from ....baselines.core.policy import observation_rows
 from ....baselines.restless.policies import RestlessPolicy, restless_problem
 from ....envs.core.checks import one_of
 from ....envs.core.problem import Problem
-from ...learning.learner import Configuration, Learner, configuration_of
+from ...learning.configuration import Configuration, configuration_of
+from ...learning.learner import Learner
 from ..features import pulls_left, read_rows
 from .algorithm import ActionValueLearner, ActionValuePolicy
 from .base import BASES
@@ -38,7 +39,7 @@ class Sequoia(Learner, RestlessPolicy):
         path: of a saved agent; without it the agent has to `learn` first.
         seed: of network, exploration and training episodes.
         variant: "paper" learns as published, with the authors' network; "default" as it should be; see
-            `budgetgym.agents.configurations`. Of a saved agent, what it has learned with.
+            `budgetgym.agents.restless.learning`. Of a saved agent, what it has learned with.
         method: how the maximum is found: "auto", "enumerate", "scip", "highs", "gurobi", or "search", without proof; see
             `Maximiser`.
         tolerance, time_limit: of the proof, see `Maximiser`.
@@ -91,9 +92,7 @@ class Sequoia(Learner, RestlessPolicy):
 
     def configuration_for(self, problem: Problem) -> Configuration:
         """The variant's configuration."""
-        from ...configurations import SEQUOIA_CONFIGURATIONS
-
-        return configuration_of(self.name, problem, SEQUOIA_CONFIGURATIONS[self.variant])
+        return configuration_of("sequoia/paper" if self.variant == "paper" else self.name, problem, self.default)
 
     def learn(self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False) -> Self:
         """Learn from so many decisions, by default what the configuration finds enough."""
@@ -164,9 +163,7 @@ class ResidualSequoia(Sequoia):
 
     def configuration_for(self, problem: Problem) -> Configuration:
         """The residual's configuration."""
-        from ...configurations import RESIDUAL_SEQUOIA_CONFIGURATIONS
-
-        return configuration_of(self.name, problem, RESIDUAL_SEQUOIA_CONFIGURATIONS[self.base])
+        return configuration_of(f"{self.name}/{self.base}", problem, self.default)
 
     def _check_loaded(self, policy: ActionValuePolicy) -> None:
         """Its base is the one that it has learned with."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ...core.resolve import near
+from ...hints import near
 from .meter import Prices, cached, uncached
 from .profile import Model, Profile, criticality
 

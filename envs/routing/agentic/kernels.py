@@ -9,16 +9,13 @@ their own: all routers meet the same tasks.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core import jit, rng
 from . import law
 from .beliefs import draw_belief, replay_history
 from .meter import is_warm, prompt_price
-from .profile import DIFFICULTIES, TOKEN_LEVELS, Laws
+from .profile import DIFFICULTIES, TOKEN_LEVELS
 
 SPARSE, SOFT, BOUNDARY, GATED, WINDOWED, BILL = range(6)
 """Rewards, in the order of `REWARDS` in `problem.py`."""
@@ -39,134 +36,6 @@ DRAWS = 6
 
 FEWEST_COSTS = 20
 """The windowed reward scales by the boundary policies until so many costs were seen."""
-
-
-class Scales(NamedTuple):
-    """Reciprocals of what observations are measured in: dividing takes the processor longer."""
-
-    subgoal: float
-    """1 / the largest number of subgoals."""
-    error: float
-    tier: float
-    token: float
-    """1 / the largest prompt."""
-    step: float
-    task: float
-    price: float
-    """1 / the dearest call."""
-
-
-class Params(NamedTuple):
-    """What the kernels read. N models, D difficulties, S numbers of subgoals, R tiers."""
-
-    tasks: int
-    """Per episode."""
-    T: int
-    """Steps per task."""
-    in_dollars: bool
-    """The budget is dollars, not calls of large models."""
-    calls: NDArray[np.float64]
-    """(N,) what a call takes from a budget of calls."""
-    stop: bool
-    """There is an action to stop the task."""
-    verify: bool
-    """There are actions to ask each model for a verdict."""
-    exhaustion: int
-    reward: int
-    cost_weight: float
-    success_value: float
-    failure_price: float
-    hard_bonus: float
-    bankruptcy_penalty: float
-    shaping: float
-    window: int
-    boundary_roots: NDArray[np.float64]
-    """(2,) square roots of the boundary policies' mean costs, in the budget's unit."""
-    budget_aware: bool
-    laws: Laws
-    estimate_spread: float
-    """Standard deviation of a difficulty estimate over all tasks; a task's estimate is shown in units of it."""
-    estimate_noise: float
-    """Standard deviation of the estimate's error, in logits."""
-    criticality_accuracy: float
-    wrong_signals: float
-    """Number of other tiers per probability of a wrong signal."""
-    difficulty: NDArray[np.float64]
-    """(D,) in logits."""
-    labels: NDArray[np.float64]
-    """(D, S, 3) probabilities of a task's label."""
-    boundary_cost: NDArray[np.float64]
-    """(2, D, S) expected cost of the cheaper and the dearer boundary policy on such a task, in the budget's unit."""
-    prices: NDArray[np.float64]
-    """(N, 3) dollars per token: read, write, output."""
-    tokens: NDArray[np.float64]
-    """(N, TOKEN_LEVELS) equally likely output lengths."""
-    mean_tokens: NDArray[np.float64]
-    """(N,)"""
-    verdict_tokens: float
-    seconds: NDArray[np.float64]
-    """(N,) of a call."""
-    cache_seconds: float
-    first_prompt: float
-    observation_tokens: float
-    per: Scales
-
-
-class State(NamedTuple):
-    """One entry per episode: the fields of the core, then the task's and the episode's."""
-
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    key: NDArray[np.uint64]  # what the episode's tasks are drawn from
-    task: NDArray[np.int64]  # number of the task, from 0
-    # the task
-    difficulty: NDArray[np.int64]  # class of difficulty; hidden
-    kind: NDArray[np.int64]  # index of its number of subgoals
-    difficulty_class: NDArray[np.int64]  # label: easy, hard, intractable; hidden
-    estimate: NDArray[np.float64]  # noisy difficulty, in units of its spread
-    step: NDArray[np.int64]  # steps taken in this task
-    progress: NDArray[np.int64]  # subgoals reached, as it seems
-    errors: NDArray[np.int64]  # that weigh on the agent
-    corrupted: NDArray[np.int64]  # hidden
-    required: NDArray[np.int64]  # tier that the present subgoal requires; hidden
-    signal: NDArray[np.int64]  # noisy reading of it
-    first_signal: NDArray[np.int64]  # the signal at the task's first subgoal
-    rolled_back: NDArray[np.bool_]  # the latest step undid a subgoal
-    history: NDArray[np.int16]  # (n, T) what the router saw of this task, packed
-    belief: NDArray[np.float64]  # (n, D, 2 + R) room for the posterior, which `resample` works out from the history
-    task_cost: NDArray[np.float64]  # spent on this task, in the budget's unit
-    task_dollars: NDArray[np.float64]
-    # the prompt and its caches
-    prompt: NDArray[np.float64]  # tokens of the next prompt
-    last_model: NDArray[np.int64]  # -1 before the first call
-    remembered: NDArray[np.float64]  # (n, N) tokens in each model's cache
-    used_at: NDArray[np.float64]  # (n, N) seconds
-    clock: NDArray[np.float64]  # seconds
-    # the window of the windowed reward: it runs on from episode to episode
-    costs: NDArray[np.float64]  # (n, window) root costs in order of arrival
-    ranked: NDArray[np.float64]  # (n, window) the same, sorted
-    seen: NDArray[np.int64]  # costs since the lane was seeded
-    # counted over the episode
-    success: NDArray[np.int64]  # tasks solved
-    large_calls: NDArray[np.float64]
-    dollars: NDArray[np.float64]
-    wasted: NDArray[np.float64]  # dollars spent on intractable tasks
-    bankrupt: NDArray[np.bool_]
-    trap_at_1: NDArray[np.int64]  # tasks whose first move failed
-    recovered: NDArray[np.int64]  # tasks solved although a move had failed
-    # of the present task, at the end the last one
-    moves: NDArray[np.int64]  # calls that were not verdicts
-    first_error_step: NDArray[np.int64]  # number of the first move that failed, seen or not, from 1; 0: none so far
-    cost_min: NDArray[np.float64]  # C_min: expected cost of the cheaper boundary policy on this task
-    cost_max: NDArray[np.float64]  # C_max: of the dearer one
 
 
 # --- a task -------------------------------------------------------------------------------------------------------------

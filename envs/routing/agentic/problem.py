@@ -11,12 +11,14 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ...core.checks import boolean, non_negative, one_of, positive_integer, probability
+from ...core.features import Feature
 from ...core.metrics import Metric
-from ...core.problem import Kernels, Problem, core_fields, read_only
+from ...core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .boundary import LABELS, boundary, label_probabilities
 from .instances import make_profile
 from .profile import DIFFICULTIES, ERROR_LEVELS, Profile
+from .state import Params, Scales, State
 
 REWARDS = ("sparse", "soft", "boundary", "gated", "windowed", "bill")
 EXHAUSTION = ("cheapest", "bankrupt", "free")
@@ -153,6 +155,7 @@ class AgenticRouting(Problem):
     * v0: initial version
     """
 
+    state_class = State
     metrics = (
         Metric("success", "success", "mean"),
         Metric("large_calls", "large calls", "mean"),
@@ -219,9 +222,9 @@ class AgenticRouting(Problem):
         always_large = mean_cost[-1] * tasks
         default = DEFAULT_CALLS * tasks if unit == "calls" else max(always_large / 2, least)
         self.kernels = Kernels(k.reset, k.step, k.observe, k.mask, k.resample)
-        by_model = ("last_model", "warm", "price", *(("affordable",) if boolean("budget_aware", budget_aware) else ()))
+        boolean("budget_aware", budget_aware)
         super().__init__(
-            params=k.Params(
+            params=Params(
                 tasks=self.tasks,
                 T=self.profile.T,
                 in_dollars=unit == "dollars",
@@ -246,7 +249,7 @@ class AgenticRouting(Problem):
                 estimate_noise=float(difficulty_noise),
                 criticality_accuracy=float(criticality_accuracy) if tiers > 1 else 1.0,
                 wrong_signals=(tiers - 1) / (1.0 - criticality_accuracy) if criticality_accuracy < 1 and tiers > 1 else 0.0,
-                per=k.Scales(
+                per=Scales(
                     subgoal=1.0 / max(self.profile.subgoals),
                     error=1.0 / (ERROR_LEVELS - 1),
                     tier=1.0 / max(tiers - 1, 1),
@@ -256,12 +259,7 @@ class AgenticRouting(Problem):
                     price=1.0 / dearest,
                 ),
             ),
-            features={
-                **dict.fromkeys(("progress", "subgoals", "errors", "rolled_back"), (0.0, 1.0)),
-                "difficulty": (-k.LARGEST_ESTIMATE, k.LARGEST_ESTIMATE),
-                **dict.fromkeys(("criticality", "prompt", "steps_left", "tasks_left"), (0.0, 1.0)),
-                **{name: (np.zeros(models), np.ones(models)) for name in by_model},
-            },
+            features=self._features(budget_aware),
             action_space=spaces.Discrete(models * (1 + self.verify) + self.stop),
             horizon=self.profile.T * self.tasks,
             budget=_read_budget(budget, default, dearest * self.profile.T * tasks),
@@ -270,59 +268,41 @@ class AgenticRouting(Problem):
             least_budget=0.0 if exhaustion == "free" else least,
         )
 
-    def allocate(self, n: int) -> k.State:
-        """A state for `n` episodes."""
-        models, tiers = len(self.profile.models), self.profile.tiers
-        window = self.params.window if self.reward == "windowed" else 1
+    def _features(self, budget_aware: bool) -> list[Feature]:
+        none, all_models = np.zeros(len(self.profile.models)), np.ones(len(self.profile.models))
+        features = [
+            Feature("progress", 0.0, 1.0, "share of the task's subgoals reached, as it seems"),
+            Feature("subgoals", 0.0, 1.0, "number of subgoals / the largest possible"),
+            Feature("errors", 0.0, 1.0, "errors that weigh on the agent / 3"),
+            Feature("rolled_back", 0.0, 1.0, "whether the latest step undid a subgoal"),
+            Feature(
+                "difficulty", -k.LARGEST_ESTIMATE, k.LARGEST_ESTIMATE, "estimate of the difficulty, in standard deviations"
+            ),
+            Feature("criticality", 0.0, 1.0, "signal of the tier that the subgoal requires / the highest"),
+            Feature("prompt", 0.0, 1.0, "tokens of the next prompt / the longest possible"),
+            Feature("steps_left", 0.0, 1.0, "share of the task's steps left"),
+            Feature("tasks_left", 0.0, 1.0, "share of the episode's tasks left, this one included"),
+            Feature("last_model", none, all_models, "the model of the latest call, one-hot"),
+            Feature("warm", none, all_models, "share of the next prompt in each model's cache"),
+            Feature("price", none, all_models, "expected cost of a call to each model now / the most expensive possible"),
+        ]
+        if budget_aware:
+            meaning = "whether the budget can pay a call to each model, whatever the length of its output"
+            features.append(Feature("affordable", none, all_models, meaning))
+        return features
 
-        def integers() -> NDArray[np.int64]:
-            return np.zeros(n, np.int64)
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Steps of a task, models, the entries of a posterior, and costs in the window of the windowed reward."""
+        return {
+            "steps": self.profile.T,
+            "models": len(self.profile.models),
+            "difficulties": DIFFICULTIES,
+            "readings": 2 + self.profile.tiers,
+            "window": self.params.window if self.reward == "windowed" else 1,
+        }
 
-        def numbers(*shape: int) -> NDArray[np.float64]:
-            return np.zeros((n, *shape))
-
-        return k.State(
-            **core_fields(n, 1),
-            key=np.zeros(n, np.uint64),
-            task=integers(),
-            difficulty=integers(),
-            kind=integers(),
-            difficulty_class=integers(),
-            estimate=numbers(),
-            step=integers(),
-            progress=integers(),
-            errors=integers(),
-            corrupted=integers(),
-            required=integers(),
-            signal=integers(),
-            first_signal=integers(),
-            rolled_back=np.zeros(n, np.bool_),
-            history=np.zeros((n, self.profile.T), np.int16),
-            belief=numbers(DIFFICULTIES, 2 + tiers),
-            task_cost=numbers(),
-            task_dollars=numbers(),
-            prompt=numbers(),
-            last_model=integers(),
-            remembered=numbers(models),
-            used_at=numbers(models),
-            clock=numbers(),
-            costs=numbers(window),
-            ranked=numbers(window),
-            seen=integers(),
-            success=integers(),
-            large_calls=numbers(),
-            dollars=numbers(),
-            wasted=numbers(),
-            bankrupt=np.zeros(n, np.bool_),
-            first_error_step=integers(),
-            trap_at_1=integers(),
-            recovered=integers(),
-            moves=integers(),
-            cost_min=numbers(),
-            cost_max=numbers(),
-        )
-
-    def check_state(self, state: k.State) -> None:
+    def check_state(self, state: State) -> None:
         """Running tasks must be some that this problem could have."""
         laws: Any = self.params.laws
         highest = {

@@ -10,78 +10,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core import jit, rng
 
 NEIGHBOURS = 50
 """A planner takes the waiting query's outcomes from one of so many of its domain with prompts of nearly the same length."""
-
-
-class Params(NamedTuple):
-    """What the kernels read. n rows, m models, K domains; money in dollars."""
-
-    tasks: int
-    """T, per episode."""
-    shuffled: bool
-    """Every task is drawn at random, not the next one of the log."""
-    tells_budget: bool
-    """Observations tell which models can be afforded, and the tasks left."""
-    steps: int
-    """In the longest task; scale of the step in observations."""
-    cost_scale: float
-    """Scale of costs in observations."""
-    dearest: int
-    """The model whose calls are counted."""
-    outcome: NDArray[np.float64]
-    """(n, m)"""
-    cost: NDArray[np.float64]
-    """(n, m) what a call costs, known only after it."""
-    expected: NDArray[np.float64]
-    """(n, m) what a call is expected to cost."""
-    quote: NDArray[np.float64]
-    """(n, m) the most that a call can cost."""
-    length: NDArray[np.float64]
-    """(n,) standardised length of the prompt."""
-    domain: NDArray[np.int64]
-    """(n,)"""
-    last: NDArray[np.bool_]
-    """(n,) the row ends its task."""
-    start: NDArray[np.int64]
-    """(tasks of the log,) the first row of each."""
-    mean_outcome: NDArray[np.float64]
-    """(m,) of all rows."""
-    order: NDArray[np.int64]
-    """(n,) the rows by domain, and in a domain by length."""
-    rank: NDArray[np.int64]
-    """(n,) where a row stands in that order."""
-    domain_start: NDArray[np.int64]
-    """(K + 1,) where a domain begins in that order."""
-
-
-class State(NamedTuple):
-    """One entry per episode: the fields of the core, then the router's."""
-
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    shown: NDArray[np.int64]  # the row that waits, whose features are seen
-    source: NDArray[np.int64]  # hidden: the row that answers; the same one, except in a planner's fork
-    imagined: NDArray[np.bool_]  # a planner's fork: the log's future is forgotten, tasks are drawn at random
-    step: NDArray[np.int64]  # calls so far in this task
-    passing: NDArray[np.float64]  # hidden: product of the outcomes so far in this task
-    belief: NDArray[np.float64]  # what that product is expected to be, from the models called
-    done: NDArray[np.int64]  # tasks finished
-    quality: NDArray[np.float64]  # sum of their outcomes
-    dear_calls: NDArray[np.int64]  # calls to the dearest model
-    unanswered: NDArray[np.int64]  # calls for which no model could be afforded
 
 
 @jit

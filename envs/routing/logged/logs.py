@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ...core.resolve import near
+from ...hints import near
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from ...core.budget import Budget
 from ...core.checks import boolean, positive_integer
+from ...core.features import Feature
 from ...core.metrics import Metric
-from ...core.problem import Kernels, Problem, core_fields, read_only
+from ...core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .logs import Part, Price, RoutingLog, load_routing_log
+from .state import Params, State
 
 DEFAULT_SHARE = 0.5
 
@@ -112,6 +114,7 @@ class LoggedRouting(Problem):
     """
 
     kernels = Kernels(k.reset, k.step, k.observe, k.mask, k.resample)
+    state_class = State
     resources = ("dollars",)
     budget_settings = ("budget", "share")
     metrics = (
@@ -145,16 +148,18 @@ class LoggedRouting(Problem):
             self.num_episodes = math.ceil(self.played.tasks / T)
         money = T * known.dearest_cost
         some_costs, some_domains = np.zeros(len(self.log.models)), np.zeros(len(self.log.domains))
-        features = {
-            "prompt_length": (-5.0, 5.0),
-            "step": (0.0, 1.0),
-            "domain": (some_domains, some_domains + 1.0),
-            "cost": (some_costs, some_costs + known.highest_expected / known.dearest_cost),
-        }
+        highest = known.highest_expected / known.dearest_cost
+        features = [
+            Feature("prompt_length", -5.0, 5.0, "log(1 + characters), standardised over the log"),
+            Feature("step", 0.0, 1.0, "calls so far in this task / those of the longest one"),
+            Feature("domain", some_domains, some_domains + 1.0, "the query's domain, one-hot"),
+            Feature("cost", some_costs, some_costs + highest, "expected cost of a call / most expensive mean cost of a task"),
+        ]
         if budget_aware:
-            features |= {"affordable": (some_costs, some_costs + 1.0), "tasks_remaining": (0.0, 1.0)}
+            features.append(Feature("affordable", some_costs, some_costs + 1.0, "whether each model can be called"))
+            features.append(Feature("tasks_remaining", 0.0, 1.0, "remaining share of the tasks"))
         super().__init__(
-            params=k.Params(
+            params=Params(
                 tasks=T,
                 shuffled=bool(shuffled),
                 tells_budget=bool(budget_aware),
@@ -172,23 +177,7 @@ class LoggedRouting(Problem):
             least_budget=float(self.played.quoted_cost.min()),
         )
 
-    def allocate(self, n: int) -> k.State:
-        """A state for `n` episodes."""
-        return k.State(
-            **core_fields(n, 1),
-            shown=np.zeros(n, np.int64),
-            source=np.zeros(n, np.int64),
-            imagined=np.zeros(n, np.bool_),
-            step=np.zeros(n, np.int64),
-            passing=np.ones(n),
-            belief=np.ones(n),
-            done=np.zeros(n, np.int64),
-            quality=np.zeros(n),
-            dear_calls=np.zeros(n, np.int64),
-            unanswered=np.zeros(n, np.int64),
-        )
-
-    def check_state(self, state: k.State) -> None:
+    def check_state(self, state: State) -> None:
         """Running episodes must stand on a row of this log."""
         rows = np.concatenate([state.shown[~state.finished], state.source[~state.finished]])
         if ((rows < 0) | (rows >= len(self.played))).any():

@@ -6,8 +6,7 @@ import pytest
 from budgetgym import make_agent
 from budgetgym.agents.learning.lagrangian_ppo import LagrangianPpo, LagrangianVecEnv, MoveMultiplier, Multiplier
 from budgetgym.envs.bidding.problem import RealTimeBidding
-from budgetgym.envs.core import jit
-from budgetgym.envs.core.problem import Kernels, Problem, core_fields
+from budgetgym.envs.core import CoreState, Feature, Kernels, Problem, jit, state
 from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.envs.steering.problem import SocialSteering
 from budgetgym.evaluation.play import play
@@ -21,19 +20,9 @@ class Params(NamedTuple):
     nothing: int
 
 
-class State(NamedTuple):
+@state
+class State(CoreState):
     """The fields of the core."""
-
-    rng: Any
-    t: Any
-    episode: Any
-    finished: Any
-    initial: Any
-    remaining: Any
-    cost: Any
-    blocked: Any
-    next_budget: Any
-    next_episode: Any
 
 
 @jit
@@ -57,14 +46,11 @@ class TwoArms(Problem):
     """One decision between two arms."""
 
     kernels = Kernels(reset, step, observe)
+    state_class = State
 
     def __init__(self) -> None:
-        what: Any = {"features": {"nothing": (0.0, 1.0)}, "action_space": spaces.Discrete(2)}
+        what: Any = {"features": [Feature("nothing", 0.0, 0.0, "nothing")], "action_space": spaces.Discrete(2)}
         super().__init__(params=Params(0), horizon=1, budget=1.0, budget_scale=1.0, budget_aware=False, **what)
-
-    def allocate(self, n: int) -> State:
-        """A state for `n` episodes."""
-        return State(**core_fields(n, 1))
 
 
 def test_two_arms_have_their_closed_form():

@@ -3,10 +3,12 @@ from typing import Any
 import numpy as np
 import pytest
 from budgetgym import evaluate, make_agent
-from budgetgym.agents.configurations import CONFIGURATIONS
+from budgetgym.agents.learning.configuration import learning_of
 from budgetgym.agents.learning.recurrent_ppo import RecurrentPpo
-from budgetgym.agents.registry import AGENTS, LEARNERS, as_problem
+from budgetgym.agents.registry import LEARNERS, known_agents
 from budgetgym.envs.core.batch import Batch, episode_keys
+from budgetgym.envs.core.resolve import as_problem
+from budgetgym.envs.family import environments, families
 from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.envs.steering.problem import SocialSteering
 from budgetgym.envs.workflow.problem import WorkflowRouting
@@ -19,13 +21,14 @@ TINY: dict[str, dict[str, Any]] = {
     "recurrent_ppo": {"lanes": 8, "n_steps": 8, "batch_size": 32},
     "ppo": {"lanes": 8, "n_steps": 8, "batch_size": 32},
 }
-SERVED = [(name, family) for name in NAMES for family, agents in AGENTS.items() if name in agents]
+IDS = [next(iter(family.environments)) for family in families() if family.environments]
+SERVED = [(name, id) for name in NAMES for id in IDS if name in learning_of(as_problem(id)).configurations]
 
 
-@pytest.mark.parametrize(("name", "family"), [*SERVED, ("ppo", "WorkflowRouting"), ("ppo", "TrapTree")])
-def test_every_learner_serves_the_families_that_it_is_listed_for(name, family, tmp_path):
+@pytest.mark.parametrize(("name", "id"), [*SERVED, ("ppo", "budgetgym/WorkflowRouting-v0"), ("ppo", "budgetgym/TrapTree-v0")])
+def test_every_learner_serves_the_families_that_configure_it(name, id, tmp_path):
     """Learns a little, plays, and is the same after loading."""
-    problem = as_problem(f"budgetgym/{family}-v0")
+    problem = as_problem(id)
     agent: Any = make_agent(name, problem, seed=1, **TINY[name]).learn(200)  # type: ignore[attr-defined]
     agent.save(tmp_path / "agent.zip")
     again = make_agent(f"{name}:path={tmp_path / 'agent.zip'}", problem)
@@ -82,14 +85,16 @@ def test_an_lstm_plays_alone_as_in_company_and_forgets_at_the_start_of_an_episod
         agent.predict(np.zeros(3))
 
 
-def test_every_learner_in_the_registry_is_configured_and_the_other_way_round():
-    listed = {(name, family) for family, agents in AGENTS.items() for name in agents if name in CONFIGURATIONS}
-    assert listed == {(name, family.__name__) for name, served in CONFIGURATIONS.items() for family in served}
-    assert set(CONFIGURATIONS) | {"sequoia", "residual_sequoia"} == set(LEARNERS)
+def test_every_configuration_is_of_a_known_learner():
+    for id in environments():
+        problem = as_problem(id)
+        learners = {name for name, agent in known_agents(problem).items() if agent.learns}
+        assert {name.partition("/")[0] for name in learning_of(problem).configurations} <= learners
+        assert set(LEARNERS) <= set(known_agents(problem))
 
 
 def test_it_says_which_actions_have_no_number():
-    with pytest.raises(ValueError, match=r"agent 'dqn' serves .* not WorkflowRouting"):
+    with pytest.raises(ValueError, match="one value for each action"):
         make_agent("dqn", WorkflowRouting())
     with pytest.raises(ValueError, match="one value for each action"):
         make_agent("dqn", SocialSteering(topics=2))

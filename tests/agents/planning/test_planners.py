@@ -1,4 +1,4 @@
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -10,9 +10,8 @@ from budgetgym.agents.planning.flare import Flare
 from budgetgym.agents.planning.mirror_descent import MirrorDescentSearch
 from budgetgym.agents.planning.value_tree import ValueTree
 from budgetgym.baselines.core.policy import KernelPolicy
-from budgetgym.envs.core import jit, rng
+from budgetgym.envs.core import CoreState, Feature, Ints, Kernels, Problem, jit, rng, state
 from budgetgym.envs.core.batch import Batch, episode_keys
-from budgetgym.envs.core.problem import Kernels, Problem, core_fields
 from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.evaluation.play import play
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -49,21 +48,12 @@ class CorridorParams(NamedTuple):
     length: int
 
 
-class CorridorState(NamedTuple):
-    """The core fields, and where one stands."""
+@state
+class CorridorState(CoreState):
+    """Where one stands, and a hidden coin."""
 
-    rng: Any
-    t: Any
-    episode: Any
-    finished: Any
-    initial: Any
-    remaining: Any
-    cost: Any
-    blocked: Any
-    next_budget: Any
-    next_episode: Any
-    place: Any
-    coin: Any
+    place: Ints
+    coin: Ints
 
 
 @jit
@@ -99,19 +89,17 @@ class Corridor(Problem):
     """Patience pays, if one looks far enough."""
 
     kernels = Kernels(corridor_reset, corridor_step, corridor_observe, resample=corridor_resample)
+    state_class = CorridorState
 
     def __init__(self, length: int = 4) -> None:
         super().__init__(
             params=CorridorParams(length),
-            features={"place": (0.0, 1.0)},
+            features=[Feature("place", 0.0, 1.0, "where one stands / length")],
             action_space=gym.spaces.Discrete(3),
             horizon=length,
             budget=float(length),
             budget_scale=float(length),
         )
-
-    def allocate(self, n: int) -> CorridorState:
-        return CorridorState(**core_fields(n, 1), place=np.zeros(n, np.int64), coin=np.zeros(n, np.int64))
 
 
 @jit

@@ -5,7 +5,7 @@ import pytest
 from budgetgym.envs.auction.auction_v0 import parallel_env
 from budgetgym.envs.auction.batch import AuctionBatch
 from budgetgym.envs.auction.game import AuctionGame
-from budgetgym.envs.auction.layout import RULES
+from budgetgym.envs.auction.state import RULES
 from budgetgym.envs.core.batch import episode_keys
 from gymnasium.error import ResetNeeded
 from hypothesis import given, settings

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from budgetgym.envs.auction.batch import AuctionBatch
 from budgetgym.envs.auction.game import AuctionGame
-from budgetgym.envs.auction.layout import RULES
 from budgetgym.envs.auction.rules import payment, rank
+from budgetgym.envs.auction.state import RULES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

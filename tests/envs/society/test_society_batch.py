@@ -16,7 +16,7 @@ from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.society import kernels
 from budgetgym.envs.society.batch import SocietyBatch
 from budgetgym.envs.society.game import Society
-from budgetgym.envs.society.layout import BINS
+from budgetgym.envs.society.state import BINS
 from budgetgym.envs.steering.behaviour import log_odds
 from budgetgym.envs.steering.problem import SocialSteering
 from gymnasium.error import ResetNeeded

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.problem import Rules
-from ..steering import kernels as steering
+from ..steering import state as steering
 
 PUBLIC_BELIEFS = ("assumed_bayes", "empirical", "none")
 """How actions move the public belief."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..core import Bools, CoreState, Floats, Ints, Shape, state
 
 HIGHEST_PRICE = 300
 
@@ -86,37 +88,46 @@ class Params(NamedTuple):
     """(R, H, 301, 2) alias table of the market price in every group."""
 
 
-class State(NamedTuple):
+@state
+class State(CoreState):
     """One entry per episode: the fields of the core, then the bidder's."""
 
-    rng: NDArray[np.uint64]
-    t: NDArray[np.int64]
-    episode: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    initial: NDArray[np.float64]
-    remaining: NDArray[np.float64]
-    cost: NDArray[np.float64]
-    blocked: NDArray[np.int64]
-    next_budget: NDArray[np.float64]
-    next_episode: NDArray[np.int64]
-    auction: NDArray[np.int64]  # number of the auction that is up
-    theta: NDArray[np.float64]  # click probability of its impression
-    predicted: NDArray[np.float64]  # what the bidder takes for theta
-    source: NDArray[np.int64]  # where it comes from: an atom of the market, or a line of the log
-    imagined: NDArray[np.bool_]  # a planner's fork: the log's future is forgotten, lines are drawn at random
-    won: NDArray[np.float64]  # the decision before: share of its auctions that were won,
-    price_paid: NDArray[np.float64]  # mean price of these,
-    minimum_bid: NDArray[np.float64]  # mean bid that would have won,
-    market_price: NDArray[np.float64]  # mean highest bid of the others
-    wins: NDArray[np.int64]
-    clicks: NDArray[np.int64]
-    conversions: NDArray[np.int64]  # that were reported
-    theta_value: NDArray[np.float64]  # sum of theta over the auctions won
-    slack: NDArray[np.float64]  # what the predicted clicks of the impressions won may cost by the limit, less their prices
-    limit_cost: NDArray[np.float64]  # the latest step's excess of prices over what the true theta may cost
-    excess: NDArray[np.float64]  # its sum over the episode
+    auction: Ints
+    """Number of the auction that is up."""
+    theta: Floats
+    """Click probability of its impression."""
+    predicted: Floats
+    """What the bidder takes for theta."""
+    source: Ints
+    """Where it comes from: an atom of the market, or a line of the log."""
+    imagined: Bools
+    """A planner's fork: the log's future is forgotten, lines are drawn at random."""
+    won: Floats
+    """The decision before: share of its auctions that were won."""
+    price_paid: Floats
+    """Mean price of these."""
+    minimum_bid: Floats
+    """Mean bid that would have won."""
+    market_price: Floats
+    """Mean highest bid of the others."""
+    wins: Ints
+    clicks: Ints
+    conversions: Ints
+    """That were reported."""
+    theta_value: Floats
+    """Sum of theta over the auctions won."""
+    slack: Floats
+    """What the predicted clicks of the impressions won may cost by the limit, less their prices."""
+    limit_cost: Floats
+    """The latest step's excess of prices over what the true theta may cost."""
+    excess: Floats
+    """Its sum over the episode."""
     # W auctions back and ahead, as rings; only where there are conversions.
-    click_charge: NDArray[np.float64]  # (n, W + 1) what the conversion of that auction's click is charged; -1 without a click
-    click_due: NDArray[np.int64]  # (n, W + 1) the auction after which it converts; -1 for never
-    due: NDArray[np.int64]  # (n, W + 1) conversions that will be reported after that auction
-    due_charge: NDArray[np.float64]  # (n, W + 1) what will be charged for them
+    click_charge: Annotated[Floats, Shape("ring", fill=-1.0)]
+    """(n, W + 1) what the conversion of that auction's click is charged; -1 without a click."""
+    click_due: Annotated[Ints, Shape("ring", fill=-1)]
+    """(n, W + 1) the auction after which it converts; -1 for never."""
+    due: Annotated[Ints, Shape("ring")]
+    """(n, W + 1) conversions that will be reported after that auction."""
+    due_charge: Annotated[Floats, Shape("ring")]
+    """(n, W + 1) what will be charged for them."""

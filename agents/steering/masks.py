@@ -1,0 +1,30 @@
+"""Which precisions of `SocialSteering` can be paid, read from observations."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...envs.core import jit
+from ...envs.steering.effort import affordable
+from ...envs.steering.problem import SocialSteering
+
+
+@jit
+def write_affordable(costs, left, out):
+    """Whether each amount left (n,) pays each cost (m,), into out (n, m)."""
+    for i in range(out.shape[0]):
+        for level in range(out.shape[1]):
+            out[i, level] = affordable(costs[level], left[i])
+
+
+def precision_masks(problem: SocialSteering, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Precisions that the effort left can pay; all of them where it is not observed."""
+    costs = problem.params.costs
+    if not problem.budget_aware:
+        return np.ones((len(rows), len(costs)), np.bool_)
+    size, share = rows[:, -3], rows[:, -2]
+    left = float(problem.budget_scale[0]) * size / (1.0 - size) * share
+    out = np.empty((len(rows), len(costs)), np.bool_)
+    write_affordable(costs, left, out)
+    return out
