@@ -130,9 +130,7 @@ BIDDING_CASES = (
     Case("bidding_soft_limit", BIDDING, {"T": 25, **CLICKS}, plain("scripted")),
     Case("bidding_1458", BIDDING, {"T": 40, "instance": "1458"}, plain("rlb", "lin", "optimal")),
     Case("bidding_shift", BIDDING, {"T": 40, "instance": "shift", "objective": "profit"}, plain("mcpc", "lin", "dmd")),
-    Case(
-        "bidding_uniform", BIDDING, {"T": 40, "instance": "uniform"}, (*plain("rlb", "optimal"), Agent("beam", {"width": 2}))
-    ),
+    Case("bidding_uniform", BIDDING, {"T": 40, "instance": "uniform"}, plain("rlb", "optimal", "mcpc")),
     Case("bidding_log", BIDDING, lambda folder: {"log": bid_log(folder), "T": 30}, plain("lin", "rlb", "dmd"), episodes=5),
     Case(
         "bidding_log_shuffled",
@@ -260,7 +258,7 @@ STEERING_CASES = (
         "steering_endless",
         STEERING,
         {"T": None, "discount": 0.9, "budget": None, "price": 1.0, "levels": None},
-        plain("myopic", "threshold", "random"),
+        plain("myopic", "optimal", "random"),
     ),
     Case(
         "steering_history",

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 PATH = Path(__file__).parent / "names.json"
-KINDS = ("agents", "columns", "info", "observations")
+KINDS = ("agents", "columns", "info", "observations", "players")
 
 
 class UnknownName(LookupError):
@@ -31,6 +31,7 @@ class Names:
             if len(self._canonical[kind]) < len(rows):
                 raise ValueError(f"names.json: two canonical {kind} have the same current name")
         self._learn = learn
+        self._used: dict[str, set[str]] = {kind: set() for kind in KINDS}
 
     @classmethod
     def load(cls, *, learn: bool = False) -> Names:
@@ -48,7 +49,13 @@ class Names:
             if now in self.table[kind]:
                 raise UnknownName(f"{now!r} of {kind} is the canonical name of {self.table[kind][now]!r}; add a row by hand")
             self.table[kind][now] = self._canonical[kind][now] = now
+        self._used[kind].add(self._canonical[kind][now])
         return self._canonical[kind][now]
+
+    def player(self, now: str) -> str:
+        """The canonical name of a player of a game; `bidder_3` is called as `bidder` is."""
+        name, _, number = now.rpartition("_")
+        return f"{self.canonical('players', name)}_{number}" if number.isdigit() else self.canonical("players", now)
 
     def current(self, kind: str, canonical: str) -> str:
         """What a canonical name is called in the code; itself if it is not in the table yet."""
@@ -56,6 +63,10 @@ class Names:
         self.canonical(kind, name)
         return name
 
-    def text(self) -> str:
-        """The file."""
-        return json.dumps({kind: dict(sorted(rows.items())) for kind, rows in self.table.items()}, indent=1) + "\n"
+    def text(self, *, everything: bool) -> str:
+        """The file, or of it what was asked for since it was read."""
+        rows = {
+            kind: {name: now for name, now in sorted(rows.items()) if everything or name in self._used[kind]}
+            for kind, rows in self.table.items()
+        }
+        return json.dumps(rows, indent=1) + "\n"

@@ -23,7 +23,7 @@ from budgetgym.envs.steering import society_v0
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from .cases import Agent, Case, Game
+from .cases import SOLVER, Agent, Case, Game
 from .names import Names
 from .scripted import choose, choose_all
 from .store import RELATIVE, Played, Record, entry
@@ -35,7 +35,6 @@ WRITTEN_OF_DEFAULTS, WRITTEN = (30, 5), (12, 3)
 """First and last steps that are written out of a single episode. The digests are of all steps."""
 MOST = 1300
 """Steps of a batch by which every lane has begun anew."""
-SOLVER_OF_REFERENCE = 1e-6
 TIMING = {"latency_us", "overspent"}  # `overspent` is checked by `evaluate` itself
 
 
@@ -283,7 +282,7 @@ def _agents(case: Case, env: Any, names: Names) -> dict[str, Played]:
         prefix = f"agents/{agent.name}"
         for label in ("optimum", "null"):
             value = result.cell[label]
-            everything[f"reference/{label}"] = Played(np.array(np.nan if value is None else value), None, SOLVER_OF_REFERENCE)
+            everything[f"reference/{label}"] = Played(np.array(np.nan if value is None else value), None, SOLVER)
         rows = {f"summary/{name}": np.array(value) for name, value in result.summary.items() if name not in TIMING}
         rows |= {f"episode/{name}": result.episodes[name].to_numpy() for name in result.episodes if name not in TIMING}
         for path, array in rows.items():
@@ -325,40 +324,41 @@ def record_game(game: Game, names: Names) -> dict[str, Played]:
     return _record_auction(game, names) if game.kind == "auction" else _record_society(game, names)
 
 
-def _parallel(env: Any, tape_names: Names, columns: dict[str, list[tuple[str, list[int]]]]) -> dict[str, Played]:
+def _parallel(env: Any, names: Names, columns: dict[str, list[tuple[str, list[int]]]]) -> dict[str, Played]:
     """A game in rounds, through PettingZoo."""
-    tape = Tape(tape_names)
-    mask_name = tape_names.current("info", "action_mask")
+    tape = Tape(names)
+    mask_name = names.current("info", "action_mask")
     observations, infos = env.reset(seed=SEED)
     while env.agents:
         for agent in env.agents:
-            tape.add_observation(f"{agent}/observation", columns[agent], observations[agent])
+            tape.add_observation(f"{names.player(agent)}/observation", columns[agent], observations[agent])
         actions = {
             agent: choose(env.action_space(agent), tape.steps, lane, infos[agent].get(mask_name))
             for lane, agent in enumerate(env.agents)
         }
         observations, rewards, terminations, truncations, infos = env.step(actions)
         for agent in rewards:
-            tape.add(f"{agent}/reward", rewards[agent])
-            tape.add(f"{agent}/terminated", terminations[agent])
-            tape.add(f"{agent}/truncated", truncations[agent])
-            tape.add_info(f"{agent}/info", infos[agent])
+            player = names.player(agent)
+            tape.add(f"{player}/reward", rewards[agent])
+            tape.add(f"{player}/terminated", terminations[agent])
+            tape.add(f"{player}/truncated", truncations[agent])
+            tape.add_info(f"{player}/info", infos[agent])
         tape.end_of_step()
     return tape.played("parallel", [*range(6), *range(tape.steps - 3, tape.steps)])
 
 
-def _turns(env: Any, tape_names: Names, columns: dict[str, list[tuple[str, list[int]]]]) -> dict[str, Played]:
+def _turns(env: Any, names: Names, columns: dict[str, list[tuple[str, list[int]]]]) -> dict[str, Played]:
     """A game agent by agent, through PettingZoo."""
-    tape = Tape(tape_names)
-    mask_name = tape_names.current("info", "action_mask")
+    tape = Tape(names)
+    mask_name = names.current("info", "action_mask")
     env.reset(seed=SEED)
     for agent in env.agent_iter():
         observation, reward, terminated, truncated, info = env.last()
         tape.add("agent", env.possible_agents.index(agent))
         tape.add("reward", reward)
         tape.add("terminated", terminated)
-        tape.add_observation(f"{agent}/observation", columns[agent], observation)
-        tape.add_info(f"{agent}/info", info)
+        tape.add_observation(f"{names.player(agent)}/observation", columns[agent], observation)
+        tape.add_info(f"{names.player(agent)}/info", info)
         over = terminated or truncated
         env.step(None if over else choose(env.action_space(agent), tape.steps, 0, info.get(mask_name)))
         tape.end_of_step()
@@ -400,7 +400,7 @@ def _record_society(game: Game, names: Names) -> dict[str, Played]:
     made = Society(**game.settings)
     agents = columns_of(made.agent_observation_names, names)
     columns = dict.fromkeys(env.possible_agents, agents)
-    columns["planner"] = columns_of(made.planner.observation_names, names)
+    columns[names.current("players", "planner")] = columns_of(made.planner.observation_names, names)
     act = env.action_space(env.possible_agents[1])
     rounds = int(made.rounds)
     return {
