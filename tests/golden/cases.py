@@ -275,6 +275,7 @@ TRAPTREE_CASES = (
         (*plain("greedy", "contrarian", "random"), Agent("flare", {"simulations": 16}), Agent("beam", {"width": 3})),
     ),
     Case("traptree_backtrack", TRAPTREE, {"backtrack": True, "budget_aware": False}, plain("systematic", "greedy", "random")),
+    Case("traptree_poor", TRAPTREE, {"budget": (0.2, 2.5), "backtrack": True}, plain("systematic", "contrarian", "random")),
     Case(
         "traptree_deep",
         TRAPTREE,

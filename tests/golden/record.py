@@ -171,12 +171,12 @@ def _forks(env: Any, names: Names) -> dict[str, Played]:
     """Futures of a present, in beliefs and in truth."""
     mask_name = names.current("info", "action_mask")
     _, info = env.reset(seed=SEED + 1)
-    step = 0
-    while step < 2:
+    step = tries = 0
+    while step < 2 and tries < 20:
         *_, terminated, truncated, info = env.step(choose(env.action_space, step, mask=info.get(mask_name)))
         step += 1
-        if terminated or truncated:  # an episode that ended by chance: try the next
-            (_, info), step = env.reset(), 0
+        if terminated or truncated:  # so soon, by chance or always: try the next, and in the end fork a beginning
+            (_, info), step, tries = env.reset(), 0, tries + 1
     everything: dict[str, Played] = {}
     for label, peek in (("believed", False), ("true", True)):
         tape, model = Tape(names), env.unwrapped.model(LANES, seed=SEED, peek=peek)
