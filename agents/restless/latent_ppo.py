@@ -89,6 +89,11 @@ class LatentPpo(Learner, RestlessPolicy):
     algorithm = PPO
     policy = "MlpPolicy"
 
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: a restless bandit that shows time and budget."""
+        restless_problem(problem, cls.name)
+
     def __init__(
         self,
         problem: Problem,

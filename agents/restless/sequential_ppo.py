@@ -38,6 +38,11 @@ class SequentialPpo(Learner, RestlessPolicy):
     algorithm = MaskablePPO
     policy = "MlpPolicy"
 
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: a restless bandit that shows time and budget."""
+        restless_problem(problem, cls.name)
+
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
         Learner.__init__(self, restless_problem(problem, self.name), path, seed, **overrides)
 

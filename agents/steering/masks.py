@@ -19,9 +19,15 @@ def write_affordable(costs, left, out):
 
 
 def precision_masks(problem: SocialSteering, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Precisions that the effort left can pay; all of them where it is not observed."""
+    """Precisions that the effort left can pay; all of them where it is not observed.
+
+    Raises:
+        ValueError: several topics share the effort.
+    """
+    if problem.topics > 1:
+        raise ValueError(f"several topics share the effort, so that there are no masks for {problem.action_space}")
     costs = problem.params.costs
-    if not problem.budget_aware:
+    if not (problem.budget_aware and len(rows)):
         return np.ones((len(rows), len(costs)), np.bool_)
     size, share = rows[:, -3], rows[:, -2]
     left = float(problem.budget_scale[0]) * size / (1.0 - size) * share

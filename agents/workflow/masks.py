@@ -42,8 +42,8 @@ def launch_masks(problem: WorkflowRouting, rows: NDArray[np.float64]) -> NDArray
     """
     V, entries = len(problem.params.before), int(problem.action_space.nvec[0])  # type: ignore[attr-defined]
     out = np.ones((len(rows), V, entries), np.bool_)
-    if problem.budget_aware:
+    if problem.budget_aware and len(rows):
         write_launch_masks(problem.params, problem.reading, np.ascontiguousarray(rows), np.empty(2), out)
     else:
         out[:, :, 1:] = rows[:, V : 2 * V, None] > 0.5
-    return out.reshape(len(rows), -1)
+    return out.reshape(len(rows), V * entries)

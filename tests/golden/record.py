@@ -11,15 +11,15 @@ import budgetgym
 import gymnasium as gym
 import numpy as np
 import torch
+from budgetgym.envs.auction import auction_v0
 from budgetgym.envs.auction.batch import AuctionBatch
 from budgetgym.envs.auction.game import AuctionGame
 from budgetgym.envs.auction.sb3 import AuctionVecEnv
-from budgetgym.envs.bidding import auction_v0
-from budgetgym.envs.registration import ENVIRONMENTS
+from budgetgym.envs.family import environments
+from budgetgym.envs.society import society_v0
 from budgetgym.envs.society.batch import SocietyBatch
 from budgetgym.envs.society.game import Society
 from budgetgym.envs.society.sb3 import AgentsVecEnv, PlannerVecEnv
-from budgetgym.envs.steering import society_v0
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -28,7 +28,7 @@ from .names import Names
 from .scripted import choose, choose_all
 from .store import RELATIVE, Played, Record, entry
 
-IDS = tuple(ENVIRONMENTS)
+IDS = tuple(environments())
 SEED = 20240607
 LANES = 3
 WRITTEN_OF_DEFAULTS, WRITTEN = (30, 5), (12, 3)

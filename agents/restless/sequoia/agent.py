@@ -58,6 +58,11 @@ class Sequoia(Learner, RestlessPolicy):
     policy = ActionValuePolicy
     methods: ClassVar[tuple[str, ...]] = ("auto", "enumerate", "scip", "highs", "gurobi", "search")
 
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: a restless bandit that shows time and budget."""
+        restless_problem(problem, cls.name)
+
     def __init__(
         self,
         problem: Problem,
