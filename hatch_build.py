@@ -13,7 +13,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FRONT_DOOR = {"_budgetgym.py": "budgetgym/__init__.py", "py.typed": "budgetgym/py.typed"}
-SUBPACKAGES = ("envs", "agents", "baselines", "evaluation")
+SUBPACKAGES = ("envs", "agents", "baselines", "evaluation", "testing")
 
 
 class CustomBuildHook(BuildHookInterface):

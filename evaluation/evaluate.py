@@ -18,7 +18,7 @@ from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import as_problem
-from .play import Played, Predicts, Session
+from .play import Played, Predicts, Session, ask
 from .precision import check_precision, episode_counts, half_width
 from .provenance import training_seed
 from .summary import summarise
@@ -225,7 +225,7 @@ def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200, se
         batch.reset()
         observation = batch.observe()[0]
         started = time.perf_counter()
-        _, state = agent.predict(observation, state=state, episode_start=np.array([k == 0]), deterministic=True)
+        _, state = ask(agent, batch, observation, state, np.array([k == 0]))
         if k > 0:
             taken.append(time.perf_counter() - started)
         if sum(taken) > seconds:

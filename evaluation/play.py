@@ -166,12 +166,17 @@ class _Compiled:
             batch.refuse(fault, self._actions)
 
 
+def ask(agent: Predicts, batch: Batch, observation: NDArray[Any], memory: Any, episode_start: NDArray[np.bool_]) -> Any:
+    """The agent's actions in all lanes of the batch, and its memory; agents that ask for masks get the environment's."""
+    masks: Any = {"action_masks": batch.action_mask().astype(bool)} if getattr(agent, "takes_masks", False) else {}
+    return agent.predict(observation, state=memory, episode_start=episode_start, deterministic=True, **masks)
+
+
 class _Predicting:
     """Plays anything that predicts, a step at a time."""
 
     def __init__(self, agent: Predicts) -> None:
         self._agent = agent
-        self._takes_masks = getattr(agent, "takes_masks", False)
         self._memory: Any = None
 
     def start(self, batch: Batch) -> None:
@@ -191,10 +196,7 @@ class _Predicting:
         for _ in range(steps):
             if batch.state.finished.all():
                 return
-            masks: Any = {"action_masks": batch.action_mask().astype(bool)} if self._takes_masks else {}
-            actions, self._memory = self._agent.predict(
-                self._observation, state=self._memory, episode_start=self._episode_start, deterministic=True, **masks
-            )
+            actions, self._memory = ask(self._agent, batch, self._observation, self._memory, self._episode_start)
             self._episode_start = np.zeros(batch.n, np.bool_)
             self._observation, reward, _, _ = batch.step(batch.read_actions(actions))
             self.returns += reward

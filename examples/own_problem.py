@@ -1,10 +1,11 @@
-"""A problem of your own, in one file: the online knapsack.
+"""A family of your own, in one file: the online knapsack.
 
 Items arrive one by one with a value and a weight; each is taken or left, for good, and what is taken must fit. From the
-parameters, the state and three kernels below come the Gymnasium environment, the native vector environment, the
-Stable-Baselines3 environment, forks for planners, the ledger and its audit.
+parameters, the state, the kernels and the record below come the Gymnasium environment, the native vector environment, the
+Stable-Baselines3 environment, every learner and planner that fits, comparisons, a place on the leaderboard, and pictures.
 
     python examples/own_problem.py
+    budgetgym --import own_problem compare example/OnlineKnapsack-v0 --agents price,random,flare   (in this folder)
 """
 
 from typing import Any, NamedTuple
@@ -12,6 +13,9 @@ from typing import Any, NamedTuple
 import budgetgym
 import gymnasium as gym
 import numpy as np
+from budgetgym.baselines.core.oracle import Oracle
+from budgetgym.baselines.core.policy import KernelPolicy
+from budgetgym.baselines.core.random import RandomAction
 from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, jit, rng, state
 
 
@@ -94,17 +98,53 @@ class OnlineKnapsack(Problem):
         )
 
 
-def main() -> None:
-    budgetgym.register("example/OnlineKnapsack-v0", "own_problem:OnlineKnapsack")
-    envs = gym.make_vec("example/OnlineKnapsack-v0", num_envs=1000, capacity=5.0)
-    observation, info = envs.reset(seed=0)
-    returns = np.zeros(1000)
-    for _ in range(50):
-        worth_it = observation[:, 0] > 1.3 * observation[:, 1]  # value per weight above a fixed price
-        observation, reward, _, _, info = envs.step(worth_it.astype(int))
-        returns += reward
-    print(f"value {returns.mean():.2f} +- {returns.std() / len(returns) ** 0.5:.2f}, weight {info['spent'].mean():.2f} of 5")
+def surplus(a: Any) -> Any:
+    """E[max(0, V - a U)] with V and U uniform in [0, 1]: what an item earns beyond its weight at a price."""
+    return np.where(a <= 1.0, 0.5 - a / 2 + a * a / 6, 1.0 / (6.0 * np.maximum(a, 1.0)))
+
+
+def best_price(problem: OnlineKnapsack, capacity: float) -> tuple[float, float]:
+    """The price of weight whose Lagrangian bound on the expected value is least, and that bound."""
+    prices = np.linspace(0.0, 20.0, 20_001)  # any of them gives a bound
+    bounds = problem.horizon * surplus(prices * problem.params.heaviest) + prices * capacity
+    return float(prices[bounds.argmin()]), float(bounds.min())
+
+
+class PriceParameters(NamedTuple):
+    """What `act` reads."""
+
+    price: float
+
+
+@jit
+def act(p, observation, memory, action):
+    action[0] = observation[0] >= p.price * observation[1]
+
+
+class Price(KernelPolicy):
+    """Takes what is worth its weight at the best price."""
+
+    def __init__(self, problem: OnlineKnapsack) -> None:
+        price = best_price(problem, problem.budget.middle(problem.resources))[0]
+        super().__init__(problem, act, PriceParameters(price * problem.params.heaviest))
+
+
+FAMILY = budgetgym.Family(
+    name="knapsack",
+    problem=OnlineKnapsack,
+    environments={"example/OnlineKnapsack-v0": budgetgym.Environment(OnlineKnapsack)},
+    agents={
+        "price": budgetgym.Agent(Price, "takes what is worth its weight at the best price"),
+        "random": budgetgym.Agent(RandomAction, "takes half of the items"),
+    },
+    oracle=Oracle(
+        settings=frozenset({"horizon", "heaviest", "budget_aware"}),
+        optimum=lambda problem, capacity: best_price(problem, capacity)[1],
+    ),
+    demo=("example/OnlineKnapsack-v0 --agents price,random,flare --episodes 200",),
+)
+budgetgym.register_family(FAMILY, replace=True)
 
 
 if __name__ == "__main__":
-    main()
+    print(budgetgym.compare("example/OnlineKnapsack-v0", ["price", "random", "flare"], episodes=200).to_string())

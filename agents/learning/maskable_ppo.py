@@ -74,7 +74,7 @@ class MaskablePpo(Learner):
             ValueError: it has not learned yet, or there are no masks where observations don't tell them.
         """
         model, rows = self.learned(), observation_rows(self.problem, observation)
-        masks = observed_masks(self._training, rows) if action_masks is None else np.atleast_2d(action_masks)
+        masks = observed_masks(self._training, rows) if action_masks is None else np.asarray(action_masks, bool)
         actions, _ = model.predict(rows, deterministic=deterministic, action_masks=masks)
         actions = self.configuration.decode(self.problem, rows, actions)
         return (actions[0] if np.ndim(observation) == 1 else actions), state

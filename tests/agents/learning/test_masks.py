@@ -77,9 +77,9 @@ def test_what_is_not_observed_stays_open_and_the_environment_decides():
 
 
 def test_it_says_where_there_are_no_masks():
-    with pytest.raises(ValueError, match="OnlineKnapsack has no masks"):
+    with pytest.raises(ValueError, match="OnlineKnapsack can't be read from observations"):
         observed_masks(as_problem(OnlineKnapsack()), np.zeros((1, 4)))
-    with pytest.raises(ValueError, match="serves AgenticRouting, WorkflowRouting, SocialSteering, not TrapTree"):
+    with pytest.raises(ValueError, match="TrapTree has no masks"):
         make_agent("maskable_ppo", "budgetgym/TrapTree-v0")
     with pytest.raises(ValueError, match="several topics share the effort"):
         make_agent("maskable_ppo", SocialSteering(topics=2))

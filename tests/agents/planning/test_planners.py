@@ -108,6 +108,14 @@ def act_first(p, observation, memory, action):
     action[0] = 0
 
 
+class Refusing(Corridor):
+    """As a problem with a feasible set."""
+
+    @property
+    def refuses_actions(self):
+        return True
+
+
 class TakesTheCoin(KernelPolicy):
     def __init__(self, problem):
         super().__init__(problem, act_first, CorridorParams(0))
@@ -276,8 +284,8 @@ def test_clear_errors():
     for setting in ({"simulations": 0}, {"depth": 0}, {"commitment": 0}, {"exploration": -1.0}, {"memory": -1}):
         with pytest.raises(ValueError, match=next(iter(setting))):
             make_agent("flare", env, **setting)
-    with pytest.raises(ValueError, match="has no default"):
-        Flare(Corridor())
+    with pytest.raises(ValueError, match="no policy to improve on"):
+        Flare(Refusing())
     restless = gym.make("budgetgym/RestlessCapacity-v0", J=6, B=2)
     with pytest.raises(ValueError, match="not compiled"):
         Flare(AgenticRouting(), policy=make_agent("myopic", restless))
@@ -290,4 +298,4 @@ def test_pruning_keeps_the_policy_s_own_action():
 
 
 def test_rollouts_are_the_default_ends():
-    assert isinstance(make_agent("flare", AgenticRouting()).sight.evaluator, Rollout)  # type: ignore[attr-defined]
+    assert isinstance(make_agent("flare", AgenticRouting()).basis.evaluator, Rollout)  # type: ignore[attr-defined]
