@@ -1,4 +1,4 @@
-"""The command line: `budgetgym list`, `compare`, `train`, `leaderboard` and `frontier`."""
+"""The command line: `budgetgym list`, `demo`, `compare`, `train`, `leaderboard` and `frontier`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import typer
 from ..agents.registry import find_agent, known_agents, list_agents, make_agent, read_settings, split_name
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import as_problem, make_problem
-from ..envs.family import environments
+from ..envs.family import environments, families, find_family
 from ..envs.hints import near
 from .progress import BarProgress, RunsProgress, console
 
@@ -71,6 +71,26 @@ def list_command(as_json: Json = False) -> None:
         typer.echo("\n".join(ids))
         for name, description in agents.items():
             typer.echo(f"  {name:<17} {description}")
+
+
+@app.command()
+def demo(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[FAMILY]...", help="By default all that have a demo.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for a report of each.")] = Path("runs/demo"),
+) -> None:
+    """Play each family's own demo: `compare` on instances that come with the package."""
+    chosen = [find_family(name) for name in names] if names else list(families())
+    lines = [(family.name, line) for family in chosen for line in family.demo]
+    if not lines:
+        raise ValueError(
+            f"{', '.join(names or [])}: no demo; expected one of {', '.join(f.name for f in families() if f.demo)}"
+        )
+    for number, (family, line) in enumerate(lines):
+        earlier = sum(family == other for other, _ in lines[:number])
+        folder = out / (f"{family}-{earlier + 1}" if earlier else family)
+        arguments = ["compare", *shlex.split(line), "--out", str(folder)]
+        typer.echo(f"$ {shlex.join(['budgetgym', *arguments])}")
+        app(arguments, standalone_mode=False)
 
 
 @app.command()

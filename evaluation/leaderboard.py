@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..agents.registry import check_agent, known_agents, list_agents, split_name, tuned_agents
 from ..envs.core.checks import positive_integer
-from ..envs.family import Episodes, environments
+from ..envs.family import Episodes, environments, families
 from ..envs.hints import near
 from .evaluate import DEFAULT_EPISODES
 from .leaderboard_page import write_page
@@ -65,7 +65,7 @@ def run_leaderboard(
             stand there for them.
         effort: the share of every learner's configured timesteps.
         workers: processes side by side.
-        imports: modules that register agents or environments when they are imported.
+        imports: modules that register agents when they are imported; those that define other families come by themselves.
         command: recorded with every row.
         progress: told how far it is.
 
@@ -81,6 +81,7 @@ def run_leaderboard(
         importlib.import_module(module)
     if not effort > 0:
         raise ValueError(f"effort is {effort}; expected a positive share")
+    imports = [*imports, *defining_modules()]
     runs = plan_runs(envs, agents, positive_integer("seeds", seeds), episodes, effort)
     folder = Path(out)
     rows = _carry_out_all(runs, folder, positive_integer("workers", workers), imports, progress or Progress())
@@ -129,6 +130,13 @@ def plan_runs(
     if len(set(runs)) < len(runs):
         raise ValueError(f"envs is {envs!r} and agents {agents!r}; expected each of them once")
     return runs
+
+
+def defining_modules() -> list[str]:
+    """The modules of other people's families, which register them again where another process imports them."""
+    problems = [family.problem for family in families()]
+    modules = {problem.partition(":")[0] if isinstance(problem, str) else problem.__module__ for problem in problems}
+    return sorted(module for module in modules if not module.startswith(("budgetgym.", "__")))
 
 
 def number_of_episodes(id: str, agent: str, slow: bool, asked: int | None) -> int:

@@ -9,36 +9,16 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import budgetgym
 import numpy as np
 import pandas as pd
 
 from ..agents.registry import find_class, split_name
 from ..envs.core.problem import Problem
 from .provenance import versions
-
-SHOWS = (
-    "cli.py",
-    "columns.py",
-    "formatting.py",
-    "leaderboard.py",
-    "leaderboard_page.py",
-    "leaderboard_plot.py",
-    "leaderboard_table.py",
-    "palette.py",
-    "plots.py",
-    "progress.py",
-    "report.py",
-    "statistics.py",
-    "svg.py",
-    "table.py",
-    "workers.py",
-)
-"""Files of this folder that show results and don't make them: to edit them leaves what was played valid."""
+from .sources import sources_digest
 
 
 class Store:
@@ -104,8 +84,9 @@ def cell_key(problem: Problem, agent: str, episodes: int, seed: int, *further: A
     """Names all that a part's result depends on: the code, the versions of the libraries, the problem and its inputs, the
     agent, the episodes, and whatever is given besides."""
     name, agent_settings = split_name(agent)
-    digest = hashlib.sha256(_sources())
-    for defined in (type(problem), find_class(name, problem)):  # which may be a user's own
+    agent_class: Any = find_class(name, problem)
+    digest = hashlib.sha256(sources_digest(problem, agent_class))
+    for defined in (type(problem), agent_class):  # which may be a user's own
         digest.update(_content(inspect.getsourcefile(defined) or ""))
     for part in (versions(), type(problem).__qualname__, name, episodes, seed, *further):
         digest.update(repr(part).encode())
@@ -113,17 +94,6 @@ def cell_key(problem: Problem, agent: str, episodes: int, seed: int, *further: A
         for key, value in sorted(settings.items()):
             digest.update(key.encode() + b"=" + _content(value))
     return f"{name}-{digest.hexdigest()[:20]}"
-
-
-@lru_cache
-def _sources() -> bytes:
-    """A digest of this package: results of other code are other results. What only shows them is left out."""
-    digest = hashlib.sha256()
-    for package in ("envs", "baselines", "agents", "evaluation"):
-        for path in sorted((Path(budgetgym.__file__).parent / package).rglob("*.py")):
-            if package != "evaluation" or path.name not in SHOWS:
-                digest.update(path.read_bytes())
-    return digest.digest()
 
 
 def _content(value: Any) -> bytes:

@@ -65,9 +65,8 @@ def check_record(family: Family) -> None:
     for name in ("problem", "oracle", "learning", "lookahead", "masks", "drawing"):
         found[name] = _resolved(family, name, getattr(family, name))
     for name, kind in (("oracle", Oracle), ("learning", Learning), ("lookahead", Lookahead)):
-        require(
-            found[name] is None or isinstance(found[name], kind), family.name, f"{name} is {found[name]!r}; expected {kind}"
-        )
+        fits = found[name] is None or isinstance(found[name], kind)
+        require(fits, family.name, f"{name} is {found[name]!r}; expected {kind.__name__}(...)")
     for name, agent in agents_of(family).items():
         cls = _resolved(family, f"agents[{name!r}]", agent.path)
         require(callable(cls), family.name, f"agent {name!r} is {cls!r}; expected a class")

@@ -1,19 +1,63 @@
 """The examples run, and do what they say."""
 
+import json
 import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
+import budgetgym
+import gymnasium as gym
 import numpy as np
 import pytest
+from budgetgym.evaluation.leaderboard import run_leaderboard
+from budgetgym.testing import check_family
 from toy_logs import toy_frame
 
+KNAPSACK = "example/OnlineKnapsack-v0"
 
-def test_own_problem(capsys):
-    import own_problem
 
-    own_problem.main()
-    value, weight = re.match(r"value ([\d.]+) .* weight ([\d.]+) of 5", capsys.readouterr().out).groups()  # type: ignore[union-attr]
-    assert float(value) > 11
-    assert float(weight) < 5
+def test_own_problem_is_a_family_like_ours():
+    """By one call: ids, checks, every agent that fits, shares of the optimum, and pictures."""
+    from own_problem import FAMILY
+
+    check_family(FAMILY, [{}, {"capacity": (1.0, 8.0)}, {"horizon": 7, "heaviest": 3.0}, {"budget_aware": False}])
+    learners, planners = ["ppo", "a2c", "dqn", "maskable_ppo", "recurrent_ppo"], ["flare", "one_step", "beam", "mds", "bavt"]
+    assert budgetgym.list_agents(KNAPSACK) == ["price", "random", *learners, *planners]
+    table = budgetgym.compare(KNAPSACK, ["price", "random", "one_step"], episodes=100).set_index("agent")
+    assert table["share_of_optimum"]["random"] < 0.7 < table["share_of_optimum"]["one_step"]
+    assert 0.85 < table["share_of_optimum"]["price"] < 1.0
+    frame = gym.make(KNAPSACK, render_mode="rgb_array")
+    frame.reset(seed=0)
+    assert np.asarray(frame.render()).ndim == 3
+
+
+@pytest.mark.parametrize("name", ["ppo", "a2c", "dqn", "maskable_ppo", "recurrent_ppo"])
+def test_learners_serve_own_problem(name):
+    small = {"dqn": {"learning_starts": 64}}.get(name, {"n_steps": 8, "batch_size": 64} if "ppo" in name else {})
+    learner: Any = budgetgym.make_agent(name, KNAPSACK, lanes=8, **small)
+    assert budgetgym.evaluate(learner.learn(256), KNAPSACK, 5).summary["share_of_optimum"] > -1.0
+
+
+@pytest.mark.parametrize("name", ["flare:simulations=32", "beam", "mds:simulations=32", "bavt"])
+def test_planners_serve_own_problem(name):
+    """With random actions as what to improve on: better than these."""
+    planner = budgetgym.make_agent(name, KNAPSACK)
+    assert budgetgym.evaluate(planner, KNAPSACK, 2).summary["share_of_optimum"] > 0.55
+
+
+def test_own_problem_has_a_row_on_the_leaderboard(tmp_path):
+    table = run_leaderboard(tmp_path, [KNAPSACK], ["price", "a2c:lanes=8"], seeds=1, episodes=20, effort=1e-4)
+    assert table["status"].tolist() == ["finished", "finished"]
+    assert table["share"].iloc[0] > 0.8
+
+
+def test_own_problem_is_compared_on_the_command_line():
+    arguments = ["--import", "own_problem", "compare", KNAPSACK, "--agents", "price,random", "--episodes", "20", "--json"]
+    command = [sys.executable, "-c", "from budgetgym.evaluation.cli import main; main()", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1] / "examples")
+    assert [row["agent"] for row in json.loads(ran.stdout)] == ["price", "random"]
 
 
 def test_train_ppo(capsys):
