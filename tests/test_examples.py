@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from budgetgym.evaluation.leaderboard import run_leaderboard
 from budgetgym.testing import check_family
+from own_problem import FAMILY
 from toy_logs import toy_frame
 
 KNAPSACK = "example/OnlineKnapsack-v0"
@@ -20,8 +21,6 @@ KNAPSACK = "example/OnlineKnapsack-v0"
 
 def test_own_problem_is_a_family_like_ours():
     """By one call: ids, checks, every agent that fits, shares of the optimum, and pictures."""
-    from own_problem import FAMILY
-
     check_family(FAMILY, [{}, {"capacity": (1.0, 8.0)}, {"horizon": 7, "heaviest": 3.0}, {"budget_aware": False}])
     learners, planners = ["ppo", "a2c", "dqn", "maskable_ppo", "recurrent_ppo"], ["flare", "one_step", "beam", "mds", "bavt"]
     assert budgetgym.list_agents(KNAPSACK) == ["price", "random", *learners, *planners]

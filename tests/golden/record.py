@@ -15,7 +15,6 @@ from budgetgym.envs.auction import auction_v0
 from budgetgym.envs.auction.batch import AuctionBatch
 from budgetgym.envs.auction.game import AuctionGame
 from budgetgym.envs.auction.sb3 import AuctionVecEnv
-from budgetgym.envs.family import environments
 from budgetgym.envs.society import society_v0
 from budgetgym.envs.society.batch import SocietyBatch
 from budgetgym.envs.society.game import Society
@@ -28,7 +27,6 @@ from .names import Names
 from .scripted import choose, choose_all
 from .store import RELATIVE, Played, Record, entry
 
-IDS = tuple(environments())
 SEED = 20240607
 LANES = 3
 WRITTEN_OF_DEFAULTS, WRITTEN = (30, 5), (12, 3)

@@ -8,8 +8,9 @@ import pytest
 from golden import store
 from golden.cases import BY_NAME, CASES, GAMES
 from golden.names import Names, UnknownName
-from golden.record import IDS, record
+from golden.record import record
 from golden.scripted import choose
+from ours import IDS
 
 SAME_PLATFORM = store.this_platform() == store.recorded_platform()
 

@@ -8,13 +8,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from budgetgym.envs.core import BudgetedEnv, BudgetedVectorEnv
-from budgetgym.envs.family import environments
 from gymnasium.utils.env_checker import check_env
+from ours import IDS
 from own_problem import OnlineKnapsack
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 from toys import Painter
 
-IDS = sorted(environments())
 BIDDING = "budgetgym/RealTimeBidding-v0"
 ROUTING = "budgetgym/AgenticRouting-v0"
 WORKFLOW = "budgetgym/WorkflowRouting-v0"
@@ -204,7 +203,7 @@ def test_render_is_a_line_of_text():
         BudgetedEnv(OnlineKnapsack, render_mode="humam")
 
 
-@pytest.mark.parametrize("id", [id for id in environments() if "Restless" not in id or "Paths" in id])
+@pytest.mark.parametrize("id", [id for id in IDS if "Restless" not in id or "Paths" in id])
 def test_frames_show_every_entry_and_what_is_left(id):
     env = gym.make(id, render_mode="rgb_array")
     env.reset(seed=0)
