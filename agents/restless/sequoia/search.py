@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class Search:
         # A problem that was copied or loaded has lost the mark, and would be compiled for a second time.
         self._members, self._columns = marked(coding.feasible.members), marked(coding.columns)
         kind = type(coding.feasible)
-        self._run = _compiled(kind.easy_test or kind.test)
+        self._run = _compile_search(kind.easy_test or kind.test)
 
     def maximise(
         self,
@@ -78,11 +78,14 @@ class Search:
             np.uint64(self.seed),
             actions,
             values,
-            np.zeros((6, max(widest, 1))),
-            np.zeros(self.coding.arms, np.int64),
-            np.zeros((2, m), np.int64),
-            np.zeros(self.coding.feasible.desk, np.int64),
-            np.zeros(1, np.uint64),
+            Scratch(
+                *(np.zeros(max(widest, 1)) for _ in range(5)),
+                level=np.zeros(self.coding.arms, np.int64),
+                action=np.zeros(m, np.int64),
+                best=np.zeros(m, np.int64),
+                members=np.zeros(self.coding.feasible.desk, np.int64),
+                random=np.zeros(1, np.uint64),
+            ),
         )
         return actions, values
 
@@ -170,157 +173,215 @@ def _begin(columns, flat, linear, bias, action, level, inputs, out):
     return worth
 
 
+class Scratch(NamedTuple):
+    """Room to work in. K inputs of the first hidden layer, m components, J arms."""
+
+    inputs: NDArray[np.float64]
+    """(K or more,) inputs of the first hidden layer for the present action."""
+    trial: NDArray[np.float64]
+    """Likewise, of what is tried."""
+    less: NDArray[np.float64]
+    """Likewise, with one component given up."""
+    one: NDArray[np.float64]
+    other: NDArray[np.float64]
+    """Outputs of two hidden layers."""
+    level: NDArray[np.int64]
+    """(J,) uncapped levels of the arms."""
+    action: NDArray[np.int64]
+    """(m,) the present action."""
+    best: NDArray[np.int64]
+    """(m,) the best one so far."""
+    members: NDArray[np.int64]
+    """For the test of the feasible set to write on."""
+    random: NDArray[np.uint64]
+    """(1,) generator."""
+
+
+@jit
+def _apply(columns, flat, linear, i, sign, scratch):
+    """Add component i (sign 1) or give it up (-1). Returns what the linear part gains."""
+    gain = _shift(columns, flat, linear, scratch.level, i, sign, scratch.inputs, scratch.trial)
+    for k in range(flat.first.shape[1]):
+        scratch.inputs[k] = scratch.trial[k]
+    scratch.action[i] = (1 + sign) // 2
+    return gain
+
+
+@jit
+def _copy(source, target):
+    """Write one action into another; numba's own assignment of arrays may allocate."""
+    for i in range(source.shape[0]):
+        target[i] = source[i]
+
+
+@jit
+def _count(action):
+    """How many components an action has."""
+    count = 0
+    for i in range(action.shape[0]):
+        count += action[i]
+    return count
+
+
 @lru_cache
-def _compiled(contains: Callable[..., bool]) -> Callable[..., None]:
-    """The search over a kind of feasible set, from its test of membership."""
+def _compile_climb(contains: Callable[..., bool]) -> Callable[..., float]:
+    """Improvement of an action as far as that goes, over a kind of feasible set."""
 
     @jit
-    def climb(members, columns, flat, linear, most, exchange, action, level, inputs, worth, work, desk):
-        """Improve an action as far as that goes. Returns its value; `inputs`, `level` and `action` follow."""
-        trial, less, one, other = work[1], work[2], work[3], work[4]
-        K, m = flat.first.shape[1], action.shape[0]
-        value = worth + _hidden(flat, inputs, one, other)
-        count = 0
-        for i in range(m):
-            count += action[i]
+    def best_addition(members, columns, flat, linear, worth, value, scratch):
+        """The component that adds the most, -1 if none adds anything, and the value with it."""
+        action, best, add = scratch.action, value, -1
+        for i in range(action.shape[0]):
+            if action[i]:
+                continue
+            gain = _shift(columns, flat, linear, scratch.level, i, 1, scratch.inputs, scratch.trial)
+            reached = worth + gain + _hidden(flat, scratch.trial, scratch.one, scratch.other)
+            _unshift(columns, scratch.level, i, 1)
+            if reached > best:
+                action[i] = 1
+                if contains(members, action, scratch.members):
+                    best, add = reached, i
+                action[i] = 0
+        return add, best
+
+    @jit
+    def best_replacement(members, columns, flat, linear, worth, loss, i, value, scratch):
+        """The component that adds the most in place of i, which was given up for `loss`; see `best_addition`."""
+        action, best, add = scratch.action, value, -1
+        for j in range(action.shape[0]):
+            if action[j] or j == i:
+                continue
+            gain = loss + _shift(columns, flat, linear, scratch.level, j, 1, scratch.less, scratch.trial)
+            reached = worth + gain + _hidden(flat, scratch.trial, scratch.one, scratch.other)
+            _unshift(columns, scratch.level, j, 1)
+            if reached > best:
+                action[j] = 1
+                if contains(members, action, scratch.members):
+                    best, add = reached, j
+                action[j] = 0
+        return add, best
+
+    @jit
+    def best_exchange(members, columns, flat, linear, worth, value, scratch):
+        """The component to give up, -1 if none, what to add in its place, -1 for nothing, and the value then."""
+        action, best, add, drop = scratch.action, value, -1, -1
+        for i in range(action.shape[0]):
+            if not action[i]:
+                continue
+            loss = _shift(columns, flat, linear, scratch.level, i, -1, scratch.inputs, scratch.less)
+            action[i] = 0
+            reached = worth + loss + _hidden(flat, scratch.less, scratch.one, scratch.other)
+            if reached > best:
+                best, add, drop = reached, -1, i
+            found, reached = best_replacement(members, columns, flat, linear, worth, loss, i, best, scratch)
+            if found >= 0:
+                best, add, drop = reached, found, i
+            action[i] = 1
+            _unshift(columns, scratch.level, i, -1)
+        return drop, add, best
+
+    @jit
+    def climb(members, columns, flat, linear, most, exchange, worth, scratch):
+        """Improve the present action as far as that goes. Returns its value."""
+        value = worth + _hidden(flat, scratch.inputs, scratch.one, scratch.other)
+        count = _count(scratch.action)
         while True:
             best, add, drop = value + GAIN, -1, -1
             if count < most:
-                for i in range(m):
-                    if not action[i]:
-                        gain = _shift(columns, flat, linear, level, i, 1, inputs, trial)
-                        reached = worth + gain + _hidden(flat, trial, one, other)
-                        _unshift(columns, level, i, 1)
-                        if reached > best:
-                            action[i] = 1
-                            if contains(members, action, desk):
-                                best, add = reached, i
-                            action[i] = 0
+                add, best = best_addition(members, columns, flat, linear, worth, best, scratch)
             if add < 0 and exchange:  # nothing can be added: what can be given up, or exchanged?
-                for i in range(m):
-                    if action[i]:
-                        loss = _shift(columns, flat, linear, level, i, -1, inputs, less)
-                        action[i] = 0
-                        reached = worth + loss + _hidden(flat, less, one, other)
-                        if reached > best:
-                            best, add, drop = reached, -1, i
-                        for j in range(m):
-                            if not action[j] and j != i:
-                                gain = loss + _shift(columns, flat, linear, level, j, 1, less, trial)
-                                reached = worth + gain + _hidden(flat, trial, one, other)
-                                _unshift(columns, level, j, 1)
-                                if reached > best:
-                                    action[j] = 1
-                                    if contains(members, action, desk):
-                                        best, add, drop = reached, j, i
-                                    action[j] = 0
-                        action[i] = 1
-                        _unshift(columns, level, i, -1)
+                drop, add, best = best_exchange(members, columns, flat, linear, worth, best, scratch)
             if add < 0 and drop < 0:
                 return value
             if drop >= 0:
-                worth += _shift(columns, flat, linear, level, drop, -1, inputs, trial)
-                for k in range(K):
-                    inputs[k] = trial[k]
-                action[drop] = 0
+                worth += _apply(columns, flat, linear, drop, -1, scratch)
                 count -= 1
             if add >= 0:
-                worth += _shift(columns, flat, linear, level, add, 1, inputs, trial)
-                for k in range(K):
-                    inputs[k] = trial[k]
-                action[add] = 1
+                worth += _apply(columns, flat, linear, add, 1, scratch)
                 count += 1
             value = best
 
+    return climb
+
+
+@lru_cache
+def _compile_shrink(contains: Callable[..., bool]) -> Callable[..., None]:
+    """A first action that keeps what works only together, over a kind of feasible set."""
+
     @jit
-    def shrink(members, columns, flat, linear, bias, most, action, level, inputs, work, desk):
-        """From everything at once, give up what is missed least until the rest is feasible: finds what works only together."""
-        trial, one, other = work[1], work[3], work[4]
-        K, m = flat.first.shape[1], action.shape[0]
-        for i in range(m):
-            action[i] = 1
-        worth, count = _begin(columns, flat, linear, bias, action, level, inputs, trial), m
-        while count > most or not contains(members, action, desk):
+    def shrink(members, columns, flat, linear, bias, most, scratch):
+        """From everything at once, give up what is missed least until the rest is feasible."""
+        action, m = scratch.action, scratch.action.shape[0]
+        action[:] = 1
+        worth = _begin(columns, flat, linear, bias, action, scratch.level, scratch.inputs, scratch.trial)
+        count = m
+        while count > most or not contains(members, action, scratch.members):
             best, drop = -np.inf, -1
             for i in range(m):
                 if action[i]:
-                    loss = _shift(columns, flat, linear, level, i, -1, inputs, trial)
-                    reached = worth + loss + _hidden(flat, trial, one, other)
-                    _unshift(columns, level, i, -1)
+                    loss = _shift(columns, flat, linear, scratch.level, i, -1, scratch.inputs, scratch.trial)
+                    reached = worth + loss + _hidden(flat, scratch.trial, scratch.one, scratch.other)
+                    _unshift(columns, scratch.level, i, -1)
                     if reached > best:
                         best, drop = reached, i
-            worth += _shift(columns, flat, linear, level, drop, -1, inputs, trial)
-            for k in range(K):
-                inputs[k] = trial[k]
-            action[drop] = 0
+            worth += _apply(columns, flat, linear, drop, -1, scratch)
             count -= 1
 
+    return shrink
+
+
+@lru_cache
+def _compile_kick(contains: Callable[..., bool]) -> Callable[..., None]:
+    """A random step away from the best action, over a kind of feasible set."""
+
     @jit
-    def kick(members, columns, most, best, action, luck, desk):
-        """Give up some of the best action by chance, and take up something else, which may keep it from falling back."""
+    def kick(members, columns, most, scratch):
+        """Give up some of the best action at random, and take up something else, which may keep it from falling back."""
+        action, best, random = scratch.action, scratch.best, scratch.random
         m = action.shape[0]
-        share = 0.2 + 0.6 * rng.uniform(luck, 0)
+        share = 0.2 + 0.6 * rng.uniform(random, 0)
         for i in range(m):
-            action[i] = best[i] and rng.uniform(luck, 0) > share
+            action[i] = best[i] and rng.uniform(random, 0) > share
         J = columns.group_start.shape[0] - 1
-        j = rng.integer(luck, 0, J)
+        j = rng.integer(random, 0, J)
         begin, end = columns.group_start[j], columns.group_start[j + 1]
-        new = rng.integer(luck, 0, m)
-        together = end > begin and rng.uniform(luck, 0) < 0.5  # all that treats one arm
+        new = rng.integer(random, 0, m)
+        together = end > begin and rng.uniform(random, 0) < 0.5  # all that treats one arm
         for pick in range(begin if together else 0, end if together else 1):
             i = columns.group[pick] if together else new
             if not action[i]:
                 action[i] = 1
-                count = 0
-                for k in range(m):
-                    count += action[k]
-                if count > most or not contains(members, action, desk):
+                if _count(action) > most or not contains(members, action, scratch.members):
                     action[i] = 0
 
+    return kick
+
+
+@lru_cache
+def _compile_search(contains: Callable[..., bool]) -> Callable[..., None]:
+    """The search over a kind of feasible set, from its test of membership."""
+    climb, shrink, kick = _compile_climb(contains), _compile_shrink(contains), _compile_kick(contains)
+
     @jit
-    def run(
-        members,
-        columns,
-        flat,
-        linear,
-        bias,
-        most,
-        kicks,
-        exchange,
-        meets,
-        seed,
-        actions,
-        values,
-        work,
-        level,
-        kept,
-        desk,
-        luck,
-    ):
-        m = actions.shape[1]
-        inputs, trial = work[0], work[1]
+    def search(members, columns, flat, linear, bias, most, kicks, exchange, meets, seed, actions, values, scratch):
+        """`Search.maximise`: the best actions found, in place of the ones to begin with, and their values."""
+        action, best = scratch.action, scratch.best
         for n in range(actions.shape[0]):
-            action, best = kept[0], kept[1]
-            begun = 0
-            for i in range(m):
-                action[i] = actions[n, i]
-                begun += action[i]
-            luck[0] = seed
+            _copy(actions[n], action)
+            shrinks = meets and exchange and _count(action) == 0
+            scratch.random[0] = seed
             top = -np.inf
-            shrinks = meets and exchange and begun == 0
             for attempt in range(kicks + 1 + shrinks):
                 if attempt == 1 and shrinks:
-                    shrink(members, columns, flat, linear[n], bias[n], most[n], action, level, inputs, work, desk)
+                    shrink(members, columns, flat, linear[n], bias[n], most[n], scratch)
                 elif attempt > 0:
-                    kick(members, columns, most[n], best, action, luck, desk)
-                worth = _begin(columns, flat, linear[n], bias[n], action, level, inputs, trial)
-                value = climb(members, columns, flat, linear[n], most[n], exchange, action, level, inputs, worth, work, desk)
+                    kick(members, columns, most[n], scratch)
+                worth = _begin(columns, flat, linear[n], bias[n], action, scratch.level, scratch.inputs, scratch.trial)
+                value = climb(members, columns, flat, linear[n], most[n], exchange, worth, scratch)
                 if value > top + GAIN:
                     top = value
-                    for i in range(m):
-                        best[i] = action[i]
+                    _copy(action, best)
             values[n] = top
-            for i in range(m):
-                actions[n, i] = best[i]
+            _copy(best, actions[n])
 
-    return run
+    return search

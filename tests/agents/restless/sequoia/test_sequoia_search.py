@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from budgetgym.agents.restless.sequoia.coding import Coding
 from budgetgym.agents.restless.sequoia.question import Layers, Question
-from budgetgym.agents.restless.sequoia.search import Search, _compiled
+from budgetgym.agents.restless.sequoia.search import Search, _compile_search
 from budgetgym.envs.restless.arms import Arms
 from budgetgym.envs.restless.problems.interventions import RestlessInterventions
 from hypothesis import given, settings
@@ -138,7 +138,7 @@ def test_it_ends_whatever_the_size_of_values(scale):
 def test_a_copied_problem_is_not_compiled_again():
     """Copies and loaded problems lose the read-only mark of their arrays, which is a type of its own for numba: 10 s."""
     problem = tiny("capacity", 0)
-    compiled = _compiled(type(problem.feasible).test)
+    compiled = _compile_search(type(problem.feasible).test)
     random = np.random.default_rng(0)
     signatures = []
     for one in (problem, copy.deepcopy(problem)):
