@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint types check rllib clean
+.PHONY: demo golden test lint types check rllib clean
 
 demo: $(READY)  ## compare agents of each family on embedded instances, and write a report of each
 	$(BIN)/budgetgym demo
+
+golden: $(READY)  ## record the golden playthroughs anew: every number that changes is a decision
+	$(BIN)/python -m tests.golden
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
