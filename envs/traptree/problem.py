@@ -13,6 +13,7 @@ from ..core.features import Feature
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem
 from . import kernels as k
+from .reading import Reading
 from .state import Params, State
 
 
@@ -144,6 +145,11 @@ class TrapTree(Problem):
         """Nobody stands below the leaves, and solutions are children that there are."""
         if (state.level > self.params.depth).any() or (state.solution >= self.params.branching).any():
             raise ValueError("the snapshot is of another problem: this tree has fewer levels or children")
+
+    @property
+    def reading(self) -> Reading:
+        """What agents need to read observations."""
+        return Reading(self.params.branching, self.params.depth)
 
     @property
     def score(self) -> str:

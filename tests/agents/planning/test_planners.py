@@ -290,4 +290,4 @@ def test_pruning_keeps_the_policy_s_own_action():
 
 
 def test_rollouts_are_the_default_ends():
-    assert isinstance(make_agent("flare", AgenticRouting()).sight.evaluator, Rollout)  # type: ignore[attr-defined]
+    assert isinstance(make_agent("flare", AgenticRouting()).basis.evaluator, Rollout)  # type: ignore[attr-defined]
