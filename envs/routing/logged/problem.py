@@ -18,6 +18,7 @@ from ...core.metrics import Metric
 from ...core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .logs import Part, Price, RoutingLog, load_routing_log
+from .reading import Reading
 from .state import Params, State
 
 DEFAULT_SHARE = 0.5
@@ -196,9 +197,9 @@ class LoggedRouting(Problem):
         return f"log {self.played.source}"
 
     @property
-    def reading(self) -> k.Reading:
+    def reading(self) -> Reading:
         """What routers need to read observations."""
-        return k.Reading(
+        return Reading(
             domains=len(self.log.domains),
             models=len(self.log.models),
             steps=self.params.steps,
@@ -207,6 +208,7 @@ class LoggedRouting(Problem):
             tasks=self.params.tasks,
             calls=len(self.statistics) / self.statistics.tasks,
             tells_budget=self.budget_aware,
+            budget=len(self.observation_names) - 3,
         )
 
 
