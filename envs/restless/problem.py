@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -20,23 +20,13 @@ from .arms import Arms
 from .coupling import make_coupling
 from .feasible.base import FeasibleActions, FeasibleSet, order_of_pulls
 from .network import Network
+from .reading import Reading
 from .state import Params, State
 
 HORIZON = 20
 """Steps of a published episode."""
 
 DEFAULT_ARMS = 20
-
-
-class Reading(NamedTuple):
-    """What agents need to read observations."""
-
-    arms: int
-    states: int
-    one_hot: bool
-    horizon: int
-    scale: float
-    """Of the budget's size."""
 
 
 class Restless(Problem):
@@ -133,7 +123,15 @@ class Restless(Problem):
     def reading(self) -> Reading:
         """What agents need to read observations."""
         J, _, S = self.arms.shape
-        return Reading(J, S, self.params.one_hot, self.horizon, float(self.budget_scale[0]))
+        return Reading(
+            arms=J,
+            states=S,
+            one_hot=self.params.one_hot,
+            budget=J * S if self.params.one_hot else J,
+            scale=float(self.budget_scale[0]),
+            horizon=self.horizon,
+            unlimited=self.horizon * self.feasible.m,
+        )
 
     @cached_property
     def key(self) -> str:
