@@ -108,9 +108,9 @@ class Restless(Problem):
                 horizon=horizon,
             ),
             features=[
-                Feature("arms", np.zeros(J * S), np.ones(J * S), "state of every arm, one-hot")
+                Feature("arms", np.zeros(J * S), np.ones(J * S), f"one-hot: entry {S} j + s is 1 if arm j is in state s")
                 if one_hot
-                else Feature("arms", np.zeros(J), np.full(J, S - 1.0), "state of every arm")
+                else Feature("arms", np.zeros(J), np.full(J, S - 1.0), "state of each arm")
             ],
             action_space=spaces.MultiBinary(feasible.m) if project else FeasibleActions(feasible),
             horizon=horizon,

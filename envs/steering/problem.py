@@ -377,14 +377,17 @@ def _features(topics: int, q_max: float, history: bool, opinions: bool, agents: 
     features = []
     if not history:
         features.append(each("public_belief", 0.0, 1.0, "probability of the good state, given all actions so far"))
-        features.append(each("log_odds", -1.0, 1.0, "tanh(L / 4) of that belief"))
+        features.append(each("log_odds", -1.0, 1.0, "tanh(L / 4) of the log-odds L of the public belief"))
     if opinions and not history:
-        features.append(each("opinion", -1.0, 1.0, "tanh(L / 4) of what the next agent believes before her signal"))
-    features.append(each("last_precision", 0.0, q_max, "precision of the signal before; 0 at the start"))
-    features.append(each("last_action", -1.0, 1.0, "1 good, -1 bad, 0 at the start"))
-    features.append(each("last_informative", 0.0, 1.0, "1 if that action said anything about the state"))
+        features.append(
+            each("opinion", -1.0, 1.0, "tanh(L / 4) of the log-odds L that the next agent takes from what she sees")
+        )
+    features.append(each("last_precision", 0.0, q_max, "precision of the latest signal; 0 at the start"))
+    features.append(each("last_action", -1.0, 1.0, "the latest action: 1 good, -1 bad, 0 at the start"))
+    features.append(each("last_informative", 0.0, 1.0, "whether the latest action said anything about the state"))
     if agents:
-        features.append(Feature("said", np.full(agents, -1.0), np.full(agents, 1.0), "every action so far: 1 good, -1 bad"))
+        meaning = "tanh(L / 4) of the log-odds L that each action speaks for at face value; 0 for those to come"
+        features.append(Feature("said", np.full(agents, -1.0), np.full(agents, 1.0), meaning))
     return features
 
 

@@ -127,7 +127,7 @@ class TrapTree(Problem):
             features=[
                 Feature("level", 0.0, 1.0, "how deep one stands, as a share of the depth"),
                 Feature("at_leaf", 0.0, 1.0, "whether one stands on a leaf"),
-                Feature("score", np.zeros(b), np.ones(b), "local score of every child"),
+                Feature("score", np.zeros(b), np.ones(b), "local score of each child; 0 at a leaf"),
             ],
             action_space=spaces.Discrete(b + back),
             horizon=steps,

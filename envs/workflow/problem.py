@@ -169,8 +169,8 @@ class WorkflowRouting(Problem):
             ),
             features=[
                 Feature("done", np.zeros(V), np.ones(V), "whether each subtask is completed"),
-                Feature("ready", np.zeros(V), np.ones(V), "whether each can be launched: what it needs is completed"),
-                Feature("attempts", np.zeros(V), np.ones(V), "a / (a + 1) for the a samples drawn of each"),
+                Feature("ready", np.zeros(V), np.ones(V), "whether each is next: not completed, and all before it are"),
+                Feature("attempts", np.zeros(V), np.ones(V), "a / (a + 1) for the a samples drawn of each so far"),
             ],
             action_space=spaces.MultiDiscrete([1 + M * samples] * V),
             horizon=max(1, int(latest * (1.0 + k.ROUNDING) / seconds[..., 0].min())),

@@ -152,9 +152,11 @@ class LoggedRouting(Problem):
         highest = known.highest_expected / known.dearest_cost
         features = [
             Feature("prompt_length", -5.0, 5.0, "log(1 + characters), standardised over the log"),
-            Feature("step", 0.0, 1.0, "calls so far in this task / those of the longest one"),
+            Feature("step", 0.0, 1.0, "calls so far in this task / those of the longest task"),
             Feature("domain", some_domains, some_domains + 1.0, "the query's domain, one-hot"),
-            Feature("cost", some_costs, some_costs + highest, "expected cost of a call / most expensive mean cost of a task"),
+            Feature(
+                "cost", some_costs, some_costs + highest, "expected cost of a call to each model / the dearest's of a task"
+            ),
         ]
         if budget_aware:
             features.append(Feature("affordable", some_costs, some_costs + 1.0, "whether each model can be called"))
