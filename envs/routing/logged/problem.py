@@ -149,14 +149,12 @@ class LoggedRouting(Problem):
             self.num_episodes = math.ceil(self.played.tasks / T)
         money = T * known.dearest_cost
         some_costs, some_domains = np.zeros(len(self.log.models)), np.zeros(len(self.log.domains))
-        highest = known.highest_expected / known.dearest_cost
+        costs = some_costs, some_costs + known.highest_expected / known.dearest_cost
         features = [
             Feature("prompt_length", -5.0, 5.0, "log(1 + characters), standardised over the log"),
             Feature("step", 0.0, 1.0, "calls so far in this task / those of the longest task"),
             Feature("domain", some_domains, some_domains + 1.0, "the query's domain, one-hot"),
-            Feature(
-                "cost", some_costs, some_costs + highest, "expected cost of a call to each model / the dearest's of a task"
-            ),
+            Feature("cost", *costs, "expected cost of a call to each model / mean cost of a task with the dearest one"),
         ]
         if budget_aware:
             features.append(Feature("affordable", some_costs, some_costs + 1.0, "whether each model can be called"))
