@@ -19,7 +19,6 @@ import pandas as pd
 import torch
 from budgetgym import make_agent
 from budgetgym.agents.routing.agentic.features import RoutingFeatures
-from budgetgym.baselines.routing.agentic.routers import places
 from budgetgym.baselines.routing.agentic.values import optimum_curve
 from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.evaluation.play import play
@@ -38,7 +37,7 @@ EARLY = 2_000_000
 PLAIN = {"features_extractor_class": FlattenExtractor, "features_extractor_kwargs": {}}
 WITH_FEATURES = {
     "features_extractor_class": RoutingFeatures,
-    "features_extractor_kwargs": {"budget": places(AgenticRouting()).budget},
+    "features_extractor_kwargs": {"budget": AgenticRouting().reading.budget},
 }
 
 VARIANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {

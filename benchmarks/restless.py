@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 from budgetgym.baselines.restless.exact import exact_value
-from budgetgym.baselines.restless.policies import read_situation
 from budgetgym.baselines.restless.relaxation import relax
 from budgetgym.baselines.restless.values import null_value
 from budgetgym.envs.core.batch import Batch, episode_keys
+from budgetgym.envs.restless.reading import read_situation
 from budgetgym.evaluation.play import play
 from tqdm import tqdm
 
@@ -145,7 +145,7 @@ def search(path: Path) -> None:
             problem = make("Paths", {**settings, "instance_seed": seed})
             agent = budgetgym.make_agent("lagrangian:relaxation=budget", problem)
             for observation in states_of_play(problem)[:: 40 // 5]:
-                levels, _ = agent.level_values(read_situation(problem, observation))  # type: ignore[attr-defined]
+                levels, _ = agent.level_values(read_situation(problem.reading, observation))  # type: ignore[attr-defined]
                 values = levels[:, 1] - levels[:, 0]
                 start = time.perf_counter()
                 found = problem.feasible.maximise(values)

@@ -26,10 +26,11 @@ def rows_at(problem: SocialSteering, beliefs: np.ndarray, period: int, left: flo
     """Observations (n, 8) that differ in the belief."""
     budget = float(problem.budget.arrays(problem.resources)[0][0])
     rows = np.zeros((len(beliefs), 8))
-    rows[:, 0] = beliefs
-    rows[:, 1] = np.tanh(np.log(beliefs / (1 - beliefs)) / 4)
-    rows[:, 5] = budget / (budget + float(problem.budget_scale[0]))
-    rows[:, 6], rows[:, 7] = left / budget, 1 - period / problem.horizon
+    at = problem.reading
+    rows[:, at.belief] = beliefs
+    rows[:, at.belief + 1] = np.tanh(np.log(beliefs / (1 - beliefs)) / 4)
+    rows[:, at.budget] = budget / (budget + at.scale)
+    rows[:, at.budget + 1], rows[:, at.budget + 2] = left / budget, 1 - period / at.horizon
     return rows
 
 
@@ -49,7 +50,7 @@ def visited(problem: SocialSteering, period: int, left: float) -> tuple[np.ndarr
     for _ in range(period):
         observation = batch.step(batch.read_actions(agent.predict(observation)[0])).observation
     here = np.abs(batch.state.remaining[:, 0] - left) < 1e-6
-    beliefs, counts = np.unique(np.round(observation[here, 0], 6), return_counts=True)
+    beliefs, counts = np.unique(np.round(batch.state.belief[here, 0], 6), return_counts=True)
     return beliefs, counts / EPISODES
 
 

@@ -8,7 +8,7 @@ critic sees what money is worth, and features in which money is counted per auct
 
 import budgetgym
 import gymnasium as gym
-from budgetgym.agents.bidding.features import BiddingFeatures
+from budgetgym.agents.bidding.features import bidding_features
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecNormalize
 
@@ -27,7 +27,7 @@ def main(timesteps: int = 300_000) -> None:
         learning_rate=3e-3,
         gamma=1.0,
         gae_lambda=0.9,
-        policy_kwargs={"log_std_init": -1.5, "features_extractor_class": BiddingFeatures},
+        policy_kwargs={"log_std_init": -1.5, **bidding_features(venv.problem)},  # type: ignore[arg-type]
         seed=0,
         device="cpu",
     )

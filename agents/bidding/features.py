@@ -10,9 +10,10 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from ...envs.bidding.problem import RealTimeBidding
+from ..learning.features import amount_left
 
-ALWAYS_TOLD = 7
-"""Entries of every observation of `RealTimeBidding`: four of the market, three of the budget."""
+MARKET = 4
+"""Entries of the market that every observation of `RealTimeBidding` begins with, theta first."""
 
 
 class BiddingFeatures(BaseFeaturesExtractor):
@@ -22,15 +23,16 @@ class BiddingFeatures(BaseFeaturesExtractor):
     some problems tell (wins, clicks, conversions, slack) is handed on. For problems whose observation tells the budget.
     """
 
-    def __init__(self, observation_space: spaces.Box) -> None:
-        super().__init__(observation_space, features_dim=int(np.prod(observation_space.shape)) - ALWAYS_TOLD + 3)
+    def __init__(self, observation_space: spaces.Box, budget: int) -> None:
+        super().__init__(observation_space, features_dim=budget - MARKET + 3)
+        self.budget = budget
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """(n, 7 + m) -> (n, 3 + m); see the observation table of `RealTimeBidding`."""
-        theta, (size, remaining, time) = observations[:, 0], observations[:, -3:].unbind(1)
-        money = size / (1.0 - size).clamp(min=1e-3) * remaining / time.clamp(min=1e-3)
+        theta, time = observations[:, 0], observations[:, self.budget + 2]
+        money = amount_left(observations, self.budget)[:, 0] / time.clamp(min=1e-3)
         known = torch.stack([torch.log(theta + 1e-2), torch.log(money + 1e-3) / 1.5 + 1.0, 2.0 * time - 1.0], dim=1)
-        return torch.cat([known, observations[:, 4:-3]], dim=1)
+        return torch.cat([known, observations[:, MARKET : self.budget]], dim=1)
 
 
 class BlindBiddingFeatures(BaseFeaturesExtractor):
@@ -46,7 +48,10 @@ class BlindBiddingFeatures(BaseFeaturesExtractor):
 
 def bidding_features(problem: RealTimeBidding) -> dict[str, Any]:
     """`BiddingFeatures`, or `BlindBiddingFeatures` where the bidder does not see its budget."""
-    return {"features_extractor_class": BiddingFeatures if problem.budget_aware else BlindBiddingFeatures}
+    if not problem.budget_aware:
+        return {"features_extractor_class": BlindBiddingFeatures}
+    known = {"budget": problem.reading.budget}
+    return {"features_extractor_class": BiddingFeatures, "features_extractor_kwargs": known}
 
 
 class ThetaFeatures(BaseFeaturesExtractor):

@@ -17,8 +17,8 @@ from ...envs.core.problem import Problem
 from ...envs.core.sb3 import BudgetedSb3VecEnv
 from ...envs.restless.feasible.base import FeasibleSet
 from ...envs.restless.problem import Restless
+from ...envs.restless.reading import read_left
 from ..learning.learner import Learner
-from .features import pulls_left
 
 DECODERS = ("greedy", "exact")
 
@@ -113,7 +113,7 @@ class LatentPpo(Learner, RestlessPolicy):
     def decide(self, rows: NDArray[np.float64], deterministic: bool) -> NDArray[Any]:
         """What the values of the policy stand for."""
         values, _ = self.model.predict(rows, deterministic=deterministic)
-        actions = decode(self.problem.feasible, values.astype(float), pulls_left(self.problem, rows), self.decoder)
+        actions = decode(self.problem.feasible, values.astype(float), read_left(self.problem.reading, rows), self.decoder)
         return actions.astype(self.problem.action_space.dtype)
 
     def save(self, path: str | Path) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.restless.problem import Restless
+from ...envs.restless.reading import read_situations
 from ..planning.evaluators import Value
 from ..planning.lookahead import Lookahead
-from .features import read_rows
 from .sequoia.base import LagrangianBase
 
 
@@ -20,7 +20,8 @@ class RelaxationAhead:
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n, d) observations -> (n,)."""
-        return self._base.ahead(*read_rows(self._problem, rows))
+        seen = read_situations(self._problem.reading, rows)
+        return self._base.ahead(seen.arms, seen.t, seen.initial)
 
 
 def near_misses(

@@ -12,8 +12,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ...baselines.restless.policies import RestlessPolicy, restless_problem
 from ...envs.core.problem import Problem
+from ...envs.restless.reading import read_left
 from ..learning.learner import Learner
-from .features import pulls_left
 from .sequential_env import PartialActions, SequentialVecEnv, with_built
 
 
@@ -54,7 +54,7 @@ class SequentialPpo(Learner, RestlessPolicy):
         """Build the actions for all observations (n, d) side by side; those that are complete drop out."""
         actions = np.zeros((len(rows), self.problem.feasible.m), self.problem.action_space.dtype)
         partial = PartialActions(self.problem.feasible, len(rows))
-        partial.begin(np.ones(len(rows), np.bool_), pulls_left(self.problem, rows))
+        partial.begin(np.ones(len(rows), np.bool_), read_left(self.problem.reading, rows))
         building = partial.open.any(axis=1)
         done = self.problem.feasible.m
         while building.any():

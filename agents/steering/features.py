@@ -9,6 +9,8 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 from ...envs.steering.problem import SocialSteering
+from ...envs.steering.reading import Reading
+from ..learning.features import amount_left
 
 
 class SteeringFeatures(BaseFeaturesExtractor):
@@ -18,9 +20,9 @@ class SteeringFeatures(BaseFeaturesExtractor):
     has to learn these steps to the last digit, since ties decide.
     """
 
-    def __init__(self, observation_space: spaces.Box, strengths: list[float], costs: list[float], scale: float) -> None:
+    def __init__(self, observation_space: spaces.Box, reading: Reading, strengths: list[float], costs: list[float]) -> None:
         super().__init__(observation_space, features_dim=4 + 3 * len(strengths))
-        self.scale = scale
+        self.reading = reading
         self.strengths: torch.Tensor
         self.costs: torch.Tensor
         self.register_buffer("strengths", torch.tensor(strengths, dtype=torch.float32))
@@ -28,9 +30,10 @@ class SteeringFeatures(BaseFeaturesExtractor):
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """(n, 8) -> (n, 4 + 3 m); see the observation table of `SocialSteering`."""
-        belief, size, remaining, time = (observations[:, k : k + 1] for k in (0, 5, 6, 7))
+        at = self.reading
+        belief, time = (observations[:, k, None] for k in (at.belief, at.budget + 2))
         L = torch.logit(belief, eps=1e-6)
-        left = size / (1.0 - size).clamp(min=1e-6) * remaining * self.scale
+        left = amount_left(observations, at.budget, at.scale)
         herd = (L > 1e-4).float() - (L < -1e-4).float()
         beyond = L.abs() - self.strengths
         listens, affordable = (beyond <= 1e-4).float(), (self.costs <= left + 1e-5).float()
@@ -44,5 +47,5 @@ def steering_features(problem: SocialSteering) -> dict[str, Any]:
     if problem.observation_names != plain or len(problem.params.levels) < 2:
         return {}
     p = problem.params
-    known = {"strengths": p.strengths.tolist(), "costs": p.costs.tolist(), "scale": float(problem.budget_scale[0])}
+    known = {"reading": problem.reading, "strengths": p.strengths.tolist(), "costs": p.costs.tolist()}
     return {"features_extractor_class": SteeringFeatures, "features_extractor_kwargs": known}

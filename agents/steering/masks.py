@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 from ...envs.core import jit
 from ...envs.steering.effort import affordable
 from ...envs.steering.problem import SocialSteering
+from ...envs.steering.reading import read_left
 
 
 @jit
-def write_affordable(costs, left, out):
-    """Whether each amount left (n,) pays each cost (m,), into out (n, m)."""
+def write_affordable(reading, costs, rows, out):
+    """Whether what is left under each of observations (n, d) pays each cost (m,), into out (n, m)."""
     for i in range(out.shape[0]):
+        left = read_left(reading, rows[i])
         for level in range(out.shape[1]):
-            out[i, level] = affordable(costs[level], left[i])
+            out[i, level] = affordable(costs[level], left)
 
 
 def precision_masks(problem: SocialSteering, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -29,8 +31,6 @@ def precision_masks(problem: SocialSteering, rows: NDArray[np.float64]) -> NDArr
     costs = problem.params.costs
     if not (problem.budget_aware and len(rows)):
         return np.ones((len(rows), len(costs)), np.bool_)
-    size, share = rows[:, -3], rows[:, -2]
-    left = float(problem.budget_scale[0]) * size / (1.0 - size) * share
     out = np.empty((len(rows), len(costs)), np.bool_)
-    write_affordable(costs, left, out)
+    write_affordable(problem.reading, costs, np.ascontiguousarray(rows), out)
     return out

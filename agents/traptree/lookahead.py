@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.traptree.policies import SCORES
+from ...envs.traptree.reading import read_scores
 from ..planning.lookahead import Lookahead
 
 
@@ -15,7 +15,7 @@ def local_score(
     before: NDArray[np.float64], action: NDArray[Any], after: NDArray[np.float64], earned: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A continuation looks as good as the latest child's local score; what has paid comes first."""
-    return before[np.arange(len(action)), SCORES + action[:, 0]] + 2.0 * earned
+    return read_scores(before, action[:, 0]) + 2.0 * earned
 
 
 LOOKAHEAD = Lookahead(policy="greedy", score=local_score)

@@ -11,11 +11,9 @@ from ...envs.workflow.kernels import (
     is_ready,
     launched_model,
     launched_samples,
-    read_done,
-    read_initial,
-    read_share,
 )
 from ...envs.workflow.problem import WorkflowRouting
+from ...envs.workflow.reading import read_done, read_initial, read_ready, read_share
 
 
 @jit
@@ -45,5 +43,5 @@ def launch_masks(problem: WorkflowRouting, rows: NDArray[np.float64]) -> NDArray
     if problem.budget_aware and len(rows):
         write_launch_masks(problem.params, problem.reading, np.ascontiguousarray(rows), np.empty(2), out)
     else:
-        out[:, :, 1:] = rows[:, V : 2 * V, None] > 0.5
+        out[:, :, 1:] = read_ready(problem.reading, rows)[:, :, None]
     return out.reshape(len(rows), V * entries)

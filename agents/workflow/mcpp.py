@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,8 @@ from ...envs.workflow.kernels import (
     cut_to_budget,
     hopeless,
     is_ready,
-    read_attempts,
-    read_done,
-    read_initial,
-    read_rounds,
-    read_share,
 )
+from ...envs.workflow.reading import Situation, read_situation
 
 FORKS = 16_384
 """Futures that are played in one batch."""
@@ -49,18 +45,6 @@ FIRST_FUTURES = 100
 
 _FIRST = 3
 """In a fork's memory the rule and its scratch come first; then whether the candidate was played, and the candidate."""
-
-
-class Situation(NamedTuple):
-    """What an observation says of the present."""
-
-    done: int
-    attempts: NDArray[np.int64]
-    initial: NDArray[np.float64]
-    """(2,) dollars and seconds at the start."""
-    remaining: NDArray[np.float64]
-    """(2,) dollars and seconds left."""
-    rounds: int
 
 
 @jit
@@ -153,7 +137,7 @@ class Mcpp(Policy):
 
     def plan(self, observation: NDArray[np.float64]) -> NDArray[np.int64]:
         """The best candidate for one observation (d,), as an action (V,)."""
-        situation = self._read(observation)
+        situation = read_situation(self.parameters.reading, observation)
         # How often a subtask was tried says nothing of what is to come.
         key = (situation.done, *(f"{amount:.12g}" for amount in (*situation.initial, *situation.remaining)))
         if key not in self._plans:
@@ -261,15 +245,6 @@ class Mcpp(Policy):
         if fault != OK:
             forks.refuse(fault, self._action)
         return returns[:used].reshape(len(pair), each)
-
-    def _read(self, observation: NDArray[np.float64]) -> Situation:
-        reading = self.parameters.reading
-        initial = np.zeros(2)
-        read_initial(reading, observation, initial)
-        share = np.array([read_share(reading, observation, k) for k in range(2)])
-        attempts = np.array([read_attempts(reading, observation, v) for v in range(reading.subtasks)], np.int64)
-        rounds = int(read_rounds(reading, observation))
-        return Situation(read_done(reading, observation), attempts, initial, initial * share, rounds)
 
     def _options(self, situation: Situation) -> list[list[int]]:
         """For every subtask the entries that make sense: 0, and if it is ready, each launch that is affordable by itself."""

@@ -7,7 +7,7 @@ the observation.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,27 +15,13 @@ from numpy.typing import NDArray
 from ...envs.core.checks import is_number, natural, one_of, positive_integer
 from ...envs.core.problem import Problem
 from ...envs.restless.problem import Restless
+from ...envs.restless.reading import Situation, read_situation
 from ..core.policy import Information, Policy, PolicyState, observation_rows
 from .exact import Exact, exact
 from .relaxation import RELAXATIONS, relax, whole_pulls
 from .treatment import Treatment, value_of
 from .values import worth_of_levels
 from .whittle import whittle_index
-
-ROUNDING = 1e-4
-"""Of pulls that are read from an observation, which may have passed through 32-bit numbers."""
-
-
-class Situation(NamedTuple):
-    """What an observation says."""
-
-    arms: NDArray[np.int64]
-    """(J,) states."""
-    t: int
-    left: int
-    """Pulls that can still be made."""
-    initial: int
-    """Whole pulls that there were at the start."""
 
 
 def restless_problem(problem: Problem, agent: str) -> Restless:
@@ -49,21 +35,6 @@ def restless_problem(problem: Problem, agent: str) -> Restless:
     if not problem.budget_aware:
         raise ValueError(f"agent {agent!r} reads the pulls left from the observation; expected budget_aware=True")
     return problem
-
-
-def read_situation(problem: Restless, row: NDArray[np.float64]) -> Situation:
-    """The situation of one observation (d,)."""
-    reading = problem.reading
-    shown = row[:-3]
-    arms = shown.reshape(reading.arms, reading.states).argmax(axis=1) if reading.one_hot else shown.astype(np.int64)
-    size, rest, time = row[-3:].tolist()
-    initial = np.inf if size >= 1.0 else size / (1.0 - size) * reading.scale
-    unlimited = problem.horizon * problem.feasible.m
-
-    def whole(pulls: float) -> int:
-        return int(min(pulls + ROUNDING, unlimited))
-
-    return Situation(arms, round((1.0 - time) * reading.horizon), whole(rest * initial), whole(initial))
 
 
 class RestlessPolicy(Policy):
@@ -106,7 +77,7 @@ class SetPolicy(RestlessPolicy):
     ) -> tuple[NDArray[Any], PolicyState | None]:
         """Decide; see `Policy.predict`. `deterministic` makes no difference."""
         rows, which = np.unique(observation_rows(self.problem, observation), axis=0, return_inverse=True)
-        decided = np.stack([self._decide_on(read_situation(self.problem, row)) for row in rows])
+        decided = np.stack([self._decide_on(read_situation(self.problem.reading, row)) for row in rows])
         actions = decided[which.ravel()].astype(self.problem.action_space.dtype)
         return (actions[0] if np.ndim(observation) == 1 else actions), state
 
@@ -181,7 +152,7 @@ class Random(RestlessPolicy):
 
     def _choose(self, row: NDArray[np.float64], lane: int, draw: int) -> NDArray[np.int64]:
         generator = np.random.default_rng([self._seed, lane, draw])
-        return self.draw(read_situation(self.problem, row), generator)
+        return self.draw(read_situation(self.problem.reading, row), generator)
 
     def draw(self, situation: Situation, generator: np.random.Generator) -> NDArray[np.int64]:
         """A random maximal feasible action (m,)."""

@@ -13,41 +13,39 @@ from ...envs.core.problem import Problem, read_only
 from ...envs.steering.behaviour import TIE, belief, bounded, choice_law, drift, evidence, good_probability, log_odds
 from ...envs.steering.effort import SLACK, affordable
 from ...envs.steering.problem import SocialSteering
+from ...envs.steering.reading import read_left, read_log_odds, read_period
 from .exact import TOLERANCE, Exact, Functions, check_exact, exact, relaxed
 from .grid import solve
-from .piecewise import Law, look_ahead
-from .planners import Steering
-from .sight import (
-    Sight,
+from .model import (
+    Model,
     ask,
     choices,
+    model_of,
     option,
     options,
     reward,
-    see_belief,
-    see_left,
-    see_period,
-    sight_of,
     steering_problem,
 )
+from .piecewise import Law, look_ahead
+from .planners import Steering
 from .values import best_price, levels_of, single_topic, society_of, unlimited
 
 
 class LookAheadParameters(NamedTuple):
     """The values of what follows; see `Exact`."""
 
-    sight: Sight
+    model: Model
     law: Law
     rests: NDArray[np.float64]
     after: NDArray[np.int64]
     ahead: Functions
 
 
-def parameters_of(sight: Sight, solved: Exact) -> LookAheadParameters:
+def parameters_of(model: Model, solved: Exact) -> LookAheadParameters:
     """The solution as a kernel reads it."""
     law = Law(*map(read_only, solved.law))
     ahead = Functions(*map(read_only, solved.ahead))
-    return LookAheadParameters(sight, law, read_only(solved.rests), read_only(solved.after), ahead)
+    return LookAheadParameters(model, law, read_only(solved.rests), read_only(solved.after), ahead)
 
 
 @jit
@@ -56,19 +54,19 @@ def best_level(p, period, rest, L, left):
 
     Of equally good ones the cheapest, and if that is free the baseline.
     """
-    sight, ahead = p.sight, p.ahead
-    best, best_value = sight.baseline, -np.inf
-    for a in range(sight.menu.shape[0]):
+    model, ahead = p.model, p.ahead
+    best, best_value = model.baseline, -np.inf
+    for a in range(model.menu.shape[0]):
         follows = p.after[rest, a]
-        if follows < 0 or not affordable(sight.costs[a], left):
+        if follows < 0 or not affordable(model.costs[a], left):
             continue
         f = period * p.rests.shape[0] + follows
         i, n = ahead.start[f], ahead.size[f]
         x, at = ahead.x[i : i + n + 1], ahead.at[i : i + n + 1]
         g, h = ahead.g[i : i + n + 1], ahead.h[i : i + n + 1]
-        value = look_ahead(p.law, a, x, at, g, h, n, L, sight.params.survival)
+        value = look_ahead(p.law, a, x, at, g, h, n, L, model.params.survival)
         equal = abs(value - best_value) <= 1e-9
-        cheaper = sight.costs[a] < sight.costs[best] or (sight.costs[a] == 0.0 and a == sight.baseline)
+        cheaper = model.costs[a] < model.costs[best] or (model.costs[a] == 0.0 and a == model.baseline)
         if value > best_value + 1e-9 or (equal and cheaper):
             best, best_value = a, value
     return best
@@ -77,22 +75,22 @@ def best_level(p, period, rest, L, left):
 @jit
 def act_look_ahead(p, observation, memory, action):
     """The best precision for every topic by itself."""
-    sight = p.sight
-    left = see_left(sight, observation)
-    period = min(see_period(sight, observation), sight.params.periods - 1)  # after the end nobody listens
+    model = p.model
+    left = read_left(model.reading, observation)
+    period = min(read_period(model.reading, observation), model.params.periods - 1)  # after the end nobody listens
     for j in range(action.shape[0]):
         rest = 0
         while rest + 1 < p.rests.shape[0] and p.rests[rest + 1] <= left + SLACK:
             rest += 1
-        level = best_level(p, period, rest, see_belief(sight, observation, j), left)
-        left -= sight.costs[level]
-        action[j] = ask(sight, sight.menu[level])
+        level = best_level(p, period, rest, read_log_odds(model.reading, observation, j), left)
+        left -= model.costs[level]
+        action[j] = ask(model, model.menu[level])
 
 
 class GridParameters(NamedTuple):
     """Values on a grid of beliefs, the same in every period; see `grid.Solution`."""
 
-    sight: Sight
+    model: Model
     values: NDArray[np.float64]
 
 
@@ -110,15 +108,15 @@ def interpolate(values, L):
 @jit
 def act_on_grid(p, observation, memory, action):
     """The best option, by its reward and the values of the beliefs that follow; of equal ones the cheapest."""
-    sight, params, mind = p.sight, p.sight.params, p.sight.params.behaviour
-    L = see_belief(sight, observation, 0)
+    model, params, mind = p.model, p.model.params, p.model.params.behaviour
+    L = read_log_odds(model.reading, observation, 0)
     best_q, best_cost, best = params.effort.p, 0.0, -np.inf
-    for k in range(options(sight)):
-        q, cost = option(sight, k, L)
-        after_good, after_bad = choices(sight, q, L)
+    for k in range(options(model)):
+        q, cost = option(model, k, L)
+        after_good, after_bad = choices(model, q, L)
         in_good, in_bad = choice_law(mind, after_good, after_bad, q)
         likely = good_probability(belief(L), in_good, in_bad)
-        value = reward(sight, q, cost, L, L)
+        value = reward(model, q, cost, L, L)
         for good_action in (True, False):
             chance = likely if good_action else 1.0 - likely
             if chance > 0.0:
@@ -126,7 +124,7 @@ def act_on_grid(p, observation, memory, action):
                 value += params.survival * chance * interpolate(p.values, drift(bounded(L + said), params.hazard))
         if value > best + 1e-9 or (value > best - 1e-9 and cost < best_cost):
             best_q, best_cost, best = q, cost, value
-    action[0] = ask(sight, best_q)
+    action[0] = ask(model, best_q)
 
 
 class Optimal(Steering):
@@ -158,10 +156,10 @@ class Optimal(Steering):
                 discount=problem.params.survival,
                 levels=levels_of(problem),
             )
-            super().__init__(problem, act_on_grid, GridParameters(sight_of(problem), read_only(solved.values)))
+            super().__init__(problem, act_on_grid, GridParameters(model_of(problem), read_only(solved.values)))
         else:
             solved = exact(problem, self.most, tolerance, self.least)
-            super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), solved))
+            super().__init__(problem, act_look_ahead, parameters_of(model_of(problem), solved))
 
     def check_problem(self, problem: Problem) -> None:
         """The budget must be among those that were solved for."""
@@ -206,4 +204,4 @@ class Lagrangian(Steering):
         check_exact(alone)
         self.price = best_price(problem, problem.budget.middle(problem.resources))
         solved = relaxed(alone, alone.params.price + self.price)
-        super().__init__(problem, act_look_ahead, parameters_of(sight_of(problem), solved))
+        super().__init__(problem, act_look_ahead, parameters_of(model_of(problem), solved))

@@ -16,20 +16,17 @@ from ...envs.core.problem import Problem
 from ...envs.steering.behaviour import belief
 from ...envs.steering.effort import SLACK, affordable, buy_precision, effort_of
 from ...envs.steering.problem import SocialSteering
+from ...envs.steering.reading import read_left, read_log_odds, read_opinion, read_period
 from ..core.policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
 from ..core.tuning import MeanReturn
-from .sight import (
-    Sight,
+from .model import (
+    Model,
     ask,
     choices,
+    model_of,
     option,
     options,
     reward,
-    see_belief,
-    see_left,
-    see_opinion,
-    see_period,
-    sight_of,
     steering_problem,
 )
 
@@ -55,16 +52,10 @@ class Steering(KernelPolicy):
             raise ValueError(f"{type(self).__name__} was made for {mine.instance}; make the agent for this environment")
 
 
-class OnlySight(NamedTuple):
-    """Parameters of planners without any of their own."""
-
-    sight: Sight
-
-
 @jit
-def act_null(p, observation, memory, action):
+def act_null(model, observation, memory, action):
     """The baseline."""
-    action[:] = ask(p.sight, p.sight.params.effort.p)
+    action[:] = ask(model, model.params.effort.p)
 
 
 class Null(Steering):
@@ -75,7 +66,7 @@ class Null(Steering):
 
     def __init__(self, problem: Problem) -> None:
         problem = steering_problem(problem, self.name, needs_belief=False)
-        super().__init__(problem, act_null, OnlySight(sight_of(problem)))
+        super().__init__(problem, act_null, model_of(problem))
 
 
 class Random(Policy):
@@ -86,7 +77,7 @@ class Random(Policy):
 
     def __init__(self, problem: Problem, seed: int = 0) -> None:
         self.problem = steering_problem(problem, self.name, needs_belief=False)
-        self._sight = sight_of(self.problem)
+        self._model = model_of(self.problem)
         self.set_random_seed(seed)
 
     def set_random_seed(self, seed: int | None = None) -> None:
@@ -105,38 +96,38 @@ class Random(Policy):
         drawn = np.zeros(1, np.int64) if state is None else state[0]
         space = self.problem.action_space
         shape = (len(rows), *(space.shape or ()))
-        picks = np.random.default_rng([self._seed, int(drawn[0])]).random(shape) * len(self._sight.menu)
+        picks = np.random.default_rng([self._seed, int(drawn[0])]).random(shape) * len(self._model.menu)
         actions = self._asked[picks.astype(np.int64)].astype(space.dtype)
         return (actions[0] if np.ndim(observation) == 1 else actions), (drawn + 1,)
 
     @property
     def _asked(self) -> NDArray[np.float64]:
-        return np.array([ask(self._sight, q) for q in self._sight.menu])
+        return np.array([ask(self._model, q) for q in self._model.menu])
 
 
 @jit
-def dearest(sight, left):
+def dearest(model, left):
     """The largest precision that is affordable."""
-    params = sight.params
+    params = model.params
     if not params.listed:
         q = buy_precision(params.effort, params.q_max, left)
         return q, min(effort_of(params.effort, q), left)
-    best = sight.baseline
-    for k in range(sight.baseline, sight.menu.shape[0]):
-        if affordable(sight.costs[k], left):
+    best = model.baseline
+    for k in range(model.baseline, model.menu.shape[0]):
+        if affordable(model.costs[k], left):
             best = k
-    return sight.menu[best], sight.costs[best]
+    return model.menu[best], model.costs[best]
 
 
 @jit
-def act_once(p, observation, memory, action):
+def act_once(model, observation, memory, action):
     """All that the effort pays for in the first period, nothing later."""
-    left = see_left(p.sight, observation)
-    first = see_period(p.sight, observation) == 0
+    left = read_left(model.reading, observation)
+    first = read_period(model.reading, observation) == 0
     for j in range(action.shape[0]):
-        q, cost = dearest(p.sight, left) if first else (p.sight.params.effort.p, 0.0)
+        q, cost = dearest(model, left) if first else (model.params.effort.p, 0.0)
         left -= cost
-        action[j] = ask(p.sight, q)
+        action[j] = ask(model, q)
 
 
 class Once(Steering):
@@ -146,32 +137,32 @@ class Once(Steering):
 
     def __init__(self, problem: Problem) -> None:
         problem = steering_problem(problem, self.name)
-        super().__init__(problem, act_once, OnlySight(sight_of(problem)))
+        super().__init__(problem, act_once, model_of(problem))
 
 
 @jit
-def greediest(sight, L, opinion, left):
+def greediest(model, L, opinion, left):
     """The affordable option with the best reward of this period; among equal ones the cheapest, then the baseline's side."""
-    best_q, best_cost = sight.menu[sight.baseline], 0.0
-    best = reward(sight, best_q, 0.0, L, opinion)
-    for k in range(options(sight)):
-        q, cost = option(sight, k, opinion)
+    best_q, best_cost = model.menu[model.baseline], 0.0
+    best = reward(model, best_q, 0.0, L, opinion)
+    for k in range(options(model)):
+        q, cost = option(model, k, opinion)
         if affordable(cost, left):
-            worth = reward(sight, q, cost, L, opinion)
+            worth = reward(model, q, cost, L, opinion)
             if worth > best + 1e-12 or (worth > best - 1e-12 and cost < best_cost - 1e-12):
                 best_q, best_cost, best = q, cost, worth
     return best_q, best_cost
 
 
 @jit
-def act_myopic(p, observation, memory, action):
+def act_myopic(model, observation, memory, action):
     """The best reward of this period."""
-    left = see_left(p.sight, observation)
+    left = read_left(model.reading, observation)
     for j in range(action.shape[0]):
-        L, opinion = see_belief(p.sight, observation, j), see_opinion(p.sight, observation, j)
-        q, cost = greediest(p.sight, L, opinion, left)
+        L, opinion = read_log_odds(model.reading, observation, j), read_opinion(model.reading, observation, j)
+        q, cost = greediest(model, L, opinion, left)
         left -= cost
-        action[j] = ask(p.sight, q)
+        action[j] = ask(model, q)
 
 
 class Myopic(Steering):
@@ -181,22 +172,21 @@ class Myopic(Steering):
 
     def __init__(self, problem: Problem) -> None:
         problem = steering_problem(problem, self.name)
-        super().__init__(problem, act_myopic, OnlySight(sight_of(problem)))
+        super().__init__(problem, act_myopic, model_of(problem))
 
 
 @jit
-def act_even(p, observation, memory, action):
+def act_even(model, observation, memory, action):
     """The best reward of this period, within an even share of the effort."""
-    sight = p.sight
-    periods = np.float64(sight.params.periods - see_period(sight, observation))
-    if sight.params.survival < 1.0:
-        periods = min(periods, 1.0 / (1.0 - sight.params.survival))
-    left = see_left(sight, observation) / max(periods, 1.0)
+    periods = np.float64(model.params.periods - read_period(model.reading, observation))
+    if model.params.survival < 1.0:
+        periods = min(periods, 1.0 / (1.0 - model.params.survival))
+    left = read_left(model.reading, observation) / max(periods, 1.0)
     for j in range(action.shape[0]):
-        L, opinion = see_belief(sight, observation, j), see_opinion(sight, observation, j)
-        q, cost = greediest(sight, L, opinion, left)
+        L, opinion = read_log_odds(model.reading, observation, j), read_opinion(model.reading, observation, j)
+        q, cost = greediest(model, L, opinion, left)
         left -= cost
-        action[j] = ask(sight, q)
+        action[j] = ask(model, q)
 
 
 class EvenSpend(Steering):
@@ -206,30 +196,30 @@ class EvenSpend(Steering):
 
     def __init__(self, problem: Problem) -> None:
         problem = steering_problem(problem, self.name)
-        super().__init__(problem, act_even, OnlySight(sight_of(problem)))
+        super().__init__(problem, act_even, model_of(problem))
 
 
 class ThresholdParameters(NamedTuple):
     """The two thresholds, on min(b, 1 - b) of the altruistic planner and on b of the biased one."""
 
-    sight: Sight
+    model: Model
     low: float
     high: float
 
 
 @jit
-def cheapest(sight, opinion, left, informs):
+def cheapest(model, opinion, left, informs):
     """The cheapest affordable option after which agents follow their signal (or else follow a good herd); if none, p.
 
     Among equally cheap ones the most precise.
     """
-    best_q, best_cost, found = sight.menu[sight.baseline], 0.0, False
-    for k in range(options(sight)):
-        q, cost = option(sight, k, opinion)
+    best_q, best_cost, found = model.menu[model.baseline], 0.0, False
+    for k in range(options(model)):
+        q, cost = option(model, k, opinion)
         better = not found or cost < best_cost - 1e-12 or (cost < best_cost + 1e-12 and q > best_q)
         if not (better and affordable(cost, left)):
             continue
-        after_good, after_bad = choices(sight, q, opinion)
+        after_good, after_bad = choices(model, q, opinion)
         if after_good - after_bad > 0.5 if informs else after_bad > 0.5:
             best_q, best_cost, found = q, cost, True
     return best_q, best_cost
@@ -238,34 +228,34 @@ def cheapest(sight, opinion, left, informs):
 @jit
 def act_altruistic_thresholds(p, observation, memory, action):
     """Nothing where the belief is clear, everything where it is open, and the cheapest informative signal in between."""
-    sight, left = p.sight, see_left(p.sight, observation)
+    model, left = p.model, read_left(p.model.reading, observation)
     for j in range(action.shape[0]):
-        b = belief(see_belief(sight, observation, j))
+        b = belief(read_log_odds(model.reading, observation, j))
         doubt = min(b, 1.0 - b)
         if doubt <= p.low + SLACK:
-            q, cost = sight.params.effort.p, 0.0
+            q, cost = model.params.effort.p, 0.0
         elif doubt > p.high + SLACK:
-            q, cost = dearest(sight, left)
+            q, cost = dearest(model, left)
         else:
-            q, cost = cheapest(sight, see_opinion(sight, observation, j), left, True)
+            q, cost = cheapest(model, read_opinion(model.reading, observation, j), left, True)
         left -= cost
-        action[j] = ask(sight, q)
+        action[j] = ask(model, q)
 
 
 @jit
 def act_biased_thresholds(p, observation, memory, action):
     """Nothing below, where all is lost; keep agents listening in between; above, keep them in a good herd."""
-    sight, left = p.sight, see_left(p.sight, observation)
+    model, left = p.model, read_left(p.model.reading, observation)
     for j in range(action.shape[0]):
-        b, opinion = belief(see_belief(sight, observation, j)), see_opinion(sight, observation, j)
+        b, opinion = belief(read_log_odds(model.reading, observation, j)), read_opinion(model.reading, observation, j)
         if b < p.low - SLACK:
-            q, cost = sight.params.effort.p, 0.0
+            q, cost = model.params.effort.p, 0.0
         elif b < p.high - SLACK:
-            q, cost = cheapest(sight, opinion, left, True)
+            q, cost = cheapest(model, opinion, left, True)
         else:
-            q, cost = cheapest(sight, opinion, left, False)
+            q, cost = cheapest(model, opinion, left, False)
         left -= cost
-        action[j] = ask(sight, q)
+        action[j] = ask(model, q)
 
 
 class Threshold(Steering):
@@ -286,11 +276,11 @@ class Threshold(Steering):
     def __init__(self, problem: Problem, low: float | None = None, high: float | None = None) -> None:
         problem = steering_problem(problem, self.name)
         act = act_biased_thresholds if problem.params.biased else act_altruistic_thresholds
-        sight = sight_of(problem)
+        model = model_of(problem)
         lows = [probability("low", low)] if low is not None else np.linspace(0.0, 0.5, 21).tolist()
         top = 1.0 if problem.params.biased else 0.5
         highs = [probability("high", high)] if high is not None else np.linspace(0.0, top, 21).tolist()
-        pairs = [ThresholdParameters(sight, a, b) for a in lows for b in highs if a <= b]
+        pairs = [ThresholdParameters(model, a, b) for a in lows for b in highs if a <= b]
         if not pairs:
             raise ValueError(f"low is {low!r} with high {high!r}; expected low <= high")
         earns = MeanReturn(problem, act, TUNING_EPISODES, TUNING_SEED) if len(pairs) > 1 else None

@@ -10,10 +10,8 @@ from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
 from ...envs.traptree.problem import TrapTree
+from ...envs.traptree.reading import Reading, read_level, read_score
 from ..core.policy import Information, KernelPolicy
-
-LEVEL, AT_LEAF, SCORES = 0, 1, 2
-"""Places in the observation; see the table in `TrapTree`."""
 
 
 def tree_problem(problem: Problem, agent: str, backtrack: bool = False) -> TrapTree:
@@ -30,25 +28,12 @@ def tree_problem(problem: Problem, agent: str, backtrack: bool = False) -> TrapT
     return problem
 
 
-class Shape(NamedTuple):
-    """What the policies know of the tree."""
-
-    branching: int
-    depth: int
-    key: np.uint64
-
-
-def shape_of(problem: TrapTree, seed: int = 0) -> Shape:
-    """The tree's shape, and a key for choices by chance."""
-    return Shape(problem.params.branching, problem.params.depth, np.uint64(natural("seed", seed)))
-
-
 @jit
-def act_greedy(p, observation, memory, action):
+def act_greedy(reading, observation, memory, action):
     """The child that looks best."""
     best = 0
-    for child in range(1, p.branching):
-        if observation[SCORES + child] > observation[SCORES + best]:
+    for child in range(1, reading.branching):
+        if read_score(observation, child) > read_score(observation, best):
             best = child
     action[0] = best
 
@@ -62,19 +47,19 @@ class Greedy(KernelPolicy):
 
     def __init__(self, problem: Problem) -> None:
         problem = tree_problem(problem, "greedy")
-        super().__init__(problem, act_greedy, shape_of(problem))
+        super().__init__(problem, act_greedy, problem.reading)
 
 
 @jit
-def act_contrarian(p, observation, memory, action):
+def act_contrarian(reading, observation, memory, action):
     """The child whose score is the odd one out."""
     total = 0.0
-    for child in range(p.branching):
-        total += observation[SCORES + child]
+    for child in range(reading.branching):
+        total += read_score(observation, child)
     odd = 1.0 if total == 1.0 else 0.0
     action[0] = 0
-    for child in range(p.branching - 1, -1, -1):
-        if observation[SCORES + child] == odd:
+    for child in range(reading.branching - 1, -1, -1):
+        if read_score(observation, child) == odd:
             action[0] = child
 
 
@@ -91,18 +76,25 @@ class Contrarian(KernelPolicy):
 
     def __init__(self, problem: Problem) -> None:
         problem = tree_problem(problem, "contrarian")
-        super().__init__(problem, act_contrarian, shape_of(problem))
+        super().__init__(problem, act_contrarian, problem.reading)
+
+
+class RandomParameters(NamedTuple):
+    """The tree, and the key of the random numbers."""
+
+    reading: Reading
+    key: np.uint64
 
 
 @jit
 def act_random(p, observation, memory, action):
     """A child by chance: by a hash of the key, the number of the move, and what was seen at the first move."""
     if memory[0] == 0.0:
-        for child in range(p.branching):
-            memory[1] = 2.0 * memory[1] + observation[SCORES + child]
+        for child in range(p.reading.branching):
+            memory[1] = 2.0 * memory[1] + read_score(observation, child)
     memory[0] += 1.0
     bits = rng.mix(rng.mix(p.key + np.uint64(memory[0])) + np.uint64(memory[1]))
-    action[0] = np.int64(rng.unit(bits) * p.branching)
+    action[0] = np.int64(rng.unit(bits) * p.reading.branching)
 
 
 class Random(KernelPolicy):
@@ -117,7 +109,7 @@ class Random(KernelPolicy):
 
     def __init__(self, problem: Problem, seed: int = 0) -> None:
         problem = tree_problem(problem, "random")
-        super().__init__(problem, act_random, shape_of(problem, seed), np.zeros(2))
+        super().__init__(problem, act_random, RandomParameters(problem.reading, np.uint64(natural("seed", seed))), np.zeros(2))
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of choices."""
@@ -125,16 +117,16 @@ class Random(KernelPolicy):
 
 
 @jit
-def act_systematic(p, observation, memory, action):
+def act_systematic(reading, observation, memory, action):
     """Depth first, in the order of children. memory[level]: the child to try next at that level."""
-    level = np.int64(np.round(observation[LEVEL] * p.depth))
-    if level < p.depth and memory[level] < p.branching:
+    level = read_level(reading, observation)
+    if level < reading.depth and memory[level] < reading.branching:
         action[0] = np.int64(memory[level])
         memory[level] += 1.0
-        if level + 1 < p.depth:
+        if level + 1 < reading.depth:
             memory[level + 1] = 0.0
     else:
-        action[0] = p.branching
+        action[0] = reading.branching
 
 
 class Systematic(KernelPolicy):
@@ -146,4 +138,4 @@ class Systematic(KernelPolicy):
 
     def __init__(self, problem: Problem) -> None:
         problem = tree_problem(problem, "systematic", backtrack=True)
-        super().__init__(problem, act_systematic, shape_of(problem), np.zeros(problem.params.depth))
+        super().__init__(problem, act_systematic, problem.reading, np.zeros(problem.params.depth))

@@ -25,18 +25,15 @@ from ...envs.core.jit import fingerprint, jit
 from ...envs.core.problem import Problem
 from ...envs.workflow.kernels import (
     ROUNDING,
-    Reading,
     cut_to_budget,
     is_ready,
     launched_model,
     launched_samples,
     length_probability,
-    read_done,
-    read_initial,
-    read_share,
     success_probability,
 )
 from ...envs.workflow.problem import WorkflowRouting
+from ...envs.workflow.reading import Reading, read_done, read_initial, read_share
 from ...envs.workflow.state import Params
 from ...envs.workflow.workflow import TOKENS_PER_PRICE
 from ..core.cache import cached_array

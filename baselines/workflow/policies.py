@@ -16,16 +16,13 @@ from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
 from ...envs.workflow.kernels import (
-    Reading,
     affordable_samples,
     is_ready,
     launched_model,
     launched_samples,
-    read_done,
-    read_initial,
-    read_share,
 )
 from ...envs.workflow.problem import WorkflowRouting
+from ...envs.workflow.reading import Reading, read_done, read_initial, read_share
 from ...envs.workflow.state import Params
 from ..core.policy import Information, KernelPolicy
 

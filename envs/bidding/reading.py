@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core import jit
+from ..core.reading import amount_of
 from .state import HIGHEST_PRICE
 
 
@@ -35,8 +36,7 @@ def read_last(observation):
 @jit
 def read_initial(reading, observation):
     """The budget at the start of the episode."""
-    size = observation[reading.budget]
-    return reading.money_scale * size / (1.0 - size)
+    return amount_of(observation[reading.budget], reading.money_scale)
 
 
 @jit

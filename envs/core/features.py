@@ -35,10 +35,11 @@ class Feature(NamedTuple):
 
 def budget_features(resources: Sequence[str]) -> list[Feature]:
     """The end of every budget-aware observation: the size of every budget, its remaining share, and the time left."""
-    sizes = [
-        Feature(f"{resource}_size", 0.0, 1.0, f"initial {resource} / (initial {resource} + scale)") for resource in resources
-    ]
-    shares = [Feature(f"{resource}_remaining", 0.0, 1.0, f"remaining share of the {resource}") for resource in resources]
+    size = "size of the budget of {0}: initial / (initial + what an agent without a limit would use)"
+    share = "remaining share of the {0}"
+    words = [(resource, resource.replace("_", " ")) for resource in resources]
+    sizes = [Feature(f"{resource}_size", 0.0, 1.0, size.format(word)) for resource, word in words]
+    shares = [Feature(f"{resource}_remaining", 0.0, 1.0, share.format(word)) for resource, word in words]
     return [*sizes, *shares, Feature("time_remaining", 0.0, 1.0, "remaining share of the steps")]
 
 

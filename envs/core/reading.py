@@ -19,6 +19,12 @@ def amount_of(size, scale):
     return scale * size / (1.0 - size) if size < 1.0 else np.inf
 
 
+@jit
+def left_of(size, share, scale):
+    """What is left of the amount that `size` stands for, of which the observed `share` remains."""
+    return amount_of(size, scale) * share if share > 0.0 else 0.0
+
+
 def amounts_of(sizes: NDArray[Any], scale: Any) -> NDArray[np.float64]:
     """`amount_of` for an array of sizes; `scale` is a number or broadcasts against them."""
     sizes = np.asarray(sizes, np.float64)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from string import Template
+from typing import Any, TypedDict
 
 import numpy as np
 from gymnasium import spaces
@@ -20,6 +22,7 @@ from .arms import Arms
 from .coupling import make_coupling
 from .feasible.base import FeasibleActions, FeasibleSet, order_of_pulls
 from .network import Network
+from .reading import Reading
 from .state import Params, State
 
 HORIZON = 20
@@ -28,31 +31,46 @@ HORIZON = 20
 DEFAULT_ARMS = 20
 
 
-class Reading(NamedTuple):
-    """What agents need to read observations."""
+class Options(TypedDict, total=False):
+    """The arguments that all restless problems share, for `**options: Unpack[Options]`; see their docstrings."""
 
-    arms: int
-    states: int
-    one_hot: bool
     horizon: int
-    scale: float
-    """Of the budget's size."""
+    budget: Any
+    reward: str
+    observation: str
+    on_infeasible: str
+    budget_aware: bool
 
 
 class Restless(Problem):
     """A restless bandit: arms, a coupling of actions to arms, and a feasible set.
+
+    What its problems share stands once: a subclass that takes `**options` gets the arguments of `Options` in its signature,
+    with the defaults below, and the `PARAGRAPHS` that its docstring names.
 
     Args:
         arms: chains, rewards, starts.
         coupling: the matrix M (J, m) of how an action treats the arms; None pulls them one by one.
         feasible: what can be done in one step; its kernels are those of the class.
         random: of the instance; draws the order in which pulls are taken up.
-        options: horizon, budget, reward, observation, on_infeasible and budget_aware, see the classes.
+        horizon, budget, reward, observation, on_infeasible, budget_aware: see the classes.
     """
 
     state_class = State
     resources = ("pulls",)
     metrics = (Metric("realised", "realised reward", "mean"),)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Spell out in signature and docstring what the class shares with others: settings and `help` are read from there."""
+        super().__init_subclass__(**keywords)
+        if cls.__doc__ is not None:
+            cls.__doc__ = Template(inspect.cleandoc(cls.__doc__)).safe_substitute(PARAGRAPHS)
+        init: Any = cls.__init__
+        parameters = dict(inspect.signature(init).parameters)
+        if parameters.pop("options", None) is not None:
+            known = inspect.signature(Restless.__init__).parameters
+            parameters |= {name: known[name] for name in Options.__annotations__}
+            init.__signature__ = inspect.Signature(list(parameters.values()))
 
     def __init__(
         self,
@@ -90,9 +108,9 @@ class Restless(Problem):
                 horizon=horizon,
             ),
             features=[
-                Feature("arms", np.zeros(J * S), np.ones(J * S), "state of every arm, one-hot")
+                Feature("arms", np.zeros(J * S), np.ones(J * S), f"one-hot: entry {S} j + s is 1 if arm j is in state s")
                 if one_hot
-                else Feature("arms", np.zeros(J), np.full(J, S - 1.0), "state of every arm")
+                else Feature("arms", np.zeros(J), np.full(J, S - 1.0), "state of each arm")
             ],
             action_space=spaces.MultiBinary(feasible.m) if project else FeasibleActions(feasible),
             horizon=horizon,
@@ -133,7 +151,15 @@ class Restless(Problem):
     def reading(self) -> Reading:
         """What agents need to read observations."""
         J, _, S = self.arms.shape
-        return Reading(J, S, self.params.one_hot, self.horizon, float(self.budget_scale[0]))
+        return Reading(
+            arms=J,
+            states=S,
+            one_hot=self.params.one_hot,
+            budget=J * S if self.params.one_hot else J,
+            scale=float(self.budget_scale[0]),
+            horizon=self.horizon,
+            unlimited=self.horizon * self.feasible.m,
+        )
 
     @cached_property
     def key(self) -> str:
@@ -160,3 +186,58 @@ def number_of_arms(J: int | None, arms: Arms | None, network: Network | None = N
     if len(set(numbers.values())) > 1:
         raise ValueError(f"{' and '.join(f'{name}: {number}' for name, number in numbers.items())}; expected the same number")
     return next(iter(numbers.values()), DEFAULT_ARMS)
+
+
+PARAGRAPHS = {
+    "chain": """\
+An arm is a chain of four states. In a step it goes one state up with probability p, or else one down, within the ends:
+p is drawn from U(0, 0.2) for an arm that is left alone and from U(0.7, 0.9) for one that is pulled. The highest state
+has the prize: 4, 5 or 6 for the first B arms, 1, 2 or 3 for the others. Below it, the first B arms pay less with every
+state (0.2, 0.15, 0.1) and the others more (0.1, 0.15, 0.2), so that the myopic shun the arms that are worth most.""",
+    "observation_to_end": """\
+## Observation Space
+For the default instance; `observation="one-hot"` has an entry `arms[j * S + s]` for every arm j and state s.
+
+| Index | Name | Meaning | Range |
+|---|---|---|---|
+| 0..19 | arms[0..19] | state of every arm | {0, 1, 2, 3} |
+| 20 | pulls_size | size of the budget: initial / (initial + as many pulls as an episode can hold) | [0, 1] |
+| 21 | pulls_remaining | remaining share of the pulls | [0, 1] |
+| 22 | time_remaining | remaining share of the steps | [0, 1] |
+
+`budget_aware=False` leaves out the last three. The arms' laws are the same in every episode and are not repeated: agents
+that plan read them from the problem.
+
+## Rewards
+`reward="expected"` (default, the metric of the paper): the expected reward of the next states, given states and action.
+`reward="realised"`: the rewards of the states that were reached. Both have the same mean; the sum of the realised ones
+is in `info["realised"]` either way.
+
+## Budget
+One resource, `pulls`: how often arms can be pulled (or interventions run) over the whole episode. `budget=` is an amount,
+or a range to draw it from; by default there are enough for every step. An action with more than are left is cut back:
+pulls are taken up in an order that is fixed (and random) per instance, and `info["blocked"]` counts it.
+
+What can't be done in one step, budget or not, is *infeasible*. `on_infeasible="raise"` (default) refuses it with an
+error, and samples of the action space are feasible; `"project"` cuts it back in the same way and counts it in
+`info["blocked"]`, and the action space is a plain MultiBinary.
+
+## Starting State
+Every arm is in state 1 with probability `start`, else in state 0. (The authors evaluate with 0.2 and train with 0.5.)
+
+## Episode End
+Terminates after `horizon` steps.""",
+    "options": """\
+| horizon | steps of an episode | 20 |
+| budget | pulls of an episode, see Budget | all |
+| reward, observation, on_infeasible | see above | "expected", "integer", "raise" |
+| budget_aware | see Observation Space | True |""",
+    "optimum": """\
+## Exact optimum
+`budgetgym.baselines.restless`: exact dynamic programming for a handful of arms, otherwise an upper bound, the Lagrangian
+relaxation over the feasible set. Scores are shares of (optimum or bound - doing nothing).""",
+    "paper": """\
+L. Xu, B. Wilder, E. B. Khalil, M. Tambe: Reinforcement learning with combinatorial actions for coupled restless bandits.
+ICLR 2025, arXiv:2503.01919.""",
+}
+"""What docstrings of the classes share; they name it as `$chain`, `$options` and so on."""

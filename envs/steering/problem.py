@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from gymnasium import spaces
@@ -20,24 +20,13 @@ from . import kernels
 from .behaviour import CERTAIN, log_odds, read_behaviour
 from .effort import EXPONENTS, Effort, effort_of
 from .network import read_network
+from .reading import Reading
 from .state import Params, State
 
 NEVER = 1e-9
 """A society without a last period ends where fewer episodes than this share would arrive."""
 MOST_TOPICS = 64
 MOST_PERIODS = 100_000
-
-
-class Reading(NamedTuple):
-    """What planners need to read observations."""
-
-    belief: int
-    """Index of the first topic's public belief; -1 if beliefs are hidden."""
-    opinion: int
-    """Index of the first topic's opinion; -1 where it is the belief."""
-    scale: float
-    """Of the budget's size."""
-    horizon: int
 
 
 class SocialSteering(Problem):
@@ -296,7 +285,7 @@ class SocialSteering(Problem):
         p, K = self.params, self.topics
         opinion = 2 * K if not p.history and self.opinions_apart else -1
         belief = -1 if p.history else 0
-        return Reading(belief, opinion, float(self.budget_scale[0]), self.horizon)
+        return Reading(belief, opinion, len(self.observation_names) - 3, float(self.budget_scale[0]), self.horizon)
 
     @cached_property
     def key(self) -> str:
@@ -388,14 +377,17 @@ def _features(topics: int, q_max: float, history: bool, opinions: bool, agents: 
     features = []
     if not history:
         features.append(each("public_belief", 0.0, 1.0, "probability of the good state, given all actions so far"))
-        features.append(each("log_odds", -1.0, 1.0, "tanh(L / 4) of that belief"))
+        features.append(each("log_odds", -1.0, 1.0, "tanh(L / 4) of the log-odds L of the public belief"))
     if opinions and not history:
-        features.append(each("opinion", -1.0, 1.0, "tanh(L / 4) of what the next agent believes before her signal"))
-    features.append(each("last_precision", 0.0, q_max, "precision of the signal before; 0 at the start"))
-    features.append(each("last_action", -1.0, 1.0, "1 good, -1 bad, 0 at the start"))
-    features.append(each("last_informative", 0.0, 1.0, "1 if that action said anything about the state"))
+        features.append(
+            each("opinion", -1.0, 1.0, "tanh(L / 4) of the log-odds L that the next agent takes from what she sees")
+        )
+    features.append(each("last_precision", 0.0, q_max, "precision of the latest signal; 0 at the start"))
+    features.append(each("last_action", -1.0, 1.0, "the latest action: 1 good, -1 bad, 0 at the start"))
+    features.append(each("last_informative", 0.0, 1.0, "whether the latest action said anything about the state"))
     if agents:
-        features.append(Feature("said", np.full(agents, -1.0), np.full(agents, 1.0), "every action so far: 1 good, -1 bad"))
+        meaning = "tanh(L / 4) of the log-odds L that each action speaks for at face value; 0 for those to come"
+        features.append(Feature("said", np.full(agents, -1.0), np.full(agents, 1.0), meaning))
     return features
 
 

@@ -13,6 +13,7 @@ from ..core.features import Feature
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem
 from . import kernels as k
+from .reading import Reading
 from .state import Params, State
 
 
@@ -126,7 +127,7 @@ class TrapTree(Problem):
             features=[
                 Feature("level", 0.0, 1.0, "how deep one stands, as a share of the depth"),
                 Feature("at_leaf", 0.0, 1.0, "whether one stands on a leaf"),
-                Feature("score", np.zeros(b), np.ones(b), "local score of every child"),
+                Feature("score", np.zeros(b), np.ones(b), "local score of each child; 0 at a leaf"),
             ],
             action_space=spaces.Discrete(b + back),
             horizon=steps,
@@ -144,6 +145,11 @@ class TrapTree(Problem):
         """Nobody stands below the leaves, and solutions are children that there are."""
         if (state.level > self.params.depth).any() or (state.solution >= self.params.branching).any():
             raise ValueError("the snapshot is of another problem: this tree has fewer levels or children")
+
+    @property
+    def reading(self) -> Reading:
+        """What agents need to read observations."""
+        return Reading(self.params.branching, self.params.depth)
 
     @property
     def score(self) -> str:

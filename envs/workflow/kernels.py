@@ -10,8 +10,6 @@ meet the same luck, and better models turn the same failures into successes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ..core import jit, rng
@@ -174,52 +172,3 @@ def observe(params, state, i, out):
 def resample(params, state, i):
     """A planner does not know the luck of the samples to come."""
     state.luck[i] = rng.next_uint64(state.rng, i)
-
-
-# --- reading observations ---------------------------------------------------------------------------------------------------
-
-
-class Reading(NamedTuple):
-    """What an agent must know to read observations: their scales, which are public."""
-
-    subtasks: int
-    dollars_scale: float
-    seconds_scale: float
-    rounds: int
-
-
-@jit
-def read_done(reading, observation):
-    """The set of completed subtasks, as bits."""
-    done = 0
-    for v in range(reading.subtasks):
-        if observation[v] > 0.5:
-            done |= 1 << v
-    return done
-
-
-@jit
-def read_attempts(reading, observation, v):
-    """Samples drawn of subtask v."""
-    share = observation[2 * reading.subtasks + v]
-    return np.int64(share / (1.0 - share) + 0.5)
-
-
-@jit
-def read_initial(reading, observation, initial):
-    """Write dollars and seconds at the start of the episode into `initial` (2,)."""
-    tail = 3 * reading.subtasks
-    initial[0] = reading.dollars_scale * observation[tail] / (1.0 - observation[tail])
-    initial[1] = reading.seconds_scale * observation[tail + 1] / (1.0 - observation[tail + 1])
-
-
-@jit
-def read_share(reading, observation, k):
-    """The share of resource k that is left: 0 for dollars, 1 for seconds."""
-    return observation[3 * reading.subtasks + 2 + k]
-
-
-@jit
-def read_rounds(reading, observation):
-    """Rounds played."""
-    return np.int64((1.0 - observation[3 * reading.subtasks + 4]) * reading.rounds + 0.5)

@@ -17,6 +17,7 @@ from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .instances import make_workflow
+from .reading import Reading
 from .state import Params, State
 from .workflow import TOKENS_PER_PRICE, Workflow
 
@@ -168,8 +169,8 @@ class WorkflowRouting(Problem):
             ),
             features=[
                 Feature("done", np.zeros(V), np.ones(V), "whether each subtask is completed"),
-                Feature("ready", np.zeros(V), np.ones(V), "whether each can be launched: what it needs is completed"),
-                Feature("attempts", np.zeros(V), np.ones(V), "a / (a + 1) for the a samples drawn of each"),
+                Feature("ready", np.zeros(V), np.ones(V), "whether each is next: not completed, and all before it are"),
+                Feature("attempts", np.zeros(V), np.ones(V), "a / (a + 1) for the a samples drawn of each so far"),
             ],
             action_space=spaces.MultiDiscrete([1 + M * samples] * V),
             horizon=max(1, int(latest * (1.0 + k.ROUNDING) / seconds[..., 0].min())),
@@ -200,10 +201,11 @@ class WorkflowRouting(Problem):
         return f"workflow {self.workflow.name}"
 
     @property
-    def reading(self) -> k.Reading:
+    def reading(self) -> Reading:
         """What agents need to read observations."""
+        V = len(self.workflow.subtasks)
         dollars, seconds = (float(scale) for scale in self.budget_scale)
-        return k.Reading(len(self.workflow.subtasks), dollars, seconds, self.horizon)
+        return Reading(V, dollars, seconds, rounds=self.horizon, budget=3 * V)
 
     def entry(self, model: str, samples: int = 1) -> int:
         """The action's entry for so many samples of a model.

@@ -15,9 +15,9 @@ from ....baselines.core.policy import observation_rows
 from ....baselines.restless.policies import RestlessPolicy, restless_problem
 from ....envs.core.checks import one_of
 from ....envs.core.problem import Problem
+from ....envs.restless.reading import read_situation
 from ...learning.configuration import Configuration, configuration_of
 from ...learning.learner import Learner
-from ..features import pulls_left, read_rows
 from .algorithm import ActionValueLearner, ActionValuePolicy
 from .base import BASES
 from .maximiser import Decision, Maximiser
@@ -114,11 +114,10 @@ class Sequoia(Learner, RestlessPolicy):
         return actions[which.ravel()].astype(self.problem.action_space.dtype)
 
     def _decide_on(self, row: NDArray[np.float64]) -> NDArray[np.int64]:
-        arms, t, _ = read_rows(self.problem, row[None])
-        most = int(pulls_left(self.problem, row[None])[0])
-        if t[0] >= self.problem.horizon or most == 0:  # vector environments also ask about the end of an episode
+        seen = read_situation(self.problem.reading, row)
+        if seen.t >= self.problem.horizon or seen.left == 0:  # vector environments also ask about the end of an episode
             return np.zeros(self.problem.feasible.m, np.int64)
-        decision = self.maximiser.decide(self.question(row), most, arms[0])
+        decision = self.maximiser.decide(self.question(row), seen.left, seen.arms)
         self.decisions.append(decision)
         return decision.action
 

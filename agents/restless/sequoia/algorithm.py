@@ -19,7 +19,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 from stable_baselines3.common.utils import polyak_update, update_learning_rate
 
 from ....envs.restless.problem import Restless
-from ..features import pulls_left, read_rows
+from ....envs.restless.reading import read_arms, read_left, read_situations, read_steps
 from .base import LagrangianBase
 from .network import ActionValue, JointNetwork, PublishedNetwork
 from .search import Search
@@ -87,7 +87,7 @@ class ActionValuePolicy(BasePolicy):
         _, linear, bias = net.asked(rows)
         if noise is not None:
             linear = linear + linear.std(axis=1, keepdims=True) * noise
-        return self.search.maximise(net.layers(), linear, bias, pulls_left(self.problem, rows), starts)[0]
+        return self.search.maximise(net.layers(), linear, bias, read_left(self.problem.reading, rows), starts)[0]
 
     def values(self, net: ActionValue, rows: NDArray[np.float64], actions: NDArray[np.int64]) -> NDArray[np.float64]:
         """The values (n,) that a network gives to actions (n, m) under observations (n, d)."""
@@ -251,7 +251,8 @@ class ActionValueLearner(OffPolicyAlgorithm):
         for first in range(0, count - n + 1, n):
             rows, actions, rewards, after = (array[order[first : first + n]] for array in examples)
             at = buffer.pos
-            buffer.add(rows, after, actions, rewards, after[:, -1] < 0.5 / self.policy.problem.horizon, [{}] * n)
+            ends = read_steps(self.policy.problem.reading, after) == self.policy.problem.horizon
+            buffer.add(rows, after, actions, rewards, ends, [{}] * n)
             self._complete(buffer, at)
 
     def _complete(self, buffer: TransitionBuffer, at: int) -> None:
@@ -259,8 +260,8 @@ class ActionValueLearner(OffPolicyAlgorithm):
         buffer.forget(at)
         if self._variate is not None:
             problem = self.policy.problem
-            arms, t, initial = read_rows(problem, buffer.observations[at])
-            after, _, _ = read_rows(problem, buffer.next_observations[at])
+            arms, t, _, initial = read_situations(problem.reading, buffer.observations[at])
+            after = read_arms(problem.reading, buffer.next_observations[at])
             expected = self._variate.expected_ahead(arms, t, initial, buffer.actions[at].astype(np.int64))
             buffer.luck[at] = self._variate.ahead(after, t + 1, initial) - expected
 
@@ -280,7 +281,7 @@ class ActionValueLearner(OffPolicyAlgorithm):
         diverse = explores & (random.random(n) < self.diversity)
         noise = random.normal(size=(n, self.policy.q_net.coding.width)) * diverse[:, None] if diverse.any() else None
         actions = self.policy.best_actions(rows, noise=noise)
-        left = pulls_left(self.policy.problem, rows)
+        left = read_left(self.policy.problem.reading, rows)
         for row in np.flatnonzero(explores & ~diverse):
             actions[row] = self.policy.problem.feasible.sample(random, most=int(min(left[row], m)))
         actions = actions.astype(self.action_space.dtype)
@@ -294,7 +295,7 @@ class ActionValueLearner(OffPolicyAlgorithm):
         if self.num_timesteps >= learning_starts:
             return super()._sample_action(learning_starts, action_noise, n_envs)
         feasible, rows = self.policy.problem.feasible, np.asarray(self._last_obs)
-        left = np.minimum(pulls_left(self.policy.problem, rows), feasible.m)
+        left = np.minimum(read_left(self.policy.problem.reading, rows), feasible.m)
         actions = np.stack([feasible.sample(self._random, most=int(most)) for most in left]).astype(self.action_space.dtype)
         return actions, actions
 

@@ -10,7 +10,7 @@ from ....baselines.restless.relaxation import Relaxation, relax, whole_pulls
 from ....baselines.restless.treatment import Treatment, value_of
 from ....envs.core.checks import one_of
 from ....envs.restless.problem import Restless
-from ..features import pulls_left, read_rows
+from ....envs.restless.reading import Situations, read_situations
 from .coding import Coding
 
 BASES = ("joint", "lagrangian")
@@ -33,14 +33,12 @@ class LagrangianBase:
 
     def terms(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Constants (n,) and linear parts (n, X) for observations (n, d)."""
-        rows = observations.numpy()
-        value, linear = self.terms_of(*read_rows(self.problem, rows), pulls_left(self.problem, rows))
+        value, linear = self.terms_of(read_situations(self.problem.reading, observations.numpy()))
         return (torch.as_tensor(array, dtype=observations.dtype) for array in (value, linear))  # type: ignore[return-value]
 
-    def terms_of(
-        self, arms: NDArray[np.int64], t: NDArray[np.int64], initial: NDArray[np.float64], left: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The same for states of arms (n, J), steps taken (n,), pulls that there were at first and that are left (n,)."""
+    def terms_of(self, situations: Situations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same for n situations."""
+        arms, t, left, initial = situations
         n, J = arms.shape
         value, linear = np.empty(n), np.empty((n, self.coding.width))
         for pulls in np.unique(initial):
@@ -55,7 +53,7 @@ class LagrangianBase:
             value[chosen] += relaxation.price * left[chosen]
         return value, linear
 
-    def ahead(self, arms: NDArray[np.int64], t: NDArray[np.int64], initial: NDArray[np.float64]) -> NDArray[np.float64]:
+    def ahead(self, arms: NDArray[np.int64], t: NDArray[np.int64], initial: NDArray[np.int64]) -> NDArray[np.float64]:
         """(n,) what the relaxation says of states of arms (n, J) at times t (n,), until the end."""
         total = np.empty(len(arms))
         for pulls in np.unique(initial):
@@ -65,7 +63,7 @@ class LagrangianBase:
         return total
 
     def expected_ahead(
-        self, arms: NDArray[np.int64], t: NDArray[np.int64], initial: NDArray[np.float64], actions: NDArray[np.int64]
+        self, arms: NDArray[np.int64], t: NDArray[np.int64], initial: NDArray[np.int64], actions: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """(n,) the expectation of `ahead` one step later, if actions (n, m) are played."""
         level = np.minimum(actions @ self.problem.coupling.T, self.coding.levels - 1)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ....envs.restless.problem import Restless
+from ...learning.features import amount_left
 from .base import LagrangianBase
 from .coding import Coding
 from .question import Layers, Question
@@ -178,7 +179,7 @@ class JointNetwork(ActionValue):
         """What table (n, J, L) and clock (n,) say, between two of their points of time."""
         arms = arm_states(self.problem, observations).long()
         J = torch.arange(arms.shape[1])
-        place = (1.0 - observations[:, -1]).clamp(0.0, 1.0) * (KNOTS - 1)
+        place = (1.0 - observations[:, self.problem.reading.budget + 2]).clamp(0.0, 1.0) * (KNOTS - 1)
         before = place.floor().clamp(max=KNOTS - 2).long()
         share = place - before
         clock = torch.lerp(self.clock[before], self.clock[before + 1], share)
@@ -189,10 +190,10 @@ class JointNetwork(ActionValue):
 def arm_states(problem: Restless, observations: torch.Tensor) -> torch.Tensor:
     """(n, J) the arms' states as plain numbers, whichever way the observation shows them."""
     reading = problem.reading
+    shown = observations[:, : reading.budget]
     if not reading.one_hot:
-        return observations[:, : reading.arms]
-    shown = observations[:, : reading.arms * reading.states].unflatten(1, (reading.arms, reading.states))
-    return shown @ torch.arange(reading.states, dtype=observations.dtype)
+        return shown
+    return shown.unflatten(1, (reading.arms, reading.states)) @ torch.arange(reading.states, dtype=observations.dtype)
 
 
 def feature_count(problem: Restless) -> int:
@@ -205,8 +206,8 @@ def state_features(problem: Restless, observations: torch.Tensor) -> torch.Tenso
     reading = problem.reading
     shown = torch.nn.functional.one_hot(arm_states(problem, observations).long(), reading.states)
     shown = shown.flatten(1).to(observations.dtype)
-    size, rest, time = observations[:, -3:].unbind(1)
-    left = size / (1.0 - size).clamp(min=1e-9) * rest  # in units of what an episode can hold
+    time = observations[:, reading.budget + 2]
+    left = amount_left(observations, reading.budget)[:, 0]  # in units of what an episode can hold
     pace = (left / time.clamp(min=1e-9)).clamp(max=1.0)
     return torch.cat([shown, shown * time[:, None], torch.stack([time, left.clamp(max=1.0), pace], dim=1)], dim=1)
 

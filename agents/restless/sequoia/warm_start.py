@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ....baselines.restless.treatment import levels_of, value_of
 from ....envs.core.batch import Batch, episode_keys
 from ....envs.restless.problem import Restless
-from ..features import initial_pulls, pulls_left, read_rows
+from ....envs.restless.reading import read_arms, read_left, rows_after, with_arms
 from .coding import Coding
 from .question import Layers
 from .search import Search
@@ -37,18 +37,18 @@ def strategic_examples(problem: Restless, states: int, random: np.random.Generat
     the next reward, two random maximal ones, and a random part of one, down to nothing.
     """
     rows = _rows_of_random_play(problem, states, random)
-    arms, _, _ = read_rows(problem, rows)
+    arms = read_arms(problem.reading, rows)
     J, _, S = problem.arms.shape
     anew = np.arange(states) % 3 > 0
     arms[anew] = random.integers(0, S, (int(anew.sum()), J))
     for row in np.flatnonzero(np.arange(states) % 3 == 2):
         arms[row, random.permutation(J)[: problem.feasible.most]] = S - 1
-    rows[:, :-3] = np.eye(S)[arms].reshape(states, -1) if problem.reading.one_hot else arms
+    rows = with_arms(problem.reading, rows, arms)
     gains = problem.arms.expected_rewards()[np.arange(J), :, arms]  # (states, J, L)
     maximal = problem.feasible.sample(random, 3 * states).reshape(3, states, -1)
     part = maximal[2] * (random.random(maximal[2].shape) < random.random((states, 1)))
     actions = np.concatenate([myopic_actions(problem, gains), maximal[0], maximal[1], part])
-    left = np.tile(pulls_left(problem, rows), 4)
+    left = np.tile(read_left(problem.reading, rows), 4)
     for k in np.flatnonzero(actions.sum(axis=1) > left):  # no more than could be done
         actions[k] = problem.feasible.project(actions[k], most=int(left[k]))
     rewards = np.array([value_of(problem, gains[k % states], action[None])[0] for k, action in enumerate(actions)])
@@ -60,17 +60,11 @@ def following(
     problem: Restless, rows: NDArray[np.float64], actions: NDArray[np.int64], random: np.random.Generator
 ) -> NDArray[np.float64]:
     """(n, d) observations that come after actions (n, m) under observations (n, d), by chance."""
-    arms, _, _ = read_rows(problem, rows)
+    arms = read_arms(problem.reading, rows)
     n, J = arms.shape
-    S = problem.arms.shape[2]
     laws = problem.arms.transitions[np.arange(J), levels_of(problem, actions), arms].cumsum(axis=2)  # (n, J, S)
     after = (random.random((n, J, 1)) >= laws[..., :-1]).sum(axis=2)
-    new = rows.copy()
-    new[:, :-3] = np.eye(S)[after].reshape(n, -1) if problem.reading.one_hot else after
-    spent = actions.sum(axis=1) / np.maximum(initial_pulls(problem, rows), 1e-9)
-    new[:, -2] = np.maximum(rows[:, -2] - spent, 0.0)
-    new[:, -1] = np.maximum(rows[:, -1] - 1.0 / problem.horizon, 0.0)
-    return new
+    return rows_after(problem.reading, rows, after, actions.sum(axis=1))
 
 
 def myopic_actions(problem: Restless, gains: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -9,8 +9,9 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
-from ....baselines.routing.agentic.routers import PROGRESS, SUBGOALS, places
 from ....envs.routing.agentic.problem import AgenticRouting
+from ....envs.routing.agentic.reading import PROGRESS, SUBGOALS
+from ...learning.features import amount_left
 
 
 class RoutingFeatures(BaseFeaturesExtractor):
@@ -25,8 +26,7 @@ class RoutingFeatures(BaseFeaturesExtractor):
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """(n, d) -> (n, d + 4); see the observation table of `AgenticRouting`."""
-        size, remaining = observations[:, self.budget], observations[:, self.budget + 1]
-        left = size / (1.0 - size).clamp(min=1e-3) * remaining  # in what always-large uses
+        left = amount_left(observations, self.budget)[:, 0]  # in what always-large uses
         ahead = (1.0 - observations[:, PROGRESS]) * observations[:, SUBGOALS]
         covers = (left / (ahead + 0.02)).clamp(max=5.0)
         known = torch.stack([left, torch.log(left + 0.02), ahead, covers], dim=1)
@@ -37,6 +37,6 @@ def routing_features(problem: AgenticRouting) -> dict[str, Any]:
     """`RoutingFeatures` and the mask of what can be paid, where the router sees its budget."""
     if not problem.budget_aware:
         return {}
-    at = places(problem)
+    at = problem.reading
     extractor = {"features_extractor_class": RoutingFeatures, "features_extractor_kwargs": {"budget": at.budget}}
     return {**extractor, "affordable": (at.affordable, at.models)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ....baselines.routing.agentic.routers import places
 from ....envs.routing.agentic.problem import AgenticRouting
+from ....envs.routing.agentic.reading import read_all_affordable
 
 
 def call_masks(problem: AgenticRouting, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -17,7 +17,7 @@ def call_masks(problem: AgenticRouting, rows: NDArray[np.float64]) -> NDArray[np
     """
     masks = np.ones((len(rows), problem.action_space.n), np.bool_)  # type: ignore[attr-defined]
     if problem.budget_aware:
-        at = places(problem)
-        masks[:, : at.models] = rows[:, at.affordable : at.affordable + at.models] > 0.5
-        masks[:, 0] |= ~masks[:, : at.models].any(axis=1)
+        affordable = read_all_affordable(problem.reading, rows)
+        masks[:, : problem.reading.models] = affordable
+        masks[:, 0] |= ~affordable.any(axis=1)
     return masks

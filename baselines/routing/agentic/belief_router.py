@@ -13,9 +13,21 @@ from ....envs.routing.agentic import law
 from ....envs.routing.agentic.beliefs import CORRUPTED, TIERS, WEIGHT, begin_belief, update_belief
 from ....envs.routing.agentic.problem import AgenticRouting
 from ....envs.routing.agentic.profile import DIFFICULTIES, ERROR_LEVELS
+from ....envs.routing.agentic.reading import (
+    Reading,
+    read_errors,
+    read_estimate,
+    read_last_model,
+    read_left,
+    read_progress,
+    read_rolled_back,
+    read_signal,
+    read_steps_left,
+    read_subgoals,
+)
 from ...core.cache import cached_array
 from ...core.policy import Information, KernelPolicy
-from .routers import ERRORS, ESTIMATE, PROGRESS, ROLLED_BACK, SIGNAL, STEPS_LEFT, SUBGOALS, Places, places, routing_problem
+from .routers import routing_problem
 from .values import (
     PRICED_BY_START,
     arrive_told,
@@ -39,11 +51,9 @@ SEEN_PROGRESS, SEEN_ERRORS, ASKED_VERDICT, BELIEF = range(4)
 class BeliefParameters(NamedTuple):
     """What the router knows. D difficulties, S numbers of subgoals with sum G, E error levels, (Z, B) grid, R = 2 tiers."""
 
-    at: Places
+    reading: Reading
     laws: Any
-    T: int
     calls: NDArray[np.int64]
-    budget_scale: float
     stop: bool
     verify: bool
     estimate_spread: float
@@ -65,17 +75,16 @@ def observe_step(p, observation, memory, s, g, e):
     """Take the latest step into the belief, or begin a new task's."""
     belief = memory[BELIEF:].reshape((p.difficulty.shape[0], TIERS + 2))
     subgoals = p.laws.subgoals[s]
-    signal = np.int64(observation[SIGNAL] + 0.5)
-    if observation[STEPS_LEFT] == 1.0 or memory[BELIEF:].sum() == 0.0:  # a new task, or one whose past was not seen
-        estimate, third = observation[ESTIMATE] * p.estimate_spread, law.zone(g, subgoals)
+    signal = read_signal(p.reading, observation)
+    begins = read_steps_left(p.reading, observation) == p.reading.steps
+    if begins or memory[BELIEF:].sum() == 0.0:  # a new task, or one whose past was not seen
+        estimate, third = read_estimate(observation) * p.estimate_spread, law.zone(g, subgoals)
         begin_belief(p.laws, p.difficulty, estimate, p.estimate_noise, p.accuracy, third, signal, belief)
         return
     verdict = memory[ASKED_VERDICT] > 0.5
-    m = 0
-    while observation[p.at.last_model + m] < 0.5:
-        m += 1
+    m = read_last_model(p.reading, observation)
     event = law.CLEAN if verdict else law.ERROR
-    if observation[ROLLED_BACK] > 0.5:
+    if read_rolled_back(observation):
         event = law.ROLLBACK
     elif g > memory[SEEN_PROGRESS]:
         event = law.PROGRESS
@@ -109,20 +118,16 @@ def expected_worth(p, memory, s, g, e, left, k, m, verdict):
 def act_belief(p, observation, memory, action):
     """The call of the highest expected worth; the cheapest of those that are equal."""
     s = 0
-    largest = p.laws.subgoals[p.laws.subgoals.shape[0] - 1]
-    while p.laws.subgoals[s] < observation[SUBGOALS] * largest - 0.5:
+    while p.laws.subgoals[s] < read_subgoals(p.reading, observation):
         s += 1
-    g = np.int64(observation[PROGRESS] * p.laws.subgoals[s] + 0.5)
-    e = np.int64(observation[ERRORS] * (ERROR_LEVELS - 1) + 0.5)
+    g, e = read_progress(p.reading, observation), read_errors(observation)
     observe_step(p, observation, memory, s, g, e)
     memory[SEEN_PROGRESS] = g
     memory[SEEN_ERRORS] = e
     memory[ASKED_VERDICT] = 0.0
 
-    left = np.int64(observation[STEPS_LEFT] * p.T + 0.5)
-    size, share = observation[p.at.budget], observation[p.at.budget + 1]
-    k = min(np.int64(p.budget_scale * size / (1.0 - size) * share + 1e-6), p.payoff.shape[3] - 1)  # whole calls
-    models = p.at.models
+    left, models = read_steps_left(p.reading, observation), p.reading.models
+    k = min(np.int64(read_left(p.reading, observation) + 1e-6), p.payoff.shape[3] - 1)  # whole calls
     best = -np.inf
     if p.stop:
         best = 0.0
@@ -173,11 +178,9 @@ class Belief(KernelPolicy):
         params = problem.params
         laws = params.laws
         parameters = BeliefParameters(
-            at=places(problem),
+            reading=problem.reading,
             laws=laws,
-            T=problem.profile.T,
             calls=params.calls.astype(np.int64),
-            budget_scale=float(problem.budget_scale[0]),
             stop=problem.stop,
             verify=problem.verify,
             estimate_spread=params.estimate_spread,

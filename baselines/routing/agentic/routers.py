@@ -14,10 +14,18 @@ from ....envs.routing.agentic import law
 from ....envs.routing.agentic.fit import mean_calls, mean_dollars
 from ....envs.routing.agentic.problem import AgenticRouting
 from ....envs.routing.agentic.profile import ERROR_LEVELS
+from ....envs.routing.agentic.reading import (
+    Reading,
+    read_affordable,
+    read_errors,
+    read_estimate,
+    read_progress,
+    read_rolled_back,
+    read_signal,
+    read_steps_left,
+    read_subgoals,
+)
 from ...core.policy import Information, KernelPolicy
-
-PROGRESS, SUBGOALS, ERRORS, ROLLED_BACK, ESTIMATE, SIGNAL, STEPS_LEFT, LAST_MODEL = 0, 1, 2, 3, 4, 5, 7, 9
-"""Places in the observation; see the table in `AgenticRouting`."""
 
 
 def routing_problem(problem: Problem, agent: str, needs_budget: bool = False) -> AgenticRouting:
@@ -99,7 +107,7 @@ def act_random(p, observation, memory, action):
     Of nothing else, so that an episode is the same whatever others are played beside it.
     """
     memory[0] += 1.0
-    bits = rng.mix(rng.mix(p.key + np.uint64(memory[0])) + np.uint64((observation[ESTIMATE] + 8.0) * 2.0**40))
+    bits = rng.mix(rng.mix(p.key + np.uint64(memory[0])) + np.uint64((read_estimate(observation) + 8.0) * 2.0**40))
     action[0] = p.large if rng.unit(bits) < p.p else 0
 
 
@@ -127,34 +135,11 @@ class Random(KernelPolicy):
         self.parameters = self.parameters._replace(key=np.uint64(natural("seed", 0 if seed is None else seed)))
 
 
-class Places(NamedTuple):
-    """What routers need to read observations."""
-
-    models: int
-    last_model: int
-    """Where the one-hot of the latest model begins."""
-    affordable: int
-    """Where affordability begins."""
-    budget: int
-    """Size of the budget; its remaining share follows."""
-
-
-def places(problem: AgenticRouting) -> Places:
-    """Where the problem's observations hold what."""
-    models = len(problem.profile.models)
-    return Places(models, LAST_MODEL, LAST_MODEL + 3 * models, LAST_MODEL + 4 * models)
-
-
 @jit
-def can_pay(at, observation, m):
-    """Whether the budget can pay a call of model m."""
-    return observation[at.affordable + m] > 0.5
-
-
-@jit
-def act_first_large(p, observation, memory, action):
+def act_first_large(reading, observation, memory, action):
     """The large model while the budget can pay it."""
-    action[0] = p.models - 1 if can_pay(p, observation, p.models - 1) else 0
+    large = reading.models - 1
+    action[0] = large if read_affordable(reading, observation, large) else 0
 
 
 class FirstLarge(KernelPolicy):
@@ -166,20 +151,21 @@ class FirstLarge(KernelPolicy):
 
     def __init__(self, problem: Problem) -> None:
         problem = routing_problem(problem, "first_large", needs_budget=True)
-        super().__init__(problem, act_first_large, places(problem))
+        super().__init__(problem, act_first_large, problem.reading)
 
 
 @jit
-def act_cascade(p, observation, memory, action):
-    """One model up after every move that failed. memory: model, progress and errors at the move before."""
-    moved = observation[PROGRESS] != memory[1] or observation[ROLLED_BACK] > 0.5
-    if observation[STEPS_LEFT] == 1.0 or moved:
+def act_cascade(reading, observation, memory, action):
+    """One model up after every move that failed. memory: model and progress at the move before."""
+    progress = read_progress(reading, observation)
+    moved = progress != memory[1] or read_rolled_back(observation)
+    if read_steps_left(reading, observation) == reading.steps or moved:
         memory[0] = 0.0
     else:
-        memory[0] = min(memory[0] + 1.0, p.models - 1.0)
-    memory[1] = observation[PROGRESS]
+        memory[0] = min(memory[0] + 1.0, reading.models - 1.0)
+    memory[1] = progress
     m = np.int64(memory[0])
-    while m > 0 and not can_pay(p, observation, m):
+    while m > 0 and not read_affordable(reading, observation, m):
         m -= 1
     action[0] = m
 
@@ -193,22 +179,21 @@ class Cascade(KernelPolicy):
 
     def __init__(self, problem: Problem) -> None:
         problem = routing_problem(problem, "cascade", needs_budget=True)
-        super().__init__(problem, act_cascade, places(problem), np.zeros(2))
+        super().__init__(problem, act_cascade, problem.reading, np.zeros(2))
 
 
 class ErrorGateParameters(NamedTuple):
     """From how many errors on the large model is called."""
 
-    at: Places
-    errors: float
+    reading: Reading
+    errors: int
 
 
 @jit
 def act_error_gated(p, observation, memory, action):
     """The large model from so many errors on."""
-    large = p.at.models - 1
-    gate = observation[ERRORS] * (ERROR_LEVELS - 1) >= p.errors - 1e-9
-    action[0] = large if gate and can_pay(p.at, observation, large) else 0
+    large = p.reading.models - 1
+    action[0] = large if read_errors(observation) >= p.errors and read_affordable(p.reading, observation, large) else 0
 
 
 class ErrorGated(KernelPolicy):
@@ -223,22 +208,21 @@ class ErrorGated(KernelPolicy):
         problem = routing_problem(problem, "error_gated", needs_budget=True)
         if isinstance(errors, bool) or not isinstance(errors, int) or not 0 <= errors < ERROR_LEVELS:
             raise ValueError(f"errors is {errors!r}; expected an integer in 0..{ERROR_LEVELS - 1}")
-        super().__init__(problem, act_error_gated, ErrorGateParameters(places(problem), float(errors)))
+        super().__init__(problem, act_error_gated, ErrorGateParameters(problem.reading, errors))
 
 
 class SignalGateParameters(NamedTuple):
-    """How many tiers there are, and the cheapest model that suffices for each."""
+    """The cheapest model that suffices for each tier."""
 
-    at: Places
-    tiers: int
+    reading: Reading
     sufficient: NDArray[np.int64]
 
 
 @jit
 def act_criticality_gated(p, observation, memory, action):
     """The cheapest model that suffices for the tier that the signal names."""
-    m = p.sufficient[np.int64(observation[SIGNAL] * (p.tiers - 1) + 0.5)]
-    while m > 0 and not can_pay(p.at, observation, m):
+    m = p.sufficient[read_signal(p.reading, observation)]
+    while m > 0 and not read_affordable(p.reading, observation, m):
         m -= 1
     action[0] = m
 
@@ -255,14 +239,13 @@ class CriticalityGated(KernelPolicy):
         tier = np.array([model.tier for model in problem.profile.models])
         tiers = range(problem.profile.tiers)
         sufficient = np.array([int(np.argmax(tier >= r)) if (tier >= r).any() else len(tier) - 1 for r in tiers])
-        parameters = SignalGateParameters(places(problem), problem.profile.tiers, sufficient)
-        super().__init__(problem, act_criticality_gated, parameters)
+        super().__init__(problem, act_criticality_gated, SignalGateParameters(problem.reading, sufficient))
 
 
 class GreedyParameters(NamedTuple):
     """What the greedy router weighs."""
 
-    at: Places
+    reading: Reading
     laws: Any
     accuracy: float
     difficulty: NDArray[np.float64]
@@ -275,25 +258,23 @@ class GreedyParameters(NamedTuple):
 @jit
 def act_greedy(p, observation, memory, action):
     """The model with the least cost per expected progress in this very move."""
-    expected = observation[ESTIMATE] * p.shrinkage
+    expected = read_estimate(observation) * p.shrinkage
     d = 0
     for k in range(1, p.difficulty.shape[0]):
         if abs(p.difficulty[k] - expected) < abs(p.difficulty[d] - expected):
             d = k
-    tiers = p.laws.required.shape[1]
-    signal = np.int64(observation[SIGNAL] * (tiers - 1) + 0.5)
-    e = np.int64(observation[ERRORS] * (ERROR_LEVELS - 1) + 0.5)
-    subgoals = np.int64(observation[SUBGOALS] * p.laws.subgoals[p.laws.subgoals.shape[0] - 1] + 0.5)
-    third = law.zone(np.int64(observation[PROGRESS] * subgoals + 0.5), subgoals)
+    tiers = p.reading.tiers
+    signal, e = read_signal(p.reading, observation), read_errors(observation)
+    third = law.zone(read_progress(p.reading, observation), read_subgoals(p.reading, observation))
     best, least = 0, np.inf
-    for m in range(p.at.models):
+    for m in range(p.reading.models):
         success, total = 0.0, 0.0
         for r in range(tiers):
             weight = p.laws.required[third, r] * law.signalled(p.accuracy, r, signal, tiers)
             success += weight * law.success(p.laws, d, m, r, e)
             total += weight
         cost = p.price[m] * total / max(success, 1e-300)
-        if can_pay(p.at, observation, m) and cost < least:
+        if read_affordable(p.reading, observation, m) and cost < least:
             best, least = m, cost
     action[0] = best
 
@@ -313,6 +294,6 @@ class Greedy(KernelPolicy):
         shrinkage = problem.profile.spread**2 / params.estimate_spread
         price = mean_dollars(problem.profile) / mean_calls(problem.profile)
         parameters = GreedyParameters(
-            places(problem), params.laws, params.criticality_accuracy, params.difficulty, shrinkage, price
+            problem.reading, params.laws, params.criticality_accuracy, params.difficulty, shrinkage, price
         )
         super().__init__(problem, act_greedy, parameters)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ....envs.core import jit, rng
 from ....envs.core.checks import natural, probability
 from ....envs.core.problem import Problem
-from ....envs.routing.logged.kernels import Reading, read_domain, read_expected_cost, read_length, read_pace, read_step
 from ....envs.routing.logged.logs import RoutingLog
 from ....envs.routing.logged.problem import LoggedRouting
+from ....envs.routing.logged.reading import Reading, read_domain, read_expected_cost, read_length, read_pace, read_step
 from ...core.policy import Information, KernelPolicy
 
 Floats: TypeAlias = NDArray[np.float64]

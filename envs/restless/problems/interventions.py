@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from ...core.checks import as_array, positive_integer
 from ..arms import Arms, birth_death, published_rewards, published_start, read_arms
 from ..feasible.cardinality import CardinalitySet, contains
 from ..kernels import restless_kernels
-from ..problem import HORIZON, Restless, generators, number_of_arms
+from ..problem import Options, Restless, generators, number_of_arms
 
 TOGETHER = 3
 """Interventions come in groups of so many, and every one treats so many arms."""
@@ -38,38 +38,7 @@ class RestlessInterventions(Restless):
     ## Action Space
     `MultiBinary(N)`: which interventions run. Feasible if at most B do.
 
-    ## Observation Space
-    For the default instance; `observation="one-hot"` has an entry `arms[j * S + s]` for every arm j and state s.
-
-    | Index | Name | Meaning | Range |
-    |---|---|---|---|
-    | 0..19 | arms[0..19] | state of every arm | {0, 1, 2, 3} |
-    | 20 | pulls_size | size of the budget: initial / (initial + as many pulls as an episode can hold) | [0, 1] |
-    | 21 | pulls_remaining | remaining share of the pulls | [0, 1] |
-    | 22 | time_remaining | remaining share of the steps | [0, 1] |
-
-    `budget_aware=False` leaves out the last three. The arms' laws are the same in every episode and are not repeated: agents
-    that plan read them from the problem.
-
-    ## Rewards
-    `reward="expected"` (default, the metric of the paper): the expected reward of the next states, given states and action.
-    `reward="realised"`: the rewards of the states that were reached. Both have the same mean; the sum of the realised ones
-    is in `info["realised"]` either way.
-
-    ## Budget
-    One resource, `pulls`: how often interventions can run over the whole episode. `budget=` is an amount, or a range
-    to draw it from; by default there are enough for every step. An action with more than are left is cut back: interventions
-    are taken up in an order that is fixed (and random) per instance, and `info["blocked"]` counts it.
-
-    What can't be done in one step, budget or not, is *infeasible*. `on_infeasible="raise"` (default) refuses it with an
-    error, and samples of the action space are feasible; `"project"` cuts it back in the same way and counts it in
-    `info["blocked"]`, and the action space is a plain MultiBinary.
-
-    ## Starting State
-    Every arm is in state 1 with probability `start`, else in state 0. (The authors evaluate with 0.2 and train with 0.5.)
-
-    ## Episode End
-    Terminates after `horizon` steps.
+    $observation_to_end
 
     ## Arguments
     | Name | Meaning | Default |
@@ -81,23 +50,17 @@ class RestlessInterventions(Restless):
     | arms | your own `Arms`, the path of their CSV file, or a mapping of arrays; see `budgetgym.envs.restless.arms` | None |
     | effects | (J, N) by how many levels an intervention treats an arm, up to its highest; with own arms | None |
     | start | probability of an arm to begin in state 1 | 0.2 |
-    | horizon | steps of an episode | 20 |
-    | budget | pulls of an episode, see Budget | all |
-    | reward, observation, on_infeasible | see above | "expected", "integer", "raise" |
-    | budget_aware | see Observation Space | True |
+    $options
 
     ## Instances
     As published for J, N, B = 20, 10, 5; 40, 20, 10; 100, 50, 20; 100, 30, 20. Where there are not enough arms for every
     group to have its own (the authors' code fails there), groups share the arms that are treated least. With N >= 30 and
     B >= 8 the actions can't be listed: 20, 30, 8 has 8.7 million.
 
-    ## Exact optimum
-    `budgetgym.baselines.restless`: exact dynamic programming for a handful of arms, otherwise an upper bound, the Lagrangian
-    relaxation over the feasible set. Scores are shares of (optimum or bound - doing nothing).
+    $optimum
 
     ## References
-    L. Xu, B. Wilder, E. B. Khalil, M. Tambe: Reinforcement learning with combinatorial actions for coupled restless bandits.
-    ICLR 2025, arXiv:2503.01919.
+    $paper
 
     ## Version History
     * v0: initial version
@@ -115,12 +78,7 @@ class RestlessInterventions(Restless):
         arms: Any = None,
         effects: Any = None,
         start: float = 0.2,
-        horizon: int = HORIZON,
-        budget: Any = None,
-        reward: str = "expected",
-        observation: str = "integer",
-        on_infeasible: str = "raise",
-        budget_aware: bool = True,
+        **options: Unpack[Options],
     ) -> None:
         random, ordering = generators(instance_seed)
         own = None if arms is None else read_arms(arms)
@@ -145,12 +103,7 @@ class RestlessInterventions(Restless):
             coupling=matrix,
             feasible=chosen,
             random=ordering,
-            horizon=horizon,
-            budget=budget,
-            reward=reward,
-            observation=observation,
-            on_infeasible=on_infeasible,
-            budget_aware=budget_aware,
+            **options,
         )
 
 

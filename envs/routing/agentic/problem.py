@@ -18,6 +18,7 @@ from . import kernels as k
 from .boundary import LABELS, boundary, label_probabilities
 from .instances import make_profile
 from .profile import DIFFICULTIES, ERROR_LEVELS, Profile
+from .reading import LAST_MODEL, Reading
 from .state import Params, Scales, State
 
 REWARDS = ("sparse", "soft", "boundary", "gated", "windowed", "bill")
@@ -331,6 +332,20 @@ class AgenticRouting(Problem):
     def instance(self) -> str:
         """The instance's name."""
         return f"instance {self._instance}" if self._instance != "own profile" else self._instance
+
+    @property
+    def reading(self) -> Reading:
+        """What routers need to read observations."""
+        profile, models = self.profile, len(self.profile.models)
+        return Reading(
+            models=models,
+            tiers=profile.tiers,
+            subgoals=max(profile.subgoals),
+            steps=profile.T,
+            budget_scale=float(self.budget_scale[0]),
+            affordable=LAST_MODEL + 3 * models,
+            budget=LAST_MODEL + 4 * models,
+        )
 
     @property
     def labels(self) -> dict[str, float]:

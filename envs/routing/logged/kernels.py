@@ -7,8 +7,6 @@ redraws it for a planner. Nothing in a replay is random; a shuffled one draws it
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ...core import jit, rng
@@ -171,63 +169,3 @@ def record_rows(params, state, rows, length):
                 state.source[i] += 1
         length[i] = t
         state.finished[i] = True
-
-
-class Reading(NamedTuple):
-    """What a router must know to read observations: their layout and scales, which are public."""
-
-    domains: int
-    models: int
-    steps: int
-    cost_scale: float
-    money_scale: float
-    tasks: int
-    calls: float
-    """Per task, on average over the training part."""
-    tells_budget: bool
-
-
-@jit
-def read_length(observation):
-    """The standardised length of the prompt."""
-    return observation[0]
-
-
-@jit
-def read_step(reading, observation):
-    """The calls so far in this task."""
-    return np.int64(observation[1] * reading.steps + 0.5)
-
-
-@jit
-def read_domain(reading, observation):
-    """The number of the query's domain."""
-    for domain in range(reading.domains):
-        if observation[2 + domain] > 0.5:
-            return domain
-    return 0
-
-
-@jit
-def read_expected_cost(reading, observation, model):
-    """Dollars that a call is expected to cost."""
-    return observation[2 + reading.domains + model] * reading.cost_scale
-
-
-@jit
-def read_affordable(reading, observation, model):
-    """Whether a model can be afforded. Only of observations that tell the budget."""
-    return observation[2 + reading.domains + reading.models + model] > 0.5
-
-
-@jit
-def read_pace(reading, observation):
-    """Dollars left per call left, this one included, if tasks have their usual number of calls.
-
-    Only of observations that tell the budget.
-    """
-    end = observation.shape[0]
-    size, share = observation[end - 3], observation[end - 2]
-    money = reading.money_scale * size / (1.0 - size) * share
-    left = observation[end - 4] * reading.tasks * reading.calls - read_step(reading, observation)
-    return money / max(left, 1.0)

@@ -18,6 +18,7 @@ from ...core.metrics import Metric
 from ...core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .logs import Part, Price, RoutingLog, load_routing_log
+from .reading import Reading
 from .state import Params, State
 
 DEFAULT_SHARE = 0.5
@@ -148,12 +149,12 @@ class LoggedRouting(Problem):
             self.num_episodes = math.ceil(self.played.tasks / T)
         money = T * known.dearest_cost
         some_costs, some_domains = np.zeros(len(self.log.models)), np.zeros(len(self.log.domains))
-        highest = known.highest_expected / known.dearest_cost
+        costs = some_costs, some_costs + known.highest_expected / known.dearest_cost
         features = [
             Feature("prompt_length", -5.0, 5.0, "log(1 + characters), standardised over the log"),
-            Feature("step", 0.0, 1.0, "calls so far in this task / those of the longest one"),
+            Feature("step", 0.0, 1.0, "calls so far in this task / those of the longest task"),
             Feature("domain", some_domains, some_domains + 1.0, "the query's domain, one-hot"),
-            Feature("cost", some_costs, some_costs + highest, "expected cost of a call / most expensive mean cost of a task"),
+            Feature("cost", *costs, "expected cost of a call to each model / mean cost of a task with the dearest one"),
         ]
         if budget_aware:
             features.append(Feature("affordable", some_costs, some_costs + 1.0, "whether each model can be called"))
@@ -196,9 +197,9 @@ class LoggedRouting(Problem):
         return f"log {self.played.source}"
 
     @property
-    def reading(self) -> k.Reading:
+    def reading(self) -> Reading:
         """What routers need to read observations."""
-        return k.Reading(
+        return Reading(
             domains=len(self.log.domains),
             models=len(self.log.models),
             steps=self.params.steps,
@@ -207,6 +208,7 @@ class LoggedRouting(Problem):
             tasks=self.params.tasks,
             calls=len(self.statistics) / self.statistics.tasks,
             tells_budget=self.budget_aware,
+            budget=len(self.observation_names) - 3,
         )
 
 

@@ -11,6 +11,7 @@ from budgetgym.baselines.workflow.optimum import policy_value
 from budgetgym.baselines.workflow.policies import PORTFOLIO
 from budgetgym.envs.core import BudgetedEnv
 from budgetgym.envs.workflow.problem import WorkflowRouting
+from budgetgym.envs.workflow.reading import read_situation
 
 
 def mixing():
@@ -75,7 +76,7 @@ def test_scores_are_the_completion_probabilities_of_a_rule():
         own = agent._proposals(observation)
         futures = np.random.SeedSequence(7).generate_state(8000, np.uint64)
         pair = np.array([[0, agent.rules[0]]])
-        estimate = agent._try(agent._read(observation), own, pair, futures).mean()
+        estimate = agent._try(read_situation(agent.parameters.reading, observation), own, pair, futures).mean()
         value = policy_value(problem, make_agent(rule, problem))
         assert abs(estimate - value) < 4 * math.sqrt(value * (1 - value) / 8000)
 

@@ -18,7 +18,6 @@ from budgetgym.baselines.restless.policies import (
     Random,
     Sampling,
     Whittle,
-    read_situation,
 )
 from budgetgym.baselines.restless.relaxation import relax
 from budgetgym.baselines.restless.values import null_value
@@ -29,6 +28,7 @@ from budgetgym.envs.restless.problems.capacity import RestlessCapacity
 from budgetgym.envs.restless.problems.interventions import RestlessInterventions
 from budgetgym.envs.restless.problems.matching import RestlessMatching
 from budgetgym.envs.restless.problems.spillover import RestlessSpillover
+from budgetgym.envs.restless.reading import read_situation
 from budgetgym.evaluation.play import play
 from tiny_restless import KINDS, ONE_BY_ONE, all_actions, expectimax, gain, observation_of, policy_value, reward_of, tiny
 from toys import Painter
@@ -198,7 +198,7 @@ def test_level_values_and_what_is_made_of_them(kind, relaxation):
         problem = tiny(kind, seed)
         separate, joint = Lagrangian(problem, relaxation), Joint(problem, relaxation)
         for states, left, row in situations(problem, 4):
-            solved, situation = relax(problem, 4, relaxation), read_situation(problem, row)
+            solved, situation = relax(problem, 4, relaxation), read_situation(problem.reading, row)
             values, price = separate.level_values(situation)
             assert price == solved.price
             for j, s in enumerate(states):
@@ -296,13 +296,13 @@ def test_observations_say_what_the_situation_is():
     random = np.random.default_rng(0)
     for t in range(9):
         for i, row in enumerate(batch.observe()):
-            situation = read_situation(problem, row)
+            situation = read_situation(problem.reading, row)
             assert situation.arms.tolist() == batch.state.arms[i].tolist()
             assert situation.t == t
             assert situation.left == int(batch.state.remaining[i, 0] + 1e-9)
             assert situation.initial == int(batch.state.initial[i, 0] + 1e-9)
         batch.step(batch.read_actions(problem.feasible.sample(random, 200)))
-    nothing = read_situation(problem, observation_of(problem, (0,) * 6, 0, 0, 0))
+    nothing = read_situation(problem.reading, observation_of(problem, (0,) * 6, 0, 0, 0))
     assert (nothing.left, nothing.initial) == (0, 0.0)
 
 
@@ -363,7 +363,7 @@ def test_situations_are_read_from_observations_of_any_precision(budget):
     pulls = 0
     for t in range(4):
         for row in (observation, observation.astype(np.float32).astype(float)):
-            situation = read_situation(problem, row)
+            situation = read_situation(problem.reading, row)
             assert situation.t == t
             if budget < 1e20:
                 assert (situation.initial, situation.left) == (int(budget), int(budget - pulls))

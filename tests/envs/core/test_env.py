@@ -1,4 +1,5 @@
 import copy
+import inspect
 import pickle
 import re
 import sys
@@ -253,7 +254,7 @@ def test_a_problem_registers_itself_in_one_line():
 def test_the_docstring_has_its_sections_and_the_tables_match_the_spaces():
     for id in IDS:
         problem = gym.make(id).unwrapped.problem  # type: ignore[attr-defined]
-        text = type(problem).__doc__
+        text = inspect.getdoc(type(problem))
         for section in (
             "Description",
             "Action Space",
@@ -276,7 +277,7 @@ def test_the_docstring_has_its_sections_and_the_tables_match_the_spaces():
 
 def rows_of_the_observation_table(text):
     """(index, name) of every entry; a row such as `| 0..19 | arms[0..19] |` stands for several."""
-    table = text.split("## Observation Space\n")[1].split("\n    ## ")[0]
-    for first, last, name in re.findall(r"^    \| (\d+)(?:\.\.(\d+))? \| (\S+) \|", table, flags=re.MULTILINE):
+    table = text.split("## Observation Space\n")[1].split("\n## ")[0]
+    for first, last, name in re.findall(r"^\| (\d+)(?:\.\.(\d+))? \| (\S+) \|", table, flags=re.MULTILINE):
         for k in range(int(first), int(last or first) + 1):
             yield k, re.sub(r"\[.*\]", f"[{k - int(first)}]", name) if last else name

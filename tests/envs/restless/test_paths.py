@@ -6,7 +6,7 @@ import json
 import gymnasium as gym
 import numpy as np
 import pytest
-from budgetgym.envs.restless.feasible.base import paths, tours
+from budgetgym.envs.restless.feasible import paths, tours
 from budgetgym.envs.restless.feasible.paths import PathSet
 from budgetgym.envs.restless.network import Network, load_network, planar_network
 from hypothesis import given, settings

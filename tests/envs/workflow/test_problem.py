@@ -239,7 +239,7 @@ def test_a_snapshot_is_a_fork_and_a_model_redraws_the_luck():
 
 
 def test_observations_can_be_read_back_exactly():
-    from budgetgym.envs.workflow import kernels as k
+    from budgetgym.envs.workflow import reading as r
 
     problem = WorkflowRouting(instance="codeflow", budget=(0.01, 0.04), deadline=(60.0, 200.0))
     batch = Batch(problem, 50)
@@ -249,14 +249,14 @@ def test_observations_can_be_read_back_exactly():
         observation, *_ = batch.step(np.full((50, 9), 3))
         initial = np.zeros(2)
         for i in range(50):
-            k.read_initial(problem.reading, observation[i], initial)
+            r.read_initial(problem.reading, observation[i], initial)
             assert initial == pytest.approx(batch.state.initial[i], rel=1e-14)
-            shares = [k.read_share(problem.reading, observation[i], r) for r in range(2)]
+            shares = [r.read_share(problem.reading, observation[i], k) for k in range(2)]
             assert initial * shares == pytest.approx(batch.state.remaining[i], rel=1e-14)
-            assert k.read_done(problem.reading, observation[i]) == batch.state.done[i]
-            attempts = [k.read_attempts(problem.reading, observation[i], v) for v in range(9)]
+            assert r.read_done(problem.reading, observation[i]) == batch.state.done[i]
+            attempts = [r.read_attempts(problem.reading, observation[i], v) for v in range(9)]
             assert attempts == batch.state.attempts[i].tolist()
-            assert k.read_rounds(problem.reading, observation[i]) == batch.state.t[i]
+            assert r.read_rounds(problem.reading, observation[i]) == batch.state.t[i]
 
 
 def test_budgets_and_deadlines():

@@ -6,12 +6,11 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from budgetgym import evaluate, make_agent
-from budgetgym.agents.restless.features import pulls_left, read_rows
 from budgetgym.agents.restless.sequoia.agent import ResidualSequoia, Sequoia
 from budgetgym.agents.restless.sequoia.base import LagrangianBase
 from budgetgym.agents.restless.sequoia.callbacks import KeepBest
 from budgetgym.agents.restless.sequoia.warm_start import following, strategic_examples
-from budgetgym.baselines.restless.policies import read_situation
+from budgetgym.envs.restless.reading import read_left, read_situation, read_situations
 from tiny_restless import KINDS, all_actions, level, next_states, observation_of, reward_of, tiny
 
 FEW = {"lanes": 4, "warm_states": 64, "warm_epochs": 1, "buffer_size": 400, "learning_starts": 8, "batch_size": 16}
@@ -27,7 +26,7 @@ def test_examples_are_true(kind, observation):
     assert problem.feasible.contains(examples.actions).all()
     assert not examples.actions[90:].all()
     for row, action, reward, after in zip(*examples, strict=True):
-        before, later = (read_situation(problem, r) for r in (row, after))
+        before, later = (read_situation(problem.reading, r) for r in (row, after))
         assert reward == pytest.approx(reward_of(problem, before.arms.tolist(), action), abs=1e-9)
         assert tuple(later.arms) in [s for _, s in next_states(problem, before.arms.tolist(), action)]
         assert later.t == before.t + 1 <= problem.horizon
@@ -53,9 +52,9 @@ def test_pulls_left_are_those_that_policies_read(budget):
     problem = tiny("capacity", 0, budget=budget)
     for rest in (1.0, 0.5, 0.0):
         row = observation_of(problem, (0, 1, 0), 0, rest * budget, budget)
-        left = pulls_left(problem, row[None])[0]
-        assert left == read_situation(problem, row).left
-        assert pulls_left(problem, row[None].astype(np.float32))[0] == left
+        left = read_left(problem.reading, row[None])[0]
+        assert left == read_situation(problem.reading, row).left
+        assert read_left(problem.reading, row[None].astype(np.float32))[0] == left
 
 
 @pytest.mark.parametrize("double", [True, False])
@@ -77,12 +76,12 @@ def test_targets_by_hand(kind, mask, double):
     for row, lane in zip(*at, strict=True):
         now, after = buffer.observations[row, lane], buffer.next_observations[row, lane]
         done, action = buffer.dones[row, lane], buffer.actions[row, lane].astype(np.int64)
-        possible = actions[actions.sum(axis=1) <= read_situation(problem, after).left]
+        possible = actions[actions.sum(axis=1) <= read_situation(problem.reading, after).left]
         repeated = np.tile(after, (len(possible), 1))
         worth, choice = (policy.values(net, repeated, possible) for net in (policy.q_net_target, policy.q_net))
         ahead = 0.0 if mask and done else worth[(choice if double else worth).argmax()]
-        arms, t, initial = read_rows(problem, now[None])
-        luck = base.ahead(read_rows(problem, after[None])[0], t + 1, initial)
+        arms, t, _, initial = read_situations(problem.reading, now[None])
+        luck = base.ahead(read_situations(problem.reading, after[None]).arms, t + 1, initial)
         luck = luck - base.expected_ahead(arms, t, initial, action[None])
         expected.append(float(buffer.rewards[row, lane] + 0.9 * (ahead - luck[0])))
     assert buffer.dones.any()
@@ -103,7 +102,7 @@ def test_the_replay_holds_what_was_done(settings):
     rows, actions = buffer.observations[: buffer.pos].reshape(-1, 8), buffer.actions[: buffer.pos].reshape(-1, 5).astype(int)
     assert len(actions) == 300
     assert problem.feasible.contains(actions).all()
-    assert (actions.sum(axis=1) <= pulls_left(problem, rows)).all()
+    assert (actions.sum(axis=1) <= read_left(problem.reading, rows)).all()
     for row, action, reward in zip(rows, actions, buffer.rewards[: buffer.pos].ravel(), strict=True):
         assert reward == pytest.approx(reward_of(problem, row[:5].astype(int).tolist(), action), abs=1e-5)
 

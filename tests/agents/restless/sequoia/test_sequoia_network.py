@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from budgetgym.agents.restless.features import pulls_left, read_rows
 from budgetgym.agents.restless.sequoia.agent import ResidualSequoia
 from budgetgym.agents.restless.sequoia.base import LagrangianBase
 from budgetgym.agents.restless.sequoia.coding import Coding
 from budgetgym.agents.restless.sequoia.network import JointNetwork, PublishedNetwork
 from budgetgym.baselines.restless.exact import exact
-from budgetgym.baselines.restless.policies import Joint, Lagrangian, read_situation
+from budgetgym.baselines.restless.policies import Joint, Lagrangian
 from budgetgym.baselines.restless.relaxation import relax
 from budgetgym.baselines.restless.treatment import value_of
+from budgetgym.envs.restless.reading import Situations, read_situation, read_situations
 from tiny_restless import KINDS, ONE_BY_ONE, all_actions, first_states, next_states, observation_of, reward_of, tiny
 
 FEW = {"lanes": 4, "warm_states": 64, "warm_epochs": 1, "buffer_size": 400}
@@ -66,7 +66,7 @@ def test_both_forms_of_observation_say_the_same(kind):
     other.load_state_dict(net.state_dict())
     for one, two in zip(net.asked(rows[0]), other.asked(rows[1]), strict=True):
         assert one == pytest.approx(two, abs=1e-12)
-    for one, two in zip(read_rows(plain, rows[0]), read_rows(shown, rows[1]), strict=True):
+    for one, two in zip(read_situations(plain.reading, rows[0]), read_situations(shown.reading, rows[1]), strict=True):
         assert one.tolist() == two.tolist()
 
 
@@ -88,7 +88,7 @@ def test_before_learning_it_decides_as_its_base(kind, base, budget):
     ]
     rows = np.array(situations)
     for row, mine, theirs in zip(rows, agent.predict(rows)[0], policy.predict(rows)[0], strict=True):
-        values, price = policy.level_values(read_situation(problem, row))
+        values, price = policy.level_values(read_situation(problem.reading, row))
         worth = [
             worth_of(problem, values, np.asarray(action, np.int64), base) - price * action.sum() for action in (mine, theirs)
         ]
@@ -115,7 +115,7 @@ def test_what_the_base_says_of_the_start(kind):
             optimum, bound, mean = exact(problem, np.inf), relax(problem, np.inf).bound, 0.0
             for p, states in first_states(problem):
                 row = observation_of(problem, states, 0, initial, initial)[None]
-                constant, linear = base.terms_of(*read_rows(problem, row), pulls_left(problem, row))
+                constant, linear = base.terms_of(read_situations(problem.reading, row))
                 value = constant[0] + (coding.encode(actions) @ linear[0]).max()
                 assert value >= optimum.values[(0, *states)] - 1e-6
                 mean += p * value
@@ -151,7 +151,7 @@ def test_the_base_is_reward_and_value_ahead(kind):
         for action in all_actions(problem):
             states, t = random.integers(0, 3, len(problem.coupling)), int(random.integers(0, problem.horizon))
             situation = states[None], np.array([t]), np.array([budget])
-            constant, linear = base.terms_of(*situation, np.array([2]))
+            constant, linear = base.terms_of(Situations(states[None], np.array([t]), np.array([2]), np.array([budget])))
             value = constant[0] + coding.encode(np.array(action)[None])[0] @ linear[0]
             ahead = base.expected_ahead(*situation, np.array(action)[None])[0]
             expected = reward_of(problem, states.tolist(), action) + ahead + rest[t + 1] + price * (2 - sum(action))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from budgetgym import list_agents, make_agent
 from budgetgym.agents.registry import LEARNERS, PLANNERS
-from budgetgym.baselines.routing.agentic.routers import LAST_MODEL, FirstLarge, Random, places
+from budgetgym.baselines.routing.agentic.routers import FirstLarge, Random
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core import BudgetedEnv
 from budgetgym.envs.routing.agentic.instances import make_profile
@@ -48,20 +48,6 @@ def trace(name, problem, seed=0):
 
 def test_all_routers_are_listed(problem):
     assert set(list_agents(problem)) - set(LEARNERS) == {*ROUTERS, *PLANNERS}
-    assert [AgenticRouting().observation_names[k] for k in (0, 1, 2, 3, 4, 5, 7)] == [
-        "progress",
-        "subgoals",
-        "errors",
-        "rolled_back",
-        "difficulty",
-        "criticality",
-        "steps_left",
-    ]
-    names = AgenticRouting(instance="swe").observation_names
-    at = places(AgenticRouting(instance="swe"))
-    assert names[LAST_MODEL] == names[at.last_model] == "last_model[0]"
-    assert names[at.affordable] == "affordable[0]"
-    assert names[at.budget : at.budget + 2] == ("large_calls_size", "large_calls_remaining")
 
 
 @pytest.mark.parametrize("name", ROUTERS)
