@@ -24,9 +24,9 @@ from ...baselines.bidding import values
 from ...baselines.bidding.bidders import bidding_problem, largest_budget
 from ...baselines.bidding.values import best_bid, rlb_values, worth_and_price_weight
 from ...baselines.core.policy import Information, KernelPolicy
+from ...envs.bidding.law import PRICE_LEVELS, least_prices
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import natural, positive_integer
 from ...envs.core.problem import Problem
@@ -42,6 +42,8 @@ class ScaleParameters(NamedTuple):
     """Scales of the observation, and the exact table of the last T0 auctions."""
 
     reading: Reading
+    paid: NDArray[np.int64]
+    """(301,) see `law.least_prices`."""
     value: NDArray[np.float64]
     """(T0 + 1, B0 + 1)."""
     unit: float
@@ -51,7 +53,7 @@ class ScaleParameters(NamedTuple):
 @jit
 def exact_bid(p, t, b, theta):
     """The table's bid with t <= T0 auctions and b money left."""
-    return best_bid(p.value, t, min(b, p.value.shape[1] - 1), p.unit * theta, p.price_weight)
+    return best_bid(p.paid, p.value, t, min(b, p.value.shape[1] - 1), p.unit * theta, p.price_weight)
 
 
 @jit
@@ -68,7 +70,7 @@ def act_map_a(p, observation, memory, action):
 
 @jit
 def act_map_d(p, observation, memory, action):
-    """The largest price that theta exceeds the marginal values of, D(t - 1, b - 1) + ... + D(t - 1, b - d)."""
+    """The largest price d that theta exceeds the marginal values of, D(t - 1, b - 1) + ... + D(t - 1, b - paid[d])."""
     t, b = read_auctions_left(p.reading, observation), read_remaining(p.reading, observation)
     T0, B0 = p.value.shape[0] - 1, p.value.shape[1] - 1
     theta = read_theta(p.reading, observation)
@@ -76,14 +78,16 @@ def act_map_d(p, observation, memory, action):
         action[0] = max(exact_bid(p, t, b, theta), 0)
         return
     row, ratio = p.value[T0], T0 / (t - 1)
-    gain, bid = p.unit * theta, 0
-    for d in range(1, min(b, HIGHEST_PRICE) + 1):
-        at = min(np.int64((b - d) * ratio), B0 - 1)
-        gain -= row[at + 1] - row[at] + p.price_weight
-        if gain < 0.0:
+    gain, spent = p.unit * theta, 0
+    action[0] = 0
+    for d in range(PRICE_LEVELS):
+        while spent < min(p.paid[d], b):
+            spent += 1
+            at = min(np.int64((b - spent) * ratio), B0 - 1)
+            gain -= row[at + 1] - row[at] + p.price_weight
+        if gain < 0.0 or p.paid[d] > b:
             break
-        bid = d
-    action[0] = bid
+        action[0] = d
 
 
 @jit
@@ -112,7 +116,8 @@ class _AtScale(KernelPolicy):
         if size > LARGEST_TABLE:
             raise ValueError(f"T0 is {T0}, whose table of budgets up to {reach} takes {size >> 20} MiB; expected a smaller T0")
         value = rlb_values(bidding, reach, rows)
-        return bidding, ScaleParameters(bidding.reading, value, *worth_and_price_weight(bidding))
+        paid = least_prices(bidding.params.rules)
+        return bidding, ScaleParameters(bidding.reading, paid, value, *worth_and_price_weight(bidding))
 
 
 class RlbMapA(_AtScale):
@@ -188,13 +193,15 @@ def act_nn(p, observation, memory, action):
     if t < table.value.shape[0]:
         action[0] = max(exact_bid(table, t, b, theta), 0)
         return
-    gain, bid = table.unit * theta, 0
-    for d in range(1, min(b, HIGHEST_PRICE) + 1):
-        gain -= network_marginal(p, t - 1, b - d) + table.price_weight
-        if gain < 0.0:
+    gain, spent = table.unit * theta, 0
+    action[0] = 0
+    for d in range(PRICE_LEVELS):
+        while spent < min(table.paid[d], b):
+            spent += 1
+            gain -= network_marginal(p, t - 1, b - spent) + table.price_weight
+        if gain < 0.0 or table.paid[d] > b:
             break
-        bid = d
-    action[0] = bid
+        action[0] = d
 
 
 class RlbNn(_AtScale):

@@ -7,20 +7,15 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import HIGHEST_PRICE, least_prices
 from ...envs.bidding.problem import RealTimeBidding
-from ...envs.bidding.reading import (
-    Reading,
-    read_auctions_left,
-    read_remaining,
-    read_theta,
-)
-from ...envs.bidding.state import HIGHEST_PRICE
+from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural, positive
 from ...envs.core.problem import Problem
 from ..core.policy import Information, KernelPolicy
 from ..core.tuning import MeanReturn
-from .values import best_bid, cost_of_bids, even_spend, minimum_pmf, rlb_values, worth_and_price_weight
+from .values import best_bid, cost_of_bids, even_spend, rlb_values, worth_and_price_weight
 
 
 def bidding_problem(problem: Problem, agent: str, needs_budget: bool = False) -> RealTimeBidding:
@@ -65,13 +60,13 @@ class Constant(KernelPolicy):
     def __init__(self, problem: Problem, bid: float | None = None) -> None:
         problem = bidding_problem(problem, "constant")
         if bid is None:
-            bid = float(affordable_bid(minimum_pmf(problem), even_spend(problem)))
+            bid = float(affordable_bid(problem, even_spend(problem)))
         super().__init__(problem, act_constant, ConstantParameters(read_bid("bid", bid)))
 
 
-def affordable_bid(price_pmf: NDArray[np.float64], spend: float) -> int:
-    """The largest constant bid that spends at most `spend` per auction in expectation."""
-    return int(np.searchsorted(cost_of_bids(price_pmf), spend, side="right")) - 1
+def affordable_bid(problem: RealTimeBidding, spend: float) -> int:
+    """The largest constant bid that spends at most `spend` per auction in expectation, by the training statistics."""
+    return int(np.searchsorted(cost_of_bids(problem), spend, side="right")) - 1
 
 
 class RandomParameters(NamedTuple):
@@ -105,7 +100,7 @@ class Random(KernelPolicy):
     def __init__(self, problem: Problem, highest: int | None = None, seed: int = 0) -> None:
         problem = bidding_problem(problem, "random")
         if highest is None:
-            constant = affordable_bid(minimum_pmf(problem), even_spend(problem))
+            constant = affordable_bid(problem, even_spend(problem))
             highest = min(HIGHEST_PRICE, 2 * constant)
         self._highest = int(read_bid("highest", highest))
         super().__init__(problem, act_random, RandomParameters(np.uint64(natural("seed", seed)), self._highest), np.zeros(1))
@@ -199,6 +194,8 @@ class TableParameters(NamedTuple):
     """Scales of the observation, and the value table that the bidder looks ahead with."""
 
     reading: Reading
+    paid: NDArray[np.int64]
+    """(301,) see `law.least_prices`."""
     value: NDArray[np.float64]
     unit: float
     """What a unit of theta is worth."""
@@ -213,7 +210,7 @@ def act_by_table(p, observation, memory, action):
     theta = p.reading.theta_avg if p.blind else read_theta(p.reading, observation)
     b = min(read_remaining(p.reading, observation), p.value.shape[1] - 1)
     t = read_auctions_left(p.reading, observation)
-    action[0] = max(best_bid(p.value, t, b, p.unit * theta, p.price_weight), 0)
+    action[0] = max(best_bid(p.paid, p.value, t, b, p.unit * theta, p.price_weight), 0)
 
 
 class TableBidder(KernelPolicy):
@@ -228,7 +225,8 @@ class TableBidder(KernelPolicy):
     information: ClassVar[Information] = "model"
 
     def __init__(self, problem: RealTimeBidding, value: NDArray[np.float64], blind: bool = False) -> None:
-        parameters = TableParameters(problem.reading, value, *worth_and_price_weight(problem), blind)
+        paid = least_prices(problem.params.rules)
+        parameters = TableParameters(problem.reading, paid, value, *worth_and_price_weight(problem), blind)
         super().__init__(problem, act_by_table, parameters)
 
     def check_problem(self, problem: Problem) -> None:

@@ -7,9 +7,9 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import least_prices
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
@@ -86,7 +86,7 @@ def solve_cmdp(problem: RealTimeBidding) -> NDArray[np.float64]:
     """
     unit, price_weight = worth_and_price_weight(problem)
     law = problem.statistics.law()
-    price = np.arange(HIGHEST_PRICE + 1)
+    price = least_prices(problem.params.rules)
     gain = unit * law.theta[0][:, None] - price_weight * price
     cost = (law.theta_pmf[0][:, None] * minimum_pmf(problem) * price).ravel()
     order = np.argsort(-(gain / np.maximum(price, 1e-9)).ravel(), kind="stable")

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from ...envs.bidding.law import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, read_money, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import one_of, positive
 from ...envs.core.problem import Problem

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
+from ...envs.bidding.law import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import positive
 from ...envs.core.problem import Problem
@@ -103,7 +103,7 @@ def fitted_c(price_pmf: NDArray[np.float64], squared: bool) -> float:
 
 def spending_lagrange(problem: RealTimeBidding, c: float, squared: bool) -> float:
     """The multiplier at which the expected spend per auction is the budget's even share; the least one if none spends it."""
-    law, even, cost = problem.statistics.law(), even_spend(problem), cost_of_bids(minimum_pmf(problem))
+    law, even, cost = problem.statistics.law(), even_spend(problem), cost_of_bids(problem)
 
     def overspend(log_lagrange: float) -> float:
         bids = [ortb_bid.py_func(theta, c, np.exp(log_lagrange), squared) for theta in law.theta[0]]  # type: ignore[attr-defined]

@@ -7,17 +7,17 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import HIGHEST_PRICE
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, read_money, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import natural, non_negative, positive, positive_integer
 from ...envs.core.problem import Problem
 from ..core.policy import Information, KernelPolicy
 from .bidders import bidding_problem, uniform_of
 from .descent import bid_at, paid_before, paying_problem, step_size
-from .values import cost_of_bids, even_spend, minimum_pmf
+from .values import cost_of_bids, even_spend
 
 ROUNDS = 40
 """Control rounds of an episode, as in the experiments of Zhang et al. (2016)."""
@@ -25,7 +25,7 @@ ROUNDS = 40
 
 def spend_at(problem: RealTimeBidding, price: float) -> float:
     """Expected spend per auction, by the training statistics, of bidding theta / price; in money."""
-    return _spend(problem.statistics.law(), cost_of_bids(minimum_pmf(problem)), price)
+    return _spend(problem.statistics.law(), cost_of_bids(problem), price)
 
 
 def even_price(problem: RealTimeBidding) -> float:
@@ -33,7 +33,7 @@ def even_price(problem: RealTimeBidding) -> float:
 
     By the training statistics; where even the highest bids would not spend it, a price at which nearly all bids are these.
     """
-    law, cost, even = problem.statistics.law(), cost_of_bids(minimum_pmf(problem)), even_spend(problem)
+    law, cost, even = problem.statistics.law(), cost_of_bids(problem), even_spend(problem)
     low, high = problem.statistics.theta_avg * 1e-3 / HIGHEST_PRICE, 1.0
     for _ in range(60):
         middle = np.sqrt(low * high)

@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import Rules, minimum_bid
 from ...envs.bidding.reading import Reading, read_initial, read_last, read_theta
 from ...envs.core import jit
 from ...envs.core.checks import non_negative
@@ -23,7 +24,7 @@ class ShadingParameters(NamedTuple):
     unit: float
     price_weight: float
     step: float
-    reserve: float
+    rules: Rules
     sees_minimum: bool
     """Whether the feedback tells the least winning bid, or the highest bid of the others."""
 
@@ -54,7 +55,7 @@ def act_shading(p, observation, memory, action):
         if rho > 0.0:
             memory[0] *= np.exp(p.step * (paid / rho - 1.0))
         if p.sees_minimum:
-            memory[2 + np.int64(max(read_last(observation), p.reserve) + 0.5)] += 1.0
+            memory[2 + np.int64(minimum_bid(p.rules, read_last(observation)) + 0.5)] += 1.0
     worth = p.unit * read_theta(p.reading, observation)
     action[0] = best_shaded_bid(memory[2:], worth, p.price_weight + memory[0])
 
@@ -83,7 +84,7 @@ class Shading(KernelPolicy):
         unit, price_weight = worth_and_price_weight(problem)
         size = step_size(problem, step)
         sees = problem.feedback in ("minimum", "full")
-        parameters = ShadingParameters(problem.reading, unit, price_weight, size, problem.params.reserve, sees)
+        parameters = ShadingParameters(problem.reading, unit, price_weight, size, problem.params.rules, sees)
         curve: NDArray[np.float64] = non_negative("prior", prior) * minimum_pmf(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
         super().__init__(problem, act_shading, parameters, np.concatenate([[start, 0.0], curve]))

@@ -21,10 +21,11 @@ from ..core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .conversions import delay_distribution
 from .instances import make_market
+from .law import EVENTS, HIGHEST_PRICE, Rules, regime_starts
 from .logs import BidLog, load_log
 from .market import Market
 from .reading import Reading
-from .state import CONTROLS, EVENTS, FEEDBACK, HIGHEST_PRICE, REWARDS, Params, State
+from .state import CONTROLS, FEEDBACK, REWARDS, Params, State
 from .statistics import TrainingStatistics
 from .traffic import read_profile, tick_starts
 
@@ -260,8 +261,7 @@ class RealTimeBidding(Problem):
                 reward=REWARDS.index(one_of("reward", reward, REWARDS)),
                 profit=objective == "profit",
                 click_value=self.click_value,
-                reserve=_price("reserve", reserve),
-                soft_reserve=_soft_reserve(rule, soft_reserve),
+                rules=Rules(_price("reserve", reserve), _soft_reserve(rule, soft_reserve)),
                 feedback=FEEDBACK.index(feedback),
                 charged_for=EVENTS.index(cost_event),
                 conversion_rate=rate,
@@ -468,7 +468,7 @@ def _market_arrays(market: Market | None, T: int) -> dict[str, NDArray[Any]]:
             "price_table": np.zeros((1, 1, 1, 2)),
         }
     return {
-        "regime_start": np.ceil(market.regime_start * T).astype(np.int64),
+        "regime_start": regime_starts(market.regime_start, T),
         "theta": market.theta,
         "theta_pmf": market.theta_pmf,
         "theta_table": _alias_tables(market.theta_pmf),

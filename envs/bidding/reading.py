@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core import jit
-from .state import HIGHEST_PRICE
+from .law import HIGHEST_PRICE
 
 
 class Reading(NamedTuple):
