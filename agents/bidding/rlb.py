@@ -7,9 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.bidding.bidders import TableBidder, bidding_problem, largest_budget
+from ...baselines.bidding.bidders import TableBidder, largest_budget
 from ...baselines.bidding.values import (
     best_first_price_bid,
+    check_charges,
+    check_training_law,
+    known_market,
     optimal_values,
     pmf_values,
     rlb_values,
@@ -33,8 +36,10 @@ class Rlb(TableBidder):
         problem: the bidding problem.
     """
 
+    name = "rlb"
+
     def __init__(self, problem: Problem) -> None:
-        problem = bidding_problem(problem, "rlb", needs_budget=True)
+        problem = self.served(problem)
         super().__init__(problem, rlb_values(problem, largest_budget(problem)))
 
 
@@ -47,8 +52,17 @@ class RlbPmf(TableBidder):
         problem: a bidding problem whose training statistics tell the law of theta: a training log, or a synthetic instance.
     """
 
+    name = "rlb_pmf"
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: the training law must be known, and every win charged."""
+        super().check_market(problem)
+        check_training_law(problem)
+        check_charges(problem)
+
     def __init__(self, problem: Problem) -> None:
-        problem = bidding_problem(problem, "rlb_pmf", needs_budget=True)
+        problem = self.served(problem)
         super().__init__(problem, pmf_values(problem, largest_budget(problem)))
 
 
@@ -91,19 +105,28 @@ class Optimal(TableBidder):
         problem: a bidding problem that does not replay a log.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        problem = bidding_problem(problem, "optimal", needs_budget=True)
+    name = "optimal"
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: the optimum must be known, not only a bound on it."""
+        super().check_market(problem)
+        known_market(problem)
+        check_charges(problem)
         p = problem.params
         unknown = p.noise > 0.0 or p.calibration != 1.0 or p.limit < np.inf
         if unknown or (problem.rule == "second_price" and p.rules.soft_reserve > 0.0):
             what = "no soft reserve, true predictions and no limits"
             raise ValueError(f"optimal is for {what}; make the environment with these")
+
+    def __init__(self, problem: Problem) -> None:
+        problem = self.served(problem)
         value = optimal_values(problem, largest_budget(problem))
         super().__init__(problem, value)
         if problem.rule == "first_price":
             worth = worth_and_price_weight(problem)
             self.act = act_first_price
-            paid = least_prices(p.rules)
+            paid = least_prices(problem.params.rules)
             self.parameters = FirstPriceParameters(problem.reading, paid, value, *worth, *_winning(problem))
 
 

@@ -14,16 +14,15 @@ seconds today, and needs none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ...baselines.bidding import values
-from ...baselines.bidding.bidders import bidding_problem, largest_budget
+from ...baselines.bidding.bidders import Bidder, largest_budget
 from ...baselines.bidding.values import best_bid, rlb_values, worth_and_price_weight
-from ...baselines.core.policy import Information, KernelPolicy
 from ...envs.bidding.law import PRICE_LEVELS, least_prices
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
@@ -101,14 +100,22 @@ def act_seg(p, observation, memory, action):
     action[0] = max(exact_bid(p, t - later, max(b - np.int64(memory[0]), 0), read_theta(p.reading, observation)), 0)
 
 
-class _AtScale(KernelPolicy):
+class _AtScale(Bidder):
     """What the four have in common: the table, and what it reaches to."""
 
-    information: ClassVar[Information] = "model"
+    needs_budget = True
+    needs_law = True
 
-    @staticmethod
-    def _parameters(problem: Problem, agent: str, T0: int) -> tuple[RealTimeBidding, ScaleParameters]:
-        bidding = bidding_problem(problem, agent, needs_budget=True)
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: the table must be one of whole money; its size depends on T0."""
+        super().check_market(problem)
+        least_prices(problem.params.rules)
+        largest_budget(problem)
+
+    @classmethod
+    def _parameters(cls, problem: Problem, T0: int) -> tuple[RealTimeBidding, ScaleParameters]:
+        bidding = cls.served(problem)
         T = bidding.params.auctions
         rows = min(positive_integer("T0", T0), T)
         reach = largest_budget(bidding) if rows == T else int(MARGIN * largest_budget(bidding) / T * rows) + 1
@@ -128,8 +135,10 @@ class RlbMapA(_AtScale):
         T0: auctions of the table.
     """
 
+    name = "rlb_map_a"
+
     def __init__(self, problem: Problem, T0: int = 1000) -> None:
-        super().__init__(problem, act_map_a, self._parameters(problem, "rlb_map_a", T0)[1])
+        super().__init__(problem, act_map_a, self._parameters(problem, T0)[1])
 
 
 class RlbMapD(_AtScale):
@@ -140,8 +149,10 @@ class RlbMapD(_AtScale):
         T0: auctions of the table.
     """
 
+    name = "rlb_map_d"
+
     def __init__(self, problem: Problem, T0: int = 1000) -> None:
-        super().__init__(problem, act_map_d, self._parameters(problem, "rlb_map_d", T0)[1])
+        super().__init__(problem, act_map_d, self._parameters(problem, T0)[1])
 
 
 class RlbSeg(_AtScale):
@@ -152,8 +163,10 @@ class RlbSeg(_AtScale):
         T0: auctions of a segment; the first one is shorter if T is no multiple of it.
     """
 
+    name = "rlb_seg"
+
     def __init__(self, problem: Problem, T0: int = 1000) -> None:
-        super().__init__(problem, act_seg, self._parameters(problem, "rlb_seg", T0)[1], np.zeros(1))
+        super().__init__(problem, act_seg, self._parameters(problem, T0)[1], np.zeros(1))
 
 
 TIMES, RATES = 64, 512
@@ -221,8 +234,10 @@ class RlbNn(_AtScale):
         seed: of the network.
     """
 
+    name = "rlb_nn"
+
     def __init__(self, problem: Problem, T0: int = 1000, steps: int = 2000, seed: int = 0) -> None:
-        bidding, table = self._parameters(problem, "rlb_nn", T0)
+        bidding, table = self._parameters(problem, T0)
         self.error, marginal, ends = 0.0, np.zeros((TIMES, RATES)), (0.0, 1.0, 0.0, 1.0)
         if (rows := table.value.shape[0] - 1) < bidding.params.auctions:
             network, self.error = fit_marginal(

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.bidding.law import HIGHEST_PRICE, Rules, highest_bid, least_prices
+from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
 from ...envs.core import jit
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
-from ..core.policy import Information, KernelPolicy
-from .bidders import bidding_problem
+from .bidders import Bidder
 from .values import cost_of_bids, minimum_pmf, worth_and_price_weight
 
 CELLS = 256
@@ -135,7 +135,7 @@ def act_fluid(p, observation, memory, action):
     action[0] = max(high, 0)
 
 
-class Fluid(KernelPolicy):
+class Fluid(Bidder):
     """Bids like a dynamic programme whose value is the fluid one, t v(b / t), under the law of theta that it has seen.
 
     RLB's table takes every impression for an average one; the fluid value costs so little that it takes the whole law of
@@ -153,11 +153,20 @@ class Fluid(KernelPolicy):
         refresh: auctions after which v is drawn anew.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "fluid"
+    needs_budget = True
+    needs_law = True
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: money must be whole."""
+        super().check_market(problem)
+        least_prices(problem.params.rules)
+
     carries_over: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, window: int = 10_000, refresh: int = 100) -> None:
-        problem = bidding_problem(problem, "fluid", needs_budget=True)
+        problem = self.served(problem)
         unit, price_weight = worth_and_price_weight(problem)
         statistics = problem.statistics
         parameters = FluidParameters(

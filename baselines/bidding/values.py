@@ -169,6 +169,13 @@ def best_first_price_bid(paid, value, win_cdf, t, b, worth, price_weight):
     return bid
 
 
+def check_size(T: int, budget: int) -> None:
+    """Refuse tables (T + 1, budget + 1) that are too large."""
+    if (size := (T + 1) * (budget + 1)) > LARGEST_TABLE:
+        what = f"the table for {T} auctions and budgets up to {budget} would take {8 * size / 2**30:.1f} GiB"
+        raise ValueError(f"{what}; expected at most {8 * LARGEST_TABLE / 2**30:.0f}. For long episodes see rlb_map_d or fluid")
+
+
 def solve(fill: Callable[..., None], arguments: tuple[Any, ...], T: int, budget: int) -> NDArray[np.float64]:
     """The table (T + 1, budget + 1) that `fill(*arguments, value, first, last)` fills, a few rows at a time.
 
@@ -177,9 +184,7 @@ def solve(fill: Callable[..., None], arguments: tuple[Any, ...], T: int, budget:
     Raises:
         ValueError: the table would be too large.
     """
-    if (size := (T + 1) * (budget + 1)) > LARGEST_TABLE:
-        what = f"the table for {T} auctions and budgets up to {budget} would take {8 * size / 2**30:.1f} GiB"
-        raise ValueError(f"{what}; expected at most {8 * LARGEST_TABLE / 2**30:.0f}. For long episodes see rlb_map_d or fluid")
+    check_size(T, budget)
     value = np.zeros((T + 1, budget + 1))
     rows = max(1, 200_000 // (budget + 1))
     for first in range(1, T + 1, rows):
@@ -224,7 +229,7 @@ def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]
     Raises:
         ValueError: the problem replays a log, whose law nobody knows.
     """
-    return _exact_values(problem, _known(problem.market, problem), budget)
+    return _exact_values(problem, known_market(problem), budget)
 
 
 def pmf_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
@@ -233,10 +238,15 @@ def pmf_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
     Raises:
         ValueError: the training statistics do not tell the law of theta.
     """
+    check_training_law(problem)
+    return _exact_values(problem, problem.statistics.law(), budget)
+
+
+def check_training_law(problem: RealTimeBidding) -> None:
+    """Refuse problems whose training statistics do not tell the law of theta."""
     if problem.statistics.theta is None:
         what = f"the statistics ({problem.statistics.source}) know only the average theta, not its law"
         raise ValueError(f"{what}; give statistics= the path of a training log")
-    return _exact_values(problem, problem.statistics.law(), budget)
 
 
 def _exact_values(problem: RealTimeBidding, market: Market, budget: int) -> NDArray[np.float64]:
@@ -265,20 +275,26 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     T = problem.params.auctions
     b = int(min(budget, T * law.payments(problem.params.rules).max()))  # more can't be spent
     # Kept by itself as well: the table of a large budget is too large to keep.
-    key = _arguments(problem, _known(problem.market, problem))[1]
+    key = _arguments(problem, known_market(problem))[1]
     return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *key, T, b))
 
 
-def _known(market: Market | None, problem: RealTimeBidding) -> Market:
-    if market is None:
+def known_market(problem: RealTimeBidding) -> Market:
+    """The law of a synthetic instance; ValueError for a replayed log."""
+    if problem.market is None:
         raise ValueError(f"{problem.instance} has no exact optimum: its law is not known; see the hindsight bound")
-    return market
+    return problem.market
+
+
+def check_charges(problem: RealTimeBidding) -> None:
+    """Refuse problems where what an impression is charged is left to chance."""
+    if problem.cost_event != "impression":
+        raise ValueError(f"the optimum is not known for cost_event={problem.cost_event!r}, where charges are left to chance")
 
 
 def _arguments(problem: RealTimeBidding, market: Market) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """What the solver reads of the problem in this market, and the key that its table is kept under."""
-    if problem.cost_event != "impression":
-        raise ValueError(f"the optimum is not known for cost_event={problem.cost_event!r}, where charges are left to chance")
+    check_charges(problem)
     unit, price_weight = worth_and_price_weight(problem)
     rules, T, groups = problem.params.rules, problem.params.auctions, market.price_pmf.shape[1]
     paid = law.least_prices(rules)

@@ -7,7 +7,7 @@ the observation.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from ...envs.core.checks import is_number, natural, one_of, positive_integer
 from ...envs.core.problem import Problem
 from ...envs.restless.problem import Restless
 from ..core.policy import Information, Policy, PolicyState, observation_rows
-from .exact import Exact, exact
+from .exact import Exact, check_size, exact
 from .relaxation import RELAXATIONS, relax, whole_pulls
 from .treatment import Treatment, value_of
 from .values import worth_of_levels
@@ -36,19 +36,6 @@ class Situation(NamedTuple):
     """Pulls that can still be made."""
     initial: int
     """Whole pulls that there were at the start."""
-
-
-def restless_problem(problem: Problem, agent: str) -> Restless:
-    """The problem, if it is one that the agent can decide on.
-
-    Raises:
-        ValueError: another family, or observations without time and budget.
-    """
-    if not isinstance(problem, Restless):
-        raise ValueError(f"agent {agent!r} serves restless bandits, not {type(problem).__name__}")
-    if not problem.budget_aware:
-        raise ValueError(f"agent {agent!r} reads the pulls left from the observation; expected budget_aware=True")
-    return problem
 
 
 def read_situation(problem: Restless, row: NDArray[np.float64]) -> Situation:
@@ -73,11 +60,18 @@ class RestlessPolicy(Policy):
         ValueError: another family, or observations without time and budget.
     """
 
-    name: ClassVar[str]
+    serves = Restless
+    needs_budget = True
 
     def __init__(self, problem: Problem) -> None:
         # Narrower than any problem, and set once.
-        self.problem: Restless = restless_problem(problem, self.name)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.problem: Restless = self.served(problem)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    @classmethod
+    def served(cls, problem: Problem) -> Restless:
+        """The problem, after `check`."""
+        cls.check(problem)
+        return cast(Restless, problem)
 
     def check_problem(self, problem: Problem) -> None:
         """The law and the feasible set must be the same; the budget may differ."""
@@ -134,6 +128,7 @@ class Constant(SetPolicy):
     """
 
     name = "constant"
+    needs_law = True
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -192,6 +187,7 @@ class Sampling(Random):
     """The best of K random maximal actions, by the exact expectation of the next reward."""
 
     name = "sampling"
+    needs_law = True
     information: ClassVar[Information] = "model"
 
     def __init__(self, problem: Problem, K: int = 100, seed: int = 0) -> None:
@@ -209,6 +205,7 @@ class Myopic(SetPolicy):
     """The largest expected reward of the next step, exactly, as a mixed-integer programme."""
 
     name = "myopic"
+    needs_law = True
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -224,6 +221,7 @@ class Iterative(SetPolicy):
     """Greedy: adds the component that raises the expected reward of the next step the most, as long as one does and fits."""
 
     name = "iterative"
+    needs_law = True
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -257,6 +255,13 @@ class Whittle(SetPolicy):
     """
 
     name = "whittle"
+    needs_law = True
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: arms must be pulled one by one. Whether they have an index is found out later."""
+        super().check(problem)
+        own_levels(cast(Restless, problem))
 
     def __init__(self, problem: Problem, discount: float = 0.99) -> None:
         super().__init__(problem)
@@ -287,6 +292,7 @@ class Lagrangian(SetPolicy):
     """
 
     name = "lagrangian"
+    needs_law = True
 
     def __init__(self, problem: Problem, relaxation: str = "set") -> None:
         super().__init__(problem)
@@ -334,6 +340,13 @@ class Optimal(SetPolicy):
     """
 
     name = "optimal"
+    needs_law = True
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: there must not be too many arms."""
+        super().check(problem)
+        check_size(cast(Restless, problem), problem.budget.range_of("pulls")[1])
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
