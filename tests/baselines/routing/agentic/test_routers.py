@@ -198,5 +198,5 @@ def test_an_agent_made_for_a_smaller_budget_is_refused(problem):
         make_agent("belief", AgenticRouting(unit="dollars"))
     with pytest.raises(ValueError, match="seed is -1"):
         make_agent("random", problem).set_random_seed(-1)
-    with pytest.raises(TypeError, match="routes in AgenticRouting"):
+    with pytest.raises(ValueError, match="serves AgenticRouting"):
         Random(RealTimeBidding())
