@@ -13,7 +13,7 @@ import pandas as pd
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics
 
 from ..agents.planning.world import Planner
-from ..baselines.core.oracle import exact_optimum, null_score
+from ..baselines.core.oracle import known_optimum, null_score
 from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
@@ -139,8 +139,10 @@ class Evaluation:
             check_ledger(self._parts[-1].episodes)
             self._begun = True
         if not self.cell:
+            optimum, reason = known_optimum(self._problem)
             self.cell = {
-                "optimum": exact_optimum(self._problem),
+                "optimum": optimum,
+                "optimum_unknown": reason,
                 "null": null_score(self._problem),
                 "latency_us": decision_latency(self._agent, self._problem),
                 "information": getattr(self._agent, "information", "observation"),
@@ -155,7 +157,8 @@ class Evaluation:
         played, problem = self.played, self._problem
         cells = pd.DataFrame([{**names, **self.cell}])
         table = summarise(played.episodes.assign(**names), cells, score=problem.score, metrics=problem.metrics)
-        left_out = {*names, "difference", "difference_low", "difference_high"}  # one agent alone has no difference
+        # One agent alone has no difference; why an optimum is unknown is among the facts of the cell.
+        left_out = {*names, "optimum_unknown", "difference", "difference_low", "difference_high"}
         summary = {str(name): _plain(value) for name, value in table.iloc[0].items() if name not in left_out}
         return Result(summary, played.episodes, played.curves, self.cell)
 

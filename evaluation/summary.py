@@ -86,9 +86,9 @@ def summarise(
         `difference` (mean paired difference of the score to the first agent), `cvar` (mean score of the worst tenth of the
         episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` (total), `spent_share`, `blocked` (total),
         `violations` (episodes that spent more than their budget of any resource), one column per metric (see
-        `metric_column`), `null` (expected score of doing nothing), `latency_us` and `information`. Shares are fractions and
-        NaN where their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as
-        `reference`.
+        `metric_column`), `optimum_unknown` (why; None if it is known), `null` (expected score of doing nothing), `latency_us`
+        and `information`. Shares are fractions and NaN where their reference is unknown or not positive. `attrs` keeps
+        `confidence`, `resamples` and the first agent as `reference`.
 
     Raises:
         ValueError: Columns are missing or would collide, there are no episodes, an episode or a cell is repeated or
@@ -284,6 +284,8 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
     for metric in shown_metrics(metrics, score):
         add({metric_column(metric): _condense(frame, metric)})
     add(_with_interval("difference", *of_agent("difference")))
+    reason = fact.get("optimum_unknown")
+    add({"optimum_unknown": reason if isinstance(reason, str) else None})
     add({"null": null, "latency_us": float(fact["latency_us"]), "information": str(fact["information"])})
     return row
 

@@ -38,6 +38,8 @@ def print_table(summary: pd.DataFrame, metrics: Sequence[Metric], score: str, co
             console.print(_table(title, block, cells))
             title = None
         console.print(Text(_footnote(rows, summary.attrs), style="dim"))
+        if reason := rows[0]["optimum_unknown"]:
+            console.print(Text(f"optimum unknown: {reason}", style="dim"))
         console.print()
 
 

@@ -7,8 +7,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ...baselines.bidding.bidders import training_problem
+from ...envs.bidding.law import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core.budget import Budget
 from ..learning import a2c
 from ..learning.callbacks import CriticFirst, TemperatureToZero

@@ -7,16 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.bidding.bidders import TableBidder, bidding_problem, largest_budget
+from ...baselines.bidding.bidders import TableBidder, largest_budget
 from ...baselines.bidding.values import (
     best_first_price_bid,
+    check_charges,
+    check_training_law,
+    known_market,
     optimal_values,
     pmf_values,
-    regimes_by_time_left,
     rlb_values,
-    sold_from,
     worth_and_price_weight,
 )
+from ...envs.bidding.law import least_prices, minimum_pmf, regimes_by_time_left
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
 from ...envs.core import jit
@@ -34,8 +36,10 @@ class Rlb(TableBidder):
         problem: the bidding problem.
     """
 
+    name = "rlb"
+
     def __init__(self, problem: Problem) -> None:
-        problem = bidding_problem(problem, "rlb", needs_budget=True)
+        problem = self.served(problem)
         super().__init__(problem, rlb_values(problem, largest_budget(problem)))
 
 
@@ -48,8 +52,17 @@ class RlbPmf(TableBidder):
         problem: a bidding problem whose training statistics tell the law of theta: a training log, or a synthetic instance.
     """
 
+    name = "rlb_pmf"
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: the training law must be known, and every win charged."""
+        super().check_market(problem)
+        check_training_law(problem)
+        check_charges(problem)
+
     def __init__(self, problem: Problem) -> None:
-        problem = bidding_problem(problem, "rlb_pmf", needs_budget=True)
+        problem = self.served(problem)
         super().__init__(problem, pmf_values(problem, largest_budget(problem)))
 
 
@@ -57,6 +70,8 @@ class FirstPriceParameters(NamedTuple):
     """Scales of the observation, the exact table, and the law of the least winning bid."""
 
     reading: Reading
+    paid: NDArray[np.int64]
+    """(301,) what every bid pays."""
     value: NDArray[np.float64]
     unit: float
     price_weight: float
@@ -77,7 +92,7 @@ def act_first_price(p, observation, memory, action):
     r, h = p.regime_of[t], 0
     while h < p.border.shape[1] - 1 and theta > p.border[r, h]:
         h += 1
-    action[0] = max(best_first_price_bid(p.value, p.win_cdf[r, h], t, b, p.unit * theta, p.price_weight), 0)
+    action[0] = max(best_first_price_bid(p.paid, p.value, p.win_cdf[r, h], t, b, p.unit * theta, p.price_weight), 0)
 
 
 class Optimal(TableBidder):
@@ -90,29 +105,39 @@ class Optimal(TableBidder):
         problem: a bidding problem that does not replay a log.
     """
 
-    def __init__(self, problem: Problem) -> None:
-        problem = bidding_problem(problem, "optimal", needs_budget=True)
+    name = "optimal"
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: the optimum must be known, not only a bound on it."""
+        super().check_market(problem)
+        known_market(problem)
+        check_charges(problem)
         p = problem.params
         unknown = p.noise > 0.0 or p.calibration != 1.0 or p.limit < np.inf
-        if unknown or (problem.rule == "second_price" and p.soft_reserve > 0.0):
+        if unknown or (problem.rule == "second_price" and p.rules.soft_reserve > 0.0):
             what = "no soft reserve, true predictions and no limits"
             raise ValueError(f"optimal is for {what}; make the environment with these")
+
+    def __init__(self, problem: Problem) -> None:
+        problem = self.served(problem)
         value = optimal_values(problem, largest_budget(problem))
         super().__init__(problem, value)
         if problem.rule == "first_price":
             worth = worth_and_price_weight(problem)
             self.act = act_first_price
-            self.parameters = FirstPriceParameters(problem.reading, value, *worth, *_winning(problem))
+            paid = least_prices(problem.params.rules)
+            self.parameters = FirstPriceParameters(problem.reading, paid, value, *worth, *_winning(problem))
 
 
 def _winning(problem: RealTimeBidding) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """By price group: the probability that a bid wins, and the theta that divides it from the next; and the regimes."""
     market, T = problem.market, problem.params.auctions
     assert market is not None
-    win_cdf = sold_from(market.price_pmf, problem.params.reserve).cumsum(axis=2)
+    win_cdf = minimum_pmf(problem.params.rules, market.price_pmf).cumsum(axis=2)
     border = np.ones(win_cdf.shape[:2])
     for r, h in np.ndindex(*border.shape):
         last = np.searchsorted(market.group[r], h, side="right") - 1
         if 0 <= last < market.theta.shape[1] - 1:
             border[r, h] = market.theta[r, last : last + 2].mean()
-    return win_cdf, border, regimes_by_time_left(market, T)
+    return win_cdf, border, regimes_by_time_left(market.regime_start, T)

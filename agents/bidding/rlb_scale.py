@@ -14,19 +14,18 @@ seconds today, and needs none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ...baselines.bidding import values
-from ...baselines.bidding.bidders import bidding_problem, largest_budget
+from ...baselines.bidding.bidders import Bidder, largest_budget
 from ...baselines.bidding.values import best_bid, rlb_values, worth_and_price_weight
-from ...baselines.core.policy import Information, KernelPolicy
+from ...envs.bidding.law import PRICE_LEVELS, least_prices
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import natural, positive_integer
 from ...envs.core.problem import Problem
@@ -42,6 +41,8 @@ class ScaleParameters(NamedTuple):
     """Scales of the observation, and the exact table of the last T0 auctions."""
 
     reading: Reading
+    paid: NDArray[np.int64]
+    """(301,) see `law.least_prices`."""
     value: NDArray[np.float64]
     """(T0 + 1, B0 + 1)."""
     unit: float
@@ -51,7 +52,7 @@ class ScaleParameters(NamedTuple):
 @jit
 def exact_bid(p, t, b, theta):
     """The table's bid with t <= T0 auctions and b money left."""
-    return best_bid(p.value, t, min(b, p.value.shape[1] - 1), p.unit * theta, p.price_weight)
+    return best_bid(p.paid, p.value, t, min(b, p.value.shape[1] - 1), p.unit * theta, p.price_weight)
 
 
 @jit
@@ -68,7 +69,7 @@ def act_map_a(p, observation, memory, action):
 
 @jit
 def act_map_d(p, observation, memory, action):
-    """The largest price that theta exceeds the marginal values of, D(t - 1, b - 1) + ... + D(t - 1, b - d)."""
+    """The largest price d that theta exceeds the marginal values of, D(t - 1, b - 1) + ... + D(t - 1, b - paid[d])."""
     t, b = read_auctions_left(p.reading, observation), read_remaining(p.reading, observation)
     T0, B0 = p.value.shape[0] - 1, p.value.shape[1] - 1
     theta = read_theta(p.reading, observation)
@@ -76,14 +77,16 @@ def act_map_d(p, observation, memory, action):
         action[0] = max(exact_bid(p, t, b, theta), 0)
         return
     row, ratio = p.value[T0], T0 / (t - 1)
-    gain, bid = p.unit * theta, 0
-    for d in range(1, min(b, HIGHEST_PRICE) + 1):
-        at = min(np.int64((b - d) * ratio), B0 - 1)
-        gain -= row[at + 1] - row[at] + p.price_weight
-        if gain < 0.0:
+    gain, spent = p.unit * theta, 0
+    action[0] = 0
+    for d in range(PRICE_LEVELS):
+        while spent < min(p.paid[d], b):
+            spent += 1
+            at = min(np.int64((b - spent) * ratio), B0 - 1)
+            gain -= row[at + 1] - row[at] + p.price_weight
+        if gain < 0.0 or p.paid[d] > b:
             break
-        bid = d
-    action[0] = bid
+        action[0] = d
 
 
 @jit
@@ -97,14 +100,22 @@ def act_seg(p, observation, memory, action):
     action[0] = max(exact_bid(p, t - later, max(b - np.int64(memory[0]), 0), read_theta(p.reading, observation)), 0)
 
 
-class _AtScale(KernelPolicy):
+class _AtScale(Bidder):
     """What the four have in common: the table, and what it reaches to."""
 
-    information: ClassVar[Information] = "model"
+    needs_budget = True
+    needs_law = True
 
-    @staticmethod
-    def _parameters(problem: Problem, agent: str, T0: int) -> tuple[RealTimeBidding, ScaleParameters]:
-        bidding = bidding_problem(problem, agent, needs_budget=True)
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: the table must be one of whole money; its size depends on T0."""
+        super().check_market(problem)
+        least_prices(problem.params.rules)
+        largest_budget(problem)
+
+    @classmethod
+    def _parameters(cls, problem: Problem, T0: int) -> tuple[RealTimeBidding, ScaleParameters]:
+        bidding = cls.served(problem)
         T = bidding.params.auctions
         rows = min(positive_integer("T0", T0), T)
         reach = largest_budget(bidding) if rows == T else int(MARGIN * largest_budget(bidding) / T * rows) + 1
@@ -112,7 +123,8 @@ class _AtScale(KernelPolicy):
         if size > LARGEST_TABLE:
             raise ValueError(f"T0 is {T0}, whose table of budgets up to {reach} takes {size >> 20} MiB; expected a smaller T0")
         value = rlb_values(bidding, reach, rows)
-        return bidding, ScaleParameters(bidding.reading, value, *worth_and_price_weight(bidding))
+        paid = least_prices(bidding.params.rules)
+        return bidding, ScaleParameters(bidding.reading, paid, value, *worth_and_price_weight(bidding))
 
 
 class RlbMapA(_AtScale):
@@ -123,8 +135,10 @@ class RlbMapA(_AtScale):
         T0: auctions of the table.
     """
 
+    name = "rlb_map_a"
+
     def __init__(self, problem: Problem, T0: int = 1000) -> None:
-        super().__init__(problem, act_map_a, self._parameters(problem, "rlb_map_a", T0)[1])
+        super().__init__(problem, act_map_a, self._parameters(problem, T0)[1])
 
 
 class RlbMapD(_AtScale):
@@ -135,8 +149,10 @@ class RlbMapD(_AtScale):
         T0: auctions of the table.
     """
 
+    name = "rlb_map_d"
+
     def __init__(self, problem: Problem, T0: int = 1000) -> None:
-        super().__init__(problem, act_map_d, self._parameters(problem, "rlb_map_d", T0)[1])
+        super().__init__(problem, act_map_d, self._parameters(problem, T0)[1])
 
 
 class RlbSeg(_AtScale):
@@ -147,8 +163,10 @@ class RlbSeg(_AtScale):
         T0: auctions of a segment; the first one is shorter if T is no multiple of it.
     """
 
+    name = "rlb_seg"
+
     def __init__(self, problem: Problem, T0: int = 1000) -> None:
-        super().__init__(problem, act_seg, self._parameters(problem, "rlb_seg", T0)[1], np.zeros(1))
+        super().__init__(problem, act_seg, self._parameters(problem, T0)[1], np.zeros(1))
 
 
 TIMES, RATES = 64, 512
@@ -188,13 +206,15 @@ def act_nn(p, observation, memory, action):
     if t < table.value.shape[0]:
         action[0] = max(exact_bid(table, t, b, theta), 0)
         return
-    gain, bid = table.unit * theta, 0
-    for d in range(1, min(b, HIGHEST_PRICE) + 1):
-        gain -= network_marginal(p, t - 1, b - d) + table.price_weight
-        if gain < 0.0:
+    gain, spent = table.unit * theta, 0
+    action[0] = 0
+    for d in range(PRICE_LEVELS):
+        while spent < min(table.paid[d], b):
+            spent += 1
+            gain -= network_marginal(p, t - 1, b - spent) + table.price_weight
+        if gain < 0.0 or table.paid[d] > b:
             break
-        bid = d
-    action[0] = bid
+        action[0] = d
 
 
 class RlbNn(_AtScale):
@@ -214,8 +234,10 @@ class RlbNn(_AtScale):
         seed: of the network.
     """
 
+    name = "rlb_nn"
+
     def __init__(self, problem: Problem, T0: int = 1000, steps: int = 2000, seed: int = 0) -> None:
-        bidding, table = self._parameters(problem, "rlb_nn", T0)
+        bidding, table = self._parameters(problem, T0)
         self.error, marginal, ends = 0.0, np.zeros((TIMES, RATES)), (0.0, 1.0, 0.0, 1.0)
         if (rows := table.value.shape[0] - 1) < bidding.params.auctions:
             network, self.error = fit_marginal(

@@ -44,6 +44,7 @@ class Learner(Policy):
     @classmethod
     def check(cls, problem: Problem) -> None:
         """See `Policy.check`: there must be a configuration, and what it learns on must take any action."""
+        super().check(problem)
         training = configuration_of(cls.name, problem, cls.default).training(problem)
         if training.refuses_actions:
             raise ValueError("it may choose actions that are not feasible, which the environment refuses")

@@ -54,12 +54,17 @@ def lookahead_of(problem: Problem) -> Lookahead:
 
 
 def check_lookahead(problem: Problem) -> None:
-    """Check that there is a policy to improve on.
+    """Check that there is a policy to improve on, and that it can serve the problem.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it can't.
     """
-    if lookahead_of(problem).policy is None and problem.refuses_actions:
+    from ..registry import find_class, split_name
+
+    name = lookahead_of(problem).policy
+    if name is not None:
+        find_class(split_name(name)[0], problem).check(problem)  # pyright: ignore[reportFunctionMemberAccess]
+    elif problem.refuses_actions:
         raise ValueError(
             f"{type(problem).__name__} has no policy to improve on, and refuses some of the actions that a random one takes; "
             "give policy="

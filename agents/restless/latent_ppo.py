@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
-from ...baselines.restless.policies import RestlessPolicy, restless_problem
+from ...baselines.restless.policies import RestlessPolicy
 from ...envs.core.checks import one_of
 from ...envs.core.problem import Problem
 from ...envs.core.sb3 import BudgetedSb3VecEnv
@@ -92,7 +92,7 @@ class LatentPpo(Learner, RestlessPolicy):
     @classmethod
     def check(cls, problem: Problem) -> None:
         """See `Policy.check`: a restless bandit that shows time and budget."""
-        restless_problem(problem, cls.name)
+        super(Learner, cls).check(problem)  # what it learns in takes any action
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class LatentPpo(Learner, RestlessPolicy):
         decoder: str | None = None,
         **overrides: Any,
     ) -> None:
-        Learner.__init__(self, restless_problem(problem, self.name), path, seed, **overrides)
+        Learner.__init__(self, problem, path, seed, **overrides)
         learned_with = getattr(self.model, "decoder", "greedy")
         self.decoder = learned_with if decoder is None else one_of("decoder", decoder, DECODERS)
 

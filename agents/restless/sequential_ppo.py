@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecEnv
 
-from ...baselines.restless.policies import RestlessPolicy, restless_problem
+from ...baselines.restless.policies import RestlessPolicy
 from ...envs.core.problem import Problem
 from ...envs.restless.reading import read_left
 from ..learning.learner import Learner
@@ -41,10 +41,10 @@ class SequentialPpo(Learner, RestlessPolicy):
     @classmethod
     def check(cls, problem: Problem) -> None:
         """See `Policy.check`: a restless bandit that shows time and budget."""
-        restless_problem(problem, cls.name)
+        super(Learner, cls).check(problem)  # what it learns in takes any action
 
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
-        Learner.__init__(self, restless_problem(problem, self.name), path, seed, **overrides)
+        Learner.__init__(self, problem, path, seed, **overrides)
 
     def make_venv(self, training: Any, lanes: int) -> VecEnv:
         """The problem in micro-steps."""

@@ -10,17 +10,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...baselines.core.policy import Information, Policy, PolicyState, observation_rows
+from ...baselines.core.policy import Information, PolicyState, observation_rows
 from ...baselines.workflow.policies import (
     PACED,
     PORTFOLIO,
     TIMED,
     PortfolioParameters,
+    WorkflowPolicy,
     act_by_rule,
     check_workflow,
     is_possible,
     portfolio_parameters,
-    workflow_problem,
 )
 from ...envs.core import jit
 from ...envs.core.batch import Batch
@@ -58,7 +58,7 @@ def act_candidate_first(p, observation, memory, action):
         act_by_rule(p, observation, memory, action)
 
 
-class Mcpp(Policy):
+class Mcpp(WorkflowPolicy):
     """Monte-Carlo portfolio planning.
 
     Before every round, candidates are tried out in forks of the present: the candidate is played, then one rule of a
@@ -84,6 +84,8 @@ class Mcpp(Policy):
         seed: of the futures. The same situation gets the same decision, which is kept for the next time.
     """
 
+    name = "mcpp"
+    needs_law = True
     information: ClassVar[Information] = "model"
 
     def __init__(
@@ -96,7 +98,7 @@ class Mcpp(Policy):
         portfolio: str = "+".join(PORTFOLIO),
         seed: int = 0,
     ) -> None:
-        self.problem = problem = workflow_problem(problem, "mcpp")
+        self.problem = problem = self.served(problem)
         self.rollouts = positive_integer("rollouts", rollouts)
         if self.rollouts < FIRST_FUTURES:
             raise ValueError(f"rollouts is {rollouts}; expected at least {FIRST_FUTURES}")

@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import HIGHEST_PRICE, least_prices
 from ...envs.bidding.problem import RealTimeBidding
-from ...envs.bidding.reading import (
-    Reading,
-    read_auctions_left,
-    read_remaining,
-    read_theta,
-)
-from ...envs.bidding.state import HIGHEST_PRICE
+from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural, positive
 from ...envs.core.problem import Problem
 from ..core.policy import Information, KernelPolicy
 from ..core.tuning import MeanReturn
-from .values import best_bid, cost_of_bids, even_spend, minimum_pmf, rlb_values, worth_and_price_weight
+from .values import best_bid, check_size, cost_of_bids, even_spend, rlb_values, worth_and_price_weight
 
 
-def bidding_problem(problem: Problem, agent: str, needs_budget: bool = False) -> RealTimeBidding:
-    """Check that an agent that bids can serve `problem`.
+class Bidder(KernelPolicy):
+    """What bidders share: they name a bid for every auction.
 
-    Raises:
-        TypeError: it is another family's problem.
-        ValueError: its actions are not bids, or the agent needs the budget in the observation and it is not there.
+    Attributes:
+        needs_charges: it learns from what every auction cost.
     """
-    if not isinstance(problem, RealTimeBidding):
-        raise TypeError(f"{agent} bids in RealTimeBidding; this problem is {type(problem).__name__}")
-    if problem.control != "bid" or problem.ticks is not None:
-        what = f"ticks={problem.ticks}" if problem.ticks is not None else f"control={problem.control!r}"
-        raise ValueError(f"{agent} names a bid for every auction; make the environment without {what}")
-    if needs_budget and not problem.budget_aware:
-        raise ValueError(f"{agent} reads the budget from the observation; make the environment without budget_aware=False")
-    return problem
+
+    serves = RealTimeBidding
+    information: ClassVar[Information] = "model"
+    needs_charges: ClassVar[bool] = False
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: actions must be bids, one for every auction."""
+        super().check(problem)
+        cls.check_market(cast(RealTimeBidding, problem))
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """What `check` asks of a bidding problem."""
+        if problem.control != "bid" or problem.ticks is not None:
+            what = f"ticks={problem.ticks}" if problem.ticks is not None else f"control={problem.control!r}"
+            raise ValueError(f"{cls.name} names a bid for every auction; make the environment without {what}")
+        if cls.needs_charges and problem.cost_event != "impression":
+            what = f"cost_event={problem.cost_event!r}"
+            raise ValueError(f"{cls.name} learns from what every auction cost; make the environment without {what}")
+
+    @classmethod
+    def served(cls, problem: Problem) -> RealTimeBidding:
+        """The problem, after `check`."""
+        cls.check(problem)
+        return cast(RealTimeBidding, problem)
 
 
 class ConstantParameters(NamedTuple):
@@ -52,7 +64,7 @@ def act_constant(p, observation, memory, action):
     action[0] = p.bid
 
 
-class Constant(KernelPolicy):
+class Constant(Bidder):
     """Bids the same amount in every auction.
 
     Args:
@@ -60,18 +72,18 @@ class Constant(KernelPolicy):
         bid: in 0..300; by default the largest whole bid whose expected spend under the training prices is within the budget.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "constant"
 
     def __init__(self, problem: Problem, bid: float | None = None) -> None:
-        problem = bidding_problem(problem, "constant")
+        problem = self.served(problem)
         if bid is None:
-            bid = float(affordable_bid(minimum_pmf(problem), even_spend(problem)))
+            bid = float(affordable_bid(problem, even_spend(problem)))
         super().__init__(problem, act_constant, ConstantParameters(read_bid("bid", bid)))
 
 
-def affordable_bid(price_pmf: NDArray[np.float64], spend: float) -> int:
-    """The largest constant bid that spends at most `spend` per auction in expectation."""
-    return int(np.searchsorted(cost_of_bids(price_pmf), spend, side="right")) - 1
+def affordable_bid(problem: RealTimeBidding, spend: float) -> int:
+    """The largest constant bid that spends at most `spend` per auction in expectation, by the training statistics."""
+    return int(np.searchsorted(cost_of_bids(problem), spend, side="right")) - 1
 
 
 class RandomParameters(NamedTuple):
@@ -97,15 +109,15 @@ def uniform_of(key, count, observation):
     return rng.unit(rng.mix(rng.mix(key + np.uint64(count)) + np.uint64(observation[0] * 2.0**32)))
 
 
-class Random(KernelPolicy):
+class Random(Bidder):
     """Bids a whole amount, uniform in 0..`highest`, by default twice the constant bidder's bid (at most 300)."""
 
-    information: ClassVar[Information] = "model"
+    name = "random"
 
     def __init__(self, problem: Problem, highest: int | None = None, seed: int = 0) -> None:
-        problem = bidding_problem(problem, "random")
+        problem = self.served(problem)
         if highest is None:
-            constant = affordable_bid(minimum_pmf(problem), even_spend(problem))
+            constant = affordable_bid(problem, even_spend(problem))
             highest = min(HIGHEST_PRICE, 2 * constant)
         self._highest = int(read_bid("highest", highest))
         super().__init__(problem, act_random, RandomParameters(np.uint64(natural("seed", seed)), self._highest), np.zeros(1))
@@ -128,7 +140,7 @@ def act_mcpc(p, observation, memory, action):
     action[0] = min(np.floor(read_theta(p.reading, observation) * p.cost_per_click), np.float64(HIGHEST_PRICE))
 
 
-class Mcpc(KernelPolicy):
+class Mcpc(Bidder):
     """Bids what the impression is worth at the largest cost per click, without pacing.
 
     Args:
@@ -136,10 +148,10 @@ class Mcpc(KernelPolicy):
         cost_per_click: money; by default the campaign's own in the training statistics.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "mcpc"
 
     def __init__(self, problem: Problem, cost_per_click: float | None = None) -> None:
-        problem = bidding_problem(problem, "mcpc")
+        problem = self.served(problem)
         value = problem.statistics.cost_per_click if cost_per_click is None else positive("cost_per_click", cost_per_click)
         super().__init__(problem, act_mcpc, McpcParameters(problem.reading, value))
 
@@ -158,7 +170,7 @@ def act_lin(p, observation, memory, action):
     action[0] = min(bid, np.float64(HIGHEST_PRICE))
 
 
-class Lin(KernelPolicy):
+class Lin(Bidder):
     """Bids in proportion to theta: `b0` for an average impression (Perlich et al. 2012; RLB's strongest baseline).
 
     Args:
@@ -167,10 +179,10 @@ class Lin(KernelPolicy):
             but training statistics every simulated impression is average.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "lin"
 
     def __init__(self, problem: Problem, b0: float | None = None) -> None:
-        problem = bidding_problem(problem, "lin")
+        problem = self.served(problem)
         self.b0 = tuned_b0(problem) if b0 is None else read_bid("b0", b0)
         super().__init__(problem, act_lin, LinParameters(problem.reading, self.b0))
 
@@ -199,6 +211,8 @@ class TableParameters(NamedTuple):
     """Scales of the observation, and the value table that the bidder looks ahead with."""
 
     reading: Reading
+    paid: NDArray[np.int64]
+    """(301,) see `law.least_prices`."""
     value: NDArray[np.float64]
     unit: float
     """What a unit of theta is worth."""
@@ -213,10 +227,10 @@ def act_by_table(p, observation, memory, action):
     theta = p.reading.theta_avg if p.blind else read_theta(p.reading, observation)
     b = min(read_remaining(p.reading, observation), p.value.shape[1] - 1)
     t = read_auctions_left(p.reading, observation)
-    action[0] = max(best_bid(p.value, t, b, p.unit * theta, p.price_weight), 0)
+    action[0] = max(best_bid(p.paid, p.value, t, b, p.unit * theta, p.price_weight), 0)
 
 
-class TableBidder(KernelPolicy):
+class TableBidder(Bidder):
     """Looks ahead with a value table.
 
     Args:
@@ -225,11 +239,20 @@ class TableBidder(KernelPolicy):
         blind: take every impression for an average one.
     """
 
-    information: ClassVar[Information] = "model"
+    needs_budget = True
+    needs_law = True
 
     def __init__(self, problem: RealTimeBidding, value: NDArray[np.float64], blind: bool = False) -> None:
-        parameters = TableParameters(problem.reading, value, *worth_and_price_weight(problem), blind)
+        paid = least_prices(problem.params.rules)
+        parameters = TableParameters(problem.reading, paid, value, *worth_and_price_weight(problem), blind)
         super().__init__(problem, act_by_table, parameters)
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: what the table is for must fit into it."""
+        super().check_market(problem)
+        least_prices(problem.params.rules)
+        check_size(problem.params.auctions, largest_budget(problem))
 
     def check_problem(self, problem: Problem) -> None:
         """Also: the table must reach to the largest budget."""
@@ -249,14 +272,23 @@ class SsMdp(TableBidder):
         problem: the bidding problem.
     """
 
+    name = "ss_mdp"
+
     def __init__(self, problem: Problem) -> None:
-        problem = bidding_problem(problem, "ss_mdp", needs_budget=True)
+        problem = self.served(problem)
         super().__init__(problem, rlb_values(problem, largest_budget(problem)), blind=True)
 
 
 def largest_budget(problem: Problem) -> int:
-    """The whole units of money of the largest budget that episodes start with."""
-    return int(problem.budget.arrays(problem.resources)[1][0])
+    """The whole units of money of the largest budget that episodes start with.
+
+    Raises:
+        ValueError: it is infinite.
+    """
+    largest = float(problem.budget.arrays(problem.resources)[1][0])
+    if largest == np.inf:
+        raise ValueError("the budget is infinite; expected an amount, which a table can reach to")
+    return int(largest)
 
 
 def read_bid(name: str, value: Any) -> float:

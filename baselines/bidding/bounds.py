@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.bidding.kernels import record_auctions
+from ...envs.bidding.law import CONVERSION
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.state import EXPECTED
 from ...envs.core.batch import Batch
@@ -36,19 +37,21 @@ def fractional_knapsack(worth: NDArray[np.float64], price: NDArray[np.float64], 
 def hindsight_bounds(problem: RealTimeBidding, batch: Batch) -> NDArray[np.float64]:
     """For every lane of a batch that has just been reset: the knapsack over all auctions of its episode, (n,).
 
-    No bidder can score more: whoever wins pays at least the least winning bid. NaN where clicks or conversions are charged:
-    these come by chance. The batch's episodes are left unplayed.
+    No bidder can score more: whoever wins pays at least the price of the least winning bid. NaN where clicks or conversions
+    are charged, or conversions earn the money that is the score: these come by chance, and a conversion earns more than the
+    worth of its click. The batch's episodes are left unplayed.
     """
     n, T = batch.n, problem.params.auctions
-    if problem.cost_event != "impression":
+    realised = problem.params.profit and problem.params.reward != EXPECTED  # the score is money earned, not expected
+    if problem.cost_event != "impression" or (realised and problem.params.reward == CONVERSION):
         return np.full(n, np.nan)
     theta, price, clicked = np.zeros((n, T)), np.zeros((n, T)), np.zeros((n, T), np.bool_)
     length = np.zeros(n, np.int64)
     future: Any = batch.snapshot()
     record_auctions(batch.params, future, theta, price, clicked, length)
     unit, price_weight = worth_and_price_weight(problem)
-    if problem.params.profit and problem.params.reward != EXPECTED:
-        theta = clicked.astype(float)  # the score is then money earned, not money expected
+    if realised:
+        theta = clicked.astype(float)
     return np.array(
         [
             fractional_knapsack(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import least_prices
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
-from ..core.policy import Information, KernelPolicy
-from .bidders import bidding_problem
+from .bidders import Bidder
 from .values import even_spend, minimum_pmf, worth_and_price_weight
 
 
@@ -42,7 +41,7 @@ def act_cmdp(p, observation, memory, action):
     action[0] = p.high[g] if takes_high else p.low[g]
 
 
-class Cmdp(KernelPolicy):
+class Cmdp(Bidder):
     """Bidding as a constrained MDP, solved by a linear programme (after Du et al., Improving Real-Time Bidding Using a
     Constrained Markov Decision Process, ADMA 2017).
 
@@ -55,12 +54,19 @@ class Cmdp(KernelPolicy):
         seed: of the draws between the two bids.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "cmdp"
+    needs_law = True
 
-    def __init__(self, problem: Problem, seed: int = 0) -> None:
-        problem = bidding_problem(problem, "cmdp")
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: it must be a second-price auction."""
+        super().check_market(problem)
         if problem.rule != "second_price":
             raise ValueError("cmdp is for second prices; make the environment without rule='first_price', or see shade")
+        least_prices(problem.params.rules)
+
+    def __init__(self, problem: Problem, seed: int = 0) -> None:
+        problem = self.served(problem)
         theta = problem.statistics.law().theta[0]
         bids = solve_cmdp(problem)
         low = bids.argmax(axis=1)
@@ -86,7 +92,7 @@ def solve_cmdp(problem: RealTimeBidding) -> NDArray[np.float64]:
     """
     unit, price_weight = worth_and_price_weight(problem)
     law = problem.statistics.law()
-    price = np.arange(HIGHEST_PRICE + 1)
+    price = least_prices(problem.params.rules)
     gain = unit * law.theta[0][:, None] - price_weight * price
     cost = (law.theta_pmf[0][:, None] * minimum_pmf(problem) * price).ravel()
     order = np.argsort(-(gain / np.maximum(price, 1e-9)).ravel(), kind="stable")

@@ -6,14 +6,13 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from ...envs.bidding.law import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, read_money, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import one_of, positive
 from ...envs.core.problem import Problem
-from ..core.policy import Information, KernelPolicy
-from .bidders import bidding_problem
+from .bidders import Bidder
 from .values import worth_and_price_weight
 
 
@@ -66,7 +65,7 @@ def descend(mu, move, scale, entropy):
     return mu * np.exp(move) if entropy else max(mu + move * scale, 0.0)
 
 
-class DualMirrorDescent(KernelPolicy):
+class DualMirrorDescent(Bidder):
     """Dual mirror descent (Balseiro, Lu, Mirrokni, arXiv:2011.10124) for second-price auctions.
 
     Keeps a price of money mu and bids worth / mu (worth / (1 + mu) for profit). After every auction mu moves against
@@ -83,13 +82,15 @@ class DualMirrorDescent(KernelPolicy):
         step: by default 1 / sqrt(T).
     """
 
-    information: ClassVar[Information] = "model"
+    name = "dmd"
+    needs_budget = True
+    needs_charges = True
     carries_over: ClassVar[bool] = True
 
     def __init__(
         self, problem: Problem, mirror: Literal["entropy", "euclidean"] = "entropy", step: float | None = None
     ) -> None:
-        problem = paying_problem(problem, "dmd")
+        problem = self.served(problem)
         one_of("mirror", mirror, ("entropy", "euclidean"))
         size = step_size(problem, step)
         unit, price_weight = worth_and_price_weight(problem)
@@ -101,19 +102,6 @@ class DualMirrorDescent(KernelPolicy):
 def step_size(problem: RealTimeBidding, step: float | None) -> float:
     """`step`, by default 1 / sqrt(T); a ValueError if it is not positive."""
     return problem.horizon**-0.5 if step is None else positive("step", step)
-
-
-def paying_problem(problem: Problem, agent: str) -> RealTimeBidding:
-    """Check that an agent that learns from what every auction cost can serve `problem`.
-
-    Raises:
-        ValueError: charges come later and by chance, or see `bidding_problem`.
-    """
-    problem = bidding_problem(problem, agent, needs_budget=True)
-    if problem.cost_event != "impression":
-        what = f"cost_event={problem.cost_event!r}"
-        raise ValueError(f"{agent} learns from what every auction cost; make the environment without {what}")
-    return problem
 
 
 class RoasParameters(NamedTuple):
@@ -146,7 +134,7 @@ def act_roas(p, observation, memory, action):
     action[0] = bid_at(worth, memory[0] + memory[1] / p.limit)
 
 
-class RoasMirrorDescent(KernelPolicy):
+class RoasMirrorDescent(Bidder):
     """Dual mirror descent with a budget and a limit on what theta may cost (return on ad spend, cost per click or action).
 
     Two prices: mu of money, lambda of the limit. The bid (1 + lambda) theta / (mu + lambda / limit) is the best one at these
@@ -160,15 +148,23 @@ class RoasMirrorDescent(KernelPolicy):
         step: by default 1 / sqrt(T).
     """
 
-    information: ClassVar[Information] = "model"
-    carries_over: ClassVar[bool] = True
+    name = "roas_dmd"
+    needs_budget = True
+    needs_charges = True
 
-    def __init__(self, problem: Problem, step: float | None = None) -> None:
-        problem = paying_problem(problem, "roas_dmd")
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: there must be a limit, and clicks to maximise."""
+        super().check_market(problem)
         if not problem.limit < np.inf:
             raise ValueError("roas_dmd serves a limit; make the environment with roas_limit, cpc_limit or cpa_limit")
         if problem.objective != "clicks":
             raise ValueError("roas_dmd maximises clicks; make the environment without objective='profit'")
+
+    carries_over: ClassVar[bool] = True
+
+    def __init__(self, problem: Problem, step: float | None = None) -> None:
+        problem = self.served(problem)
         statistics = problem.statistics
         parameters = RoasParameters(
             reading=problem.reading,

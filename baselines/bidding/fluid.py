@@ -13,13 +13,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import HIGHEST_PRICE, Rules, highest_bid, least_prices
+from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
-from ..core.policy import Information, KernelPolicy
-from .bidders import bidding_problem
+from .bidders import Bidder
 from .values import cost_of_bids, minimum_pmf, worth_and_price_weight
 
 CELLS = 256
@@ -55,8 +55,11 @@ class FluidParameters(NamedTuple):
     """(POINTS,) prices of money, descending, in worth per unit of money."""
     won: NDArray[np.float64]
     """(301,) probability that a whole bid wins."""
-    paid: NDArray[np.float64]
+    spent: NDArray[np.float64]
     """(301,) what it pays in expectation."""
+    paid: NDArray[np.int64]
+    """(301,) what winning costs at least, by the least winning bid."""
+    rules: Rules
     kept: float
     """What an auction's weight in the law of theta falls to with every further one."""
     refresh: int
@@ -81,9 +84,10 @@ def draw_curve(p, memory):
         for k in range(CELLS):
             if memory[LAW + k] > 0.0:
                 worth = p.unit * p.theta[k]
-                bid = np.int64(worth / money) if worth < money * HIGHEST_PRICE else HIGHEST_PRICE
-                spend += memory[LAW + k] * p.paid[bid]
-                earn += memory[LAW + k] * (worth * p.won[bid] - p.price_weight * p.paid[bid])
+                most = worth / money if worth < money * HIGHEST_PRICE else np.float64(HIGHEST_PRICE)
+                bid = np.int64(max(highest_bid(p.rules, most), 0.0))
+                spend += memory[LAW + k] * p.spent[bid]
+                earn += memory[LAW + k] * (worth * p.won[bid] - p.price_weight * p.spent[bid])
         memory[SPEND + j] = spend / seen
         memory[EARN + j] = earn / seen
 
@@ -109,7 +113,7 @@ def fluid_value(memory, rho):
 
 @jit
 def act_fluid(p, observation, memory, action):
-    """The largest price at which winning pays in the fluid value, after the law has taken in the present theta."""
+    """The largest bid that wins only where that pays in the fluid value, after the law has taken in the present theta."""
     theta = read_theta(p.reading, observation)
     if np.int64(memory[AGE]) % p.refresh == 0:
         draw_curve(p, memory)
@@ -119,21 +123,19 @@ def act_fluid(p, observation, memory, action):
     memory[LAW + cell_of(theta)] += 1.0
     later = read_auctions_left(p.reading, observation) - 1
     b = read_remaining(p.reading, observation)
-    low, high = -1, min(b, HIGHEST_PRICE)
-    if later > 0:
-        kept = later * fluid_value(memory, b / later)
-        while low < high:  # winning at price d pays less and less
-            d = (low + high + 1) // 2
-            if p.unit * theta - p.price_weight * d + later * fluid_value(memory, (b - d) / later) >= kept:
-                low = d
-            else:
-                high = d - 1
-    elif p.price_weight > 0.0:
-        high = min(high, np.int64(p.unit * theta / p.price_weight))
+    kept = later * fluid_value(memory, b / later) if later > 0 else 0.0
+    low, high = -1, HIGHEST_PRICE
+    while low < high:  # winning pays less and less, the dearer it is
+        d = (low + high + 1) // 2
+        ahead = later * fluid_value(memory, (b - p.paid[d]) / later) if later > 0 and p.paid[d] <= b else 0.0
+        if p.paid[d] <= b and p.unit * theta - p.price_weight * p.paid[d] + ahead >= kept:
+            low = d
+        else:
+            high = d - 1
     action[0] = max(high, 0)
 
 
-class Fluid(KernelPolicy):
+class Fluid(Bidder):
     """Bids like a dynamic programme whose value is the fluid one, t v(b / t), under the law of theta that it has seen.
 
     RLB's table takes every impression for an average one; the fluid value costs so little that it takes the whole law of
@@ -151,21 +153,32 @@ class Fluid(KernelPolicy):
         refresh: auctions after which v is drawn anew.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "fluid"
+    needs_budget = True
+    needs_law = True
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: money must be whole."""
+        super().check_market(problem)
+        least_prices(problem.params.rules)
+
     carries_over: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, window: int = 10_000, refresh: int = 100) -> None:
-        problem = bidding_problem(problem, "fluid", needs_budget=True)
+        problem = self.served(problem)
         unit, price_weight = worth_and_price_weight(problem)
-        statistics, prices = problem.statistics, minimum_pmf(problem)
+        statistics = problem.statistics
         parameters = FluidParameters(
             reading=problem.reading,
             unit=unit,
             price_weight=price_weight,
             theta=LEAST ** (1.0 - (np.arange(CELLS) + 0.5) / CELLS),
             money=unit * statistics.theta_avg / statistics.mean_price * np.geomspace(1e3, 1e-3, POINTS),
-            won=np.cumsum(prices),
-            paid=cost_of_bids(prices),
+            won=np.cumsum(minimum_pmf(problem)),
+            spent=cost_of_bids(problem),
+            paid=least_prices(problem.params.rules),
+            rules=problem.params.rules,
             kept=1.0 - 1.0 / positive_integer("window", window),
             refresh=positive_integer("refresh", refresh),
         )

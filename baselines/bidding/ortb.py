@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
+from ...envs.bidding.law import HIGHEST_PRICE
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import positive
 from ...envs.core.problem import Problem
-from ..core.policy import Information, KernelPolicy
-from .bidders import bidding_problem
+from .bidders import Bidder
 from .values import cost_of_bids, even_spend, minimum_pmf
 
 
@@ -48,12 +47,11 @@ def act_ortb(p, observation, memory, action):
     action[0] = min(np.floor(bid + 1e-9), np.float64(HIGHEST_PRICE))
 
 
-class _Ortb(KernelPolicy):
-    information: ClassVar[Information] = "model"
+class _Ortb(Bidder):
     squared: ClassVar[bool]
 
     def __init__(self, problem: Problem, c: float | None = None, lagrange: float | None = None) -> None:
-        problem = bidding_problem(problem, f"ortb{1 + self.squared}")
+        problem = self.served(problem)
         c = fitted_c(minimum_pmf(problem), self.squared) if c is None else positive("c", c)
         lagrange = spending_lagrange(problem, c, self.squared) if lagrange is None else positive("lagrange", lagrange)
         super().__init__(problem, act_ortb, OrtbParameters(problem.reading, c, lagrange, self.squared))
@@ -69,6 +67,7 @@ class Ortb1(_Ortb):
             budget. Smaller bids more.
     """
 
+    name = "ortb1"
     squared = False
 
 
@@ -84,6 +83,7 @@ class Ortb2(_Ortb):
             budget. Smaller bids more.
     """
 
+    name = "ortb2"
     squared = True
 
 
@@ -103,7 +103,7 @@ def fitted_c(price_pmf: NDArray[np.float64], squared: bool) -> float:
 
 def spending_lagrange(problem: RealTimeBidding, c: float, squared: bool) -> float:
     """The multiplier at which the expected spend per auction is the budget's even share; the least one if none spends it."""
-    law, even, cost = problem.statistics.law(), even_spend(problem), cost_of_bids(minimum_pmf(problem))
+    law, even, cost = problem.statistics.law(), even_spend(problem), cost_of_bids(problem)
 
     def overspend(log_lagrange: float) -> float:
         bids = [ortb_bid.py_func(theta, c, np.exp(log_lagrange), squared) for theta in law.theta[0]]  # type: ignore[attr-defined]

@@ -7,17 +7,16 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import HIGHEST_PRICE
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_initial, read_money, read_theta
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core import jit
 from ...envs.core.checks import natural, non_negative, positive, positive_integer
 from ...envs.core.problem import Problem
-from ..core.policy import Information, KernelPolicy
-from .bidders import bidding_problem, uniform_of
-from .descent import bid_at, paid_before, paying_problem, step_size
-from .values import cost_of_bids, even_spend, minimum_pmf
+from .bidders import Bidder, uniform_of
+from .descent import bid_at, paid_before, step_size
+from .values import cost_of_bids, even_spend
 
 ROUNDS = 40
 """Control rounds of an episode, as in the experiments of Zhang et al. (2016)."""
@@ -25,7 +24,7 @@ ROUNDS = 40
 
 def spend_at(problem: RealTimeBidding, price: float) -> float:
     """Expected spend per auction, by the training statistics, of bidding theta / price; in money."""
-    return _spend(problem.statistics.law(), cost_of_bids(minimum_pmf(problem)), price)
+    return _spend(problem.statistics.law(), cost_of_bids(problem), price)
 
 
 def even_price(problem: RealTimeBidding) -> float:
@@ -33,7 +32,7 @@ def even_price(problem: RealTimeBidding) -> float:
 
     By the training statistics; where even the highest bids would not spend it, a price at which nearly all bids are these.
     """
-    law, cost, even = problem.statistics.law(), cost_of_bids(minimum_pmf(problem)), even_spend(problem)
+    law, cost, even = problem.statistics.law(), cost_of_bids(problem), even_spend(problem)
     low, high = problem.statistics.theta_avg * 1e-3 / HIGHEST_PRICE, 1.0
     for _ in range(60):
         middle = np.sqrt(low * high)
@@ -66,7 +65,7 @@ def act_adaptive_pacing(p, observation, memory, action):
     action[0] = bid_at(p.click_value * read_theta(p.reading, observation), 1.0 + memory[0])
 
 
-class AdaptivePacing(KernelPolicy):
+class AdaptivePacing(Bidder):
     """Adaptive pacing (Balseiro, Gur: Learning in Repeated Auctions with Budgets, Management Science 2019).
 
     Shades the value of an impression in money, v = click_value * theta, to v / (1 + mu), and moves mu against rho - paid,
@@ -79,13 +78,15 @@ class AdaptivePacing(KernelPolicy):
         highest: the largest mu; by default that of bidding a unit for the dearest impression.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "adaptive_pacing"
+    needs_budget = True
+    needs_charges = True
     carries_over: ClassVar[bool] = True
 
     def __init__(
         self, problem: Problem, step: float | None = None, start: float | None = None, highest: float | None = None
     ) -> None:
-        problem = paying_problem(problem, "adaptive_pacing")
+        problem = self.served(problem)
         v = problem.click_value
         size = step_size(problem, step)
         first = max(v * even_price(problem) - 1.0, 0.0) if start is None else non_negative("start", start)
@@ -133,7 +134,7 @@ def act_pid(p, observation, memory, action):
     action[0] = bid_at(read_theta(p.reading, observation), np.exp(-memory[0]) / p.base)
 
 
-class Pid(KernelPolicy):
+class Pid(Bidder):
     """A PID controller of the spend (after Zhang et al.: Feedback Control of Real-Time Display Advertising, WSDM 2016).
 
     Bids base * theta * exp(phi). After every period the error is 1 - spend / plan, where the plan is an even share of the
@@ -147,7 +148,8 @@ class Pid(KernelPolicy):
         base: bid per unit of theta; by default the one that spends evenly by the training statistics.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "pid"
+    needs_budget = True
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class Pid(KernelPolicy):
         derivative: float = 0.02,
         base: float | None = None,
     ) -> None:
-        problem = bidding_problem(problem, "pid", needs_budget=True)
+        problem = self.served(problem)
         parameters = PidParameters(
             reading=problem.reading,
             base=1.0 / even_price(problem) if base is None else positive("base", base),
@@ -202,7 +204,7 @@ def act_throttle(p, observation, memory, action):
     action[0] = bid_at(read_theta(p.reading, observation), 1.0 / p.base) if takes_part else 0.0
 
 
-class Throttle(KernelPolicy):
+class Throttle(Bidder):
     """Probabilistic throttling (Agarwal et al.: Budget Pacing for Targeted Online Advertisements at LinkedIn, KDD 2014).
 
     Bids the worth, base * theta, in a share of the auctions and nothing in the others. After every period the share rises or
@@ -217,12 +219,13 @@ class Throttle(KernelPolicy):
         seed: of the draws.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "throttle"
+    needs_budget = True
 
     def __init__(
         self, problem: Problem, base: float | None = None, period: int | None = None, rate: float = 0.1, seed: int = 0
     ) -> None:
-        problem = bidding_problem(problem, "throttle", needs_budget=True)
+        problem = self.served(problem)
         worth = problem.statistics.cost_per_click if base is None else positive("base", base)
         if not 0 < positive("rate", rate) < 1:
             raise ValueError(f"rate is {rate!r}; expected a number in (0, 1)")

@@ -7,12 +7,14 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding.law import Rules, minimum_bid
+from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_initial, read_last, read_theta
 from ...envs.core import jit
 from ...envs.core.checks import non_negative
 from ...envs.core.problem import Problem
-from ..core.policy import Information, KernelPolicy
-from .descent import paid_before, paying_problem, step_size
+from .bidders import Bidder
+from .descent import paid_before, step_size
 from .values import minimum_pmf, worth_and_price_weight
 
 
@@ -23,7 +25,7 @@ class ShadingParameters(NamedTuple):
     unit: float
     price_weight: float
     step: float
-    reserve: float
+    rules: Rules
     sees_minimum: bool
     """Whether the feedback tells the least winning bid, or the highest bid of the others."""
 
@@ -54,12 +56,12 @@ def act_shading(p, observation, memory, action):
         if rho > 0.0:
             memory[0] *= np.exp(p.step * (paid / rho - 1.0))
         if p.sees_minimum:
-            memory[2 + np.int64(max(read_last(observation), p.reserve) + 0.5)] += 1.0
+            memory[2 + np.int64(minimum_bid(p.rules, read_last(observation)) + 0.5)] += 1.0
     worth = p.unit * read_theta(p.reading, observation)
     action[0] = best_shaded_bid(memory[2:], worth, p.price_weight + memory[0])
 
 
-class Shading(KernelPolicy):
+class Shading(Bidder):
     """First-price shading by the empirical win curve, with a price of money by dual mirror descent.
 
     Bids the b that maximises (worth - mu b) F(b), where F is the share of least winning bids up to b: at first the training
@@ -73,17 +75,25 @@ class Shading(KernelPolicy):
         prior: auctions that the training statistics count for.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "shade"
+    needs_budget = True
+    needs_charges = True
+
+    @classmethod
+    def check_market(cls, problem: RealTimeBidding) -> None:
+        """Also: it must be a first-price auction."""
+        super().check_market(problem)
+        if problem.rule != "first_price":
+            raise ValueError("shade is for first prices; make the environment with rule='first_price'")
+
     carries_over: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, step: float | None = None, prior: float = 1000.0) -> None:
-        problem = paying_problem(problem, "shade")
-        if problem.rule != "first_price":
-            raise ValueError("shade is for first prices; make the environment with rule='first_price'")
+        problem = self.served(problem)
         unit, price_weight = worth_and_price_weight(problem)
         size = step_size(problem, step)
         sees = problem.feedback in ("minimum", "full")
-        parameters = ShadingParameters(problem.reading, unit, price_weight, size, problem.params.reserve, sees)
+        parameters = ShadingParameters(problem.reading, unit, price_weight, size, problem.params.rules, sees)
         curve: NDArray[np.float64] = non_negative("prior", prior) * minimum_pmf(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
         super().__init__(problem, act_shading, parameters, np.concatenate([[start, 0.0], curve]))

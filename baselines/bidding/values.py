@@ -1,9 +1,10 @@
 """Value tables of the bidding problem by dynamic programming, and the bid that a table implies.
 
-V[t, b] is the most that can be expected from t more auctions with budget b (integers). Winning at price d is worth
-`gain(d) = worth - price_weight * d + V[t-1, b-d] - V[t-1, b]` more than losing, where `worth` is theta (or what its clicks
-are worth in money, for profit, with price_weight 1). V is non-decreasing in b, so the gain falls with d, and the best bid
-in a second-price auction is the largest d with gain >= 0: it wins exactly where winning pays.
+V[t, b] is the most that can be expected from t more auctions with budget b (integers). Winning where d is the least winning
+bid, for which `paid[d]` is charged, is worth `gain(d) = worth - price_weight * paid[d] + V[t-1, b - paid[d]] - V[t-1, b]` more
+than losing, where `worth` is theta (or what its clicks are worth in money, for profit, with price_weight 1). V is
+non-decreasing in b, so the gain falls with d, and the best bid in a second-price auction is the largest d with gain >= 0: it
+wins exactly where winning pays. What is charged, and how likely, is all from `envs/bidding/law.py`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.bidding import law
+from ...envs.bidding.law import PRICE_LEVELS
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
-from ...envs.bidding.state import HIGHEST_PRICE
 from ...envs.core.jit import fingerprint, jit
 from ..core.cache import cached_array
 
@@ -25,22 +27,30 @@ LARGEST_TABLE = 1 << 27
 
 
 @jit
-def best_bid(value, t, b, worth, price_weight):
-    """The largest price d <= min(b, 300) at which winning an impression of this worth pays, or -1 for none.
+def best_bid(paid, value, t, b, worth, price_weight):
+    """The largest affordable d for which winning an impression of this worth at paid[d] pays, or -1 for none.
 
-    `t` auctions are left, this one included.
+    `t` auctions are left, this one included. paid: (301,), see `law.least_prices`.
     """
     later = value[t - 1]
     bid = -1
-    for d in range(min(b, HIGHEST_PRICE) + 1):
-        if worth - price_weight * d + later[b - d] - later[b] < 0.0:
+    for d in range(PRICE_LEVELS):
+        if paid[d] > b or worth - price_weight * paid[d] + later[b - paid[d]] - later[b] < 0.0:
             break
         bid = d
     return bid
 
 
 @jit
-def fill_rlb(price_pmf, worth, price_weight, value, first, last):
+def affordable_levels(paid, b, levels):
+    """How many least winning bids 0, 1, 2, ... can be paid from b; at least `levels`."""
+    while levels < PRICE_LEVELS and paid[levels] <= b:
+        levels += 1
+    return levels
+
+
+@jit
+def fill_rlb(paid, price_pmf, worth, price_weight, value, first, last):
     """Rows `first` to `last` - 1 of RLB's table (Cai et al. 2017, section 3): every impression is worth the average.
 
     As published, nothing is won without money, V[t, 0] = 0, although a price can be 0. The sum keeps its order: bids are
@@ -48,33 +58,36 @@ def fill_rlb(price_pmf, worth, price_weight, value, first, last):
     """
     for t in range(first, last):
         later = value[t - 1]
+        levels = 0
         for b in range(1, value.shape[1]):
+            levels = affordable_levels(paid, b, levels)
             expected = 0.0
             # Where winning does not pay the bid is lower: the sum over d up to the best bid is a sum of positive parts.
-            for d in range(min(b, HIGHEST_PRICE) + 1):
-                expected += price_pmf[d] * max(0.0, worth - price_weight * d + later[b - d] - later[b])
+            for d in range(levels):
+                expected += price_pmf[d] * max(0.0, worth - price_weight * paid[d] + later[b - paid[d]] - later[b])
             value[t, b] = later[b] + expected
 
 
 @jit(reassociate=True)
-def fill_optimal(regime_of, worth, theta_pmf, group_end, price_pmf, price_cdf, price_weight, gain, value, first, last):
+def fill_optimal(paid, regime_of, worth, theta_pmf, group_end, price_pmf, price_cdf, price_weight, gain, value, first, last):
     """Rows `first` to `last` - 1 of the exact table: Bellman's equation over the joint law of theta and price.
 
-    regime_of[t]: the regime with t auctions left. worth, theta_pmf: (R, G), worth ascending. group_end: (R, H), where the
-    atoms of each price group end. price_pmf: (R, H, 301); price_cdf: (R, H, 302), the probability of a price below d.
-    gain: (301,) scratch.
+    paid: see `best_bid`. regime_of[t]: the regime with t auctions left. worth, theta_pmf: (R, G), worth ascending. group_end:
+    (R, H), where the atoms of each price group end. price_pmf: (R, H, 301), of the least winning bid; price_cdf: (R, H, 302),
+    the probability that it is below d. gain: (301,) scratch.
 
     The best bid rises with worth, and so do the price groups: one pass over the prices serves all atoms of theta.
     """
     for t in range(first, last):
         r = regime_of[t]
         later = value[t - 1]
+        levels = 0
         for b in range(value.shape[1]):
-            levels = min(b, HIGHEST_PRICE) + 1
+            levels = affordable_levels(paid, b, levels)
             for d in range(levels):
-                gain[d] = later[b - d] - later[b] - price_weight * d  # of winning at price d, without theta's worth
+                gain[d] = later[b - paid[d]] - later[b] - price_weight * paid[d]  # of winning, without theta's worth
             expected = 0.0
-            d = 0  # prices below d are worth winning
+            d = 0  # below d winning is worth its price
             g = 0
             for h in range(group_end.shape[1]):
                 gained = 0.0  # sum of this group's price_pmf * gain over those prices
@@ -90,26 +103,30 @@ def fill_optimal(regime_of, worth, theta_pmf, group_end, price_pmf, price_cdf, p
 
 
 @jit
-def fill_first_price(regime_of, worth, theta_pmf, group_end, win_cdf, price_weight, slope, intercept, value, first, last):
-    """Rows `first` to `last` - 1 of the exact table where bids pay themselves.
+def fill_first_price(
+    paid, regime_of, worth, theta_pmf, group_end, win_cdf, price_weight, slope, intercept, value, first, last
+):
+    """Rows `first` to `last` - 1 of the exact table where a bid a pays paid[a], whoever else bids.
 
     As `fill_optimal`; win_cdf: (R, H, 301), the probability that a bid wins. slope, intercept: (302,) scratch.
 
-    A bid a earns win_cdf[a] * (worth + V[t-1, b-a] - V[t-1, b] - price_weight * a): a line in worth, steeper for higher bids.
-    The best bid for every worth is read off the lines' upper envelope, which one pass over the bids builds.
+    A bid a earns win_cdf[a] * (worth + V[t-1, b - paid[a]] - V[t-1, b] - price_weight * paid[a]): a line in worth, steeper for
+    higher bids. The best bid for every worth is read off the lines' upper envelope, which one pass over the bids builds.
     """
     for t in range(first, last):
         r = regime_of[t]
         later = value[t - 1]
+        levels = 0
         for b in range(value.shape[1]):
+            levels = affordable_levels(paid, b, levels)
             expected = 0.0
             g = 0
             for h in range(group_end.shape[1]):
                 lines = 1  # slope and intercept 0: no bid
                 slope[0], intercept[0] = 0.0, 0.0
                 dearest = worth[r, group_end[r, h] - 1] if group_end[r, h] > g else 0.0
-                for a in range(min(b, HIGHEST_PRICE) + 1):
-                    gain = later[b - a] - later[b] - price_weight * a
+                for a in range(levels):
+                    gain = later[b - paid[a]] - later[b] - price_weight * paid[a]
                     if dearest + gain < 0.0:
                         break  # nor is any higher bid worth its price, even for the best impression of the group
                     m = win_cdf[r, h, a]
@@ -136,60 +153,59 @@ def fill_first_price(regime_of, worth, theta_pmf, group_end, win_cdf, price_weig
 
 
 @jit
-def best_first_price_bid(value, win_cdf, t, b, worth, price_weight):
-    """The bid in 0..min(b, 300) that earns most where bids pay themselves; -1 if none earns anything.
+def best_first_price_bid(paid, value, win_cdf, t, b, worth, price_weight):
+    """The affordable bid that earns most where a bid a pays paid[a]; -1 if none earns anything.
 
     win_cdf: (301,) probability that a bid wins this impression.
     """
     later = value[t - 1]
     bid, most = -1, 0.0
-    for a in range(min(b, HIGHEST_PRICE) + 1):
-        earned = win_cdf[a] * (worth + later[b - a] - later[b] - price_weight * a)
+    for a in range(PRICE_LEVELS):
+        if paid[a] > b:
+            break
+        earned = win_cdf[a] * (worth + later[b - paid[a]] - later[b] - price_weight * paid[a])
         if earned > most:
             bid, most = a, earned
     return bid
 
 
-def solve(fill: Callable[..., None], law: tuple[Any, ...], T: int, budget: int) -> NDArray[np.float64]:
-    """The table (T + 1, budget + 1) that `fill(*law, value, first, last)` fills, a few rows at a time.
+def check_size(T: int, budget: int) -> None:
+    """Refuse tables (T + 1, budget + 1) that are too large."""
+    if (size := (T + 1) * (budget + 1)) > LARGEST_TABLE:
+        what = f"the table for {T} auctions and budgets up to {budget} would take {8 * size / 2**30:.1f} GiB"
+        raise ValueError(f"{what}; expected at most {8 * LARGEST_TABLE / 2**30:.0f}. For long episodes see rlb_map_d or fluid")
+
+
+def solve(fill: Callable[..., None], arguments: tuple[Any, ...], T: int, budget: int) -> NDArray[np.float64]:
+    """The table (T + 1, budget + 1) that `fill(*arguments, value, first, last)` fills, a few rows at a time.
 
     Compiled code can't be interrupted; between the calls Ctrl-C is heard.
 
     Raises:
         ValueError: the table would be too large.
     """
-    if (size := (T + 1) * (budget + 1)) > LARGEST_TABLE:
-        what = f"the table for {T} auctions and budgets up to {budget} would take {8 * size / 2**30:.1f} GiB"
-        raise ValueError(f"{what}; expected at most {8 * LARGEST_TABLE / 2**30:.0f}. For long episodes see rlb_map_d or fluid")
+    check_size(T, budget)
     value = np.zeros((T + 1, budget + 1))
     rows = max(1, 200_000 // (budget + 1))
     for first in range(1, T + 1, rows):
-        fill(*law, value, first, min(first + rows, T + 1))
+        fill(*arguments, value, first, min(first + rows, T + 1))
     return value
 
 
 def worth_and_price_weight(problem: RealTimeBidding) -> tuple[float, float]:
     """What a unit of theta is worth, and what a unit of money spent takes from the objective."""
-    return (problem.click_value, 1.0) if problem.objective == "profit" else (1.0, 0.0)
-
-
-def sold_from(price_pmf: NDArray[np.float64], reserve: float) -> NDArray[np.float64]:
-    """The law of the least winning bid, (..., 301), from that of the market price: what is cheaper is sold at the reserve."""
-    least = int(reserve)
-    pmf = price_pmf.copy()
-    pmf[..., least] += pmf[..., :least].sum(axis=-1)
-    pmf[..., :least] = 0.0
-    return pmf
+    nothing, a_click, a_charge = (law.reward_of(problem.params, *what) for what in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)))
+    return a_click - nothing, nothing - a_charge
 
 
 def minimum_pmf(problem: RealTimeBidding) -> NDArray[np.float64]:
-    """(301,) the law of the least winning bid by the training statistics and the reserve."""
-    return sold_from(problem.statistics.price_pmf, problem.params.reserve)
+    """(301,) the law of the least winning bid by the training statistics and the auction's rules."""
+    return law.minimum_pmf(problem.params.rules, problem.statistics.price_pmf)
 
 
-def cost_of_bids(price_pmf: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(301,) what every whole bid pays in expectation, in a second-price auction with these least winning bids."""
-    return np.cumsum(np.arange(len(price_pmf)) * price_pmf)
+def cost_of_bids(problem: RealTimeBidding) -> NDArray[np.float64]:
+    """(301,) what every whole bid pays in expectation, by the training statistics and the auction's rules."""
+    return law.expected_payments(problem.params.rules, minimum_pmf(problem))
 
 
 def even_spend(problem: RealTimeBidding) -> float:
@@ -200,10 +216,11 @@ def even_spend(problem: RealTimeBidding) -> float:
 def rlb_values(problem: RealTimeBidding, budget: int, T: int | None = None) -> NDArray[np.float64]:
     """RLB's table for budgets up to `budget`, (T + 1, budget + 1), from the problem's training statistics."""
     unit, price_weight = worth_and_price_weight(problem)
-    law = (minimum_pmf(problem), unit * problem.statistics.theta_avg, price_weight)
+    paid = law.least_prices(problem.params.rules)
+    arguments = (paid, minimum_pmf(problem), unit * problem.statistics.theta_avg, price_weight)
     rows = problem.params.auctions if T is None else T
-    key = ("rlb", fingerprint(fill_rlb.py_func), *law, rows, budget)  # type: ignore[attr-defined]
-    return cached_array(lambda: solve(fill_rlb, law, rows, budget), *key)
+    key = ("rlb", fingerprint(fill_rlb.py_func), *arguments, rows, budget)  # type: ignore[attr-defined]
+    return cached_array(lambda: solve(fill_rlb, arguments, rows, budget), *key)
 
 
 def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
@@ -212,7 +229,7 @@ def optimal_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]
     Raises:
         ValueError: the problem replays a log, whose law nobody knows.
     """
-    return _exact_values(problem, _known(problem.market, problem), budget)
+    return _exact_values(problem, known_market(problem), budget)
 
 
 def pmf_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
@@ -221,24 +238,29 @@ def pmf_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
     Raises:
         ValueError: the training statistics do not tell the law of theta.
     """
-    if problem.statistics.theta is None:
-        what = f"the statistics ({problem.statistics.source}) know only the average theta, not its law"
-        raise ValueError(f"{what}; give statistics= the path of a training log")
+    check_training_law(problem)
     return _exact_values(problem, problem.statistics.law(), budget)
 
 
+def check_training_law(problem: RealTimeBidding) -> None:
+    """Refuse problems whose training statistics do not tell the law of theta."""
+    if problem.statistics.theta is None:
+        what = f"the statistics ({problem.statistics.source}) know only the average theta, not its law"
+        raise ValueError(f"{what}; give statistics= the path of a training log")
+
+
 def _exact_values(problem: RealTimeBidding, market: Market, budget: int) -> NDArray[np.float64]:
-    law, key = _law(problem, market)
+    arguments, key = _arguments(problem, market)
     T = problem.params.auctions
     fill, scratch = _solver(problem)
-    return cached_array(lambda: solve(fill, (*law, *scratch), T, budget), *key, T, budget)
+    return cached_array(lambda: solve(fill, (*arguments, *scratch), T, budget), *key, T, budget)
 
 
 def _solver(problem: RealTimeBidding) -> tuple[Callable[..., None], tuple[Any, ...]]:
     """The solver for the auction's rule, and its scratch."""
     if problem.rule == "first_price":
-        return fill_first_price, (np.zeros(HIGHEST_PRICE + 2), np.zeros(HIGHEST_PRICE + 2))
-    return fill_optimal, (np.zeros(HIGHEST_PRICE + 1),)
+        return fill_first_price, (np.zeros(PRICE_LEVELS + 1), np.zeros(PRICE_LEVELS + 1))
+    return fill_optimal, (np.zeros(PRICE_LEVELS),)
 
 
 def optimal_value(problem: RealTimeBidding, budget: float) -> float:
@@ -251,34 +273,38 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
         ValueError: the problem replays a log, does not charge for impressions, or has too large a table.
     """
     T = problem.params.auctions
-    b = int(min(budget, T * HIGHEST_PRICE))  # more can't be spent
+    b = int(min(budget, T * law.payments(problem.params.rules).max()))  # more can't be spent
     # Kept by itself as well: the table of a large budget is too large to keep.
-    key = _law(problem, _known(problem.market, problem))[1]
+    key = _arguments(problem, known_market(problem))[1]
     return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *key, T, b))
 
 
-def _known(market: Market | None, problem: RealTimeBidding) -> Market:
-    if market is None:
+def known_market(problem: RealTimeBidding) -> Market:
+    """The law of a synthetic instance; ValueError for a replayed log."""
+    if problem.market is None:
         raise ValueError(f"{problem.instance} has no exact optimum: its law is not known; see the hindsight bound")
-    return market
+    return problem.market
 
 
-def regimes_by_time_left(market: Market, T: int) -> NDArray[np.int64]:
-    """(T + 1,) the regime with 0..T auctions left."""
-    return np.searchsorted(np.ceil(market.regime_start * T), T - np.arange(T + 1), side="right") - 1
-
-
-def _law(problem: RealTimeBidding, market: Market) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """What `fill_optimal` reads of the problem in this market, and the key that its table is kept under."""
+def check_charges(problem: RealTimeBidding) -> None:
+    """Refuse problems where what an impression is charged is left to chance."""
     if problem.cost_event != "impression":
         raise ValueError(f"the optimum is not known for cost_event={problem.cost_event!r}, where charges are left to chance")
+
+
+def _arguments(problem: RealTimeBidding, market: Market) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What the solver reads of the problem in this market, and the key that its table is kept under."""
+    check_charges(problem)
     unit, price_weight = worth_and_price_weight(problem)
-    T, groups = problem.params.auctions, market.price_pmf.shape[1]
-    price_pmf = sold_from(market.price_pmf, problem.params.reserve)
-    regime_of = regimes_by_time_left(market, T)
+    rules, T, groups = problem.params.rules, problem.params.auctions, market.price_pmf.shape[1]
+    paid = law.least_prices(rules)
+    if problem.rule == "first_price" and (np.tril(law.payments(rules) - paid[:, None]) != 0.0).any():
+        raise ValueError("the optimum is not known where a first price depends on the others' bids")
+    price_pmf = law.minimum_pmf(rules, market.price_pmf)
+    regime_of = law.regimes_by_time_left(market.regime_start, T)
     group_end = np.stack([np.searchsorted(row, np.arange(groups), side="right") for row in market.group])
     won = price_pmf.cumsum(axis=2)
     price_cdf = np.concatenate([np.zeros((*price_pmf.shape[:2], 1)), won], axis=2)
     prices = (won,) if problem.rule == "first_price" else (price_pmf, price_cdf)
-    law = (regime_of, unit * market.theta, market.theta_pmf, group_end, *prices, price_weight)
-    return law, ("optimal", fingerprint(_solver(problem)[0].py_func), *law)  # type: ignore[attr-defined]
+    arguments = (paid, regime_of, unit * market.theta, market.theta_pmf, group_end, *prices, price_weight)
+    return arguments, ("optimal", fingerprint(_solver(problem)[0].py_func), *arguments)  # type: ignore[attr-defined]

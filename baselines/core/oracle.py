@@ -60,18 +60,7 @@ def check_settings(problem: Problem) -> None:
 
 def why_unknown(problem: Problem) -> str | None:
     """Why the optimum of the problem at its own budget is unknown; None if it is known."""
-    oracle = oracle_of(problem)
-    low, high = problem.budget.arrays(problem.resources)
-    if oracle.optimum is None:
-        return f"no optimum is known of {type(problem).__name__}"
-    if (low != high).any():
-        return "budgets vary"
-    try:
-        check_settings(problem)
-        oracle.optimum(problem, *low.tolist())
-    except ValueError as error:
-        return str(error)
-    return None
+    return known_optimum(problem)[1]
 
 
 def episode_bounds(problem: Problem, batch: Batch) -> NDArray[np.float64]:
@@ -84,15 +73,22 @@ def episode_bounds(problem: Problem, batch: Batch) -> NDArray[np.float64]:
 
 def exact_optimum(problem: Problem) -> float:
     """The best expected score of an episode at the problem's own budget; NaN if unknown or if budgets vary."""
+    return known_optimum(problem)[0]
+
+
+def known_optimum(problem: Problem) -> tuple[float, str | None]:
+    """The best expected score of an episode at the problem's own budget, or NaN and why it is unknown."""
     oracle = oracle_of(problem)
     low, high = problem.budget.arrays(problem.resources)
-    if oracle.optimum is None or (low != high).any():
-        return math.nan
+    if oracle.optimum is None:
+        return math.nan, f"no optimum is known of {type(problem).__name__}"
+    if (low != high).any():
+        return math.nan, "budgets vary"
     try:
         check_settings(problem)
-        return oracle.optimum(problem, *low.tolist())
-    except ValueError:
-        return math.nan
+        return oracle.optimum(problem, *low.tolist()), None
+    except ValueError as error:
+        return math.nan, str(error)
 
 
 def null_score(problem: Problem) -> float:

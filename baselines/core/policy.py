@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...envs.core.batch import action_dtype
 from ...envs.core.jit import jit
 from ...envs.core.problem import Problem
+from .oracle import check_settings
 
 Information = Literal["observation", "model", "clairvoyant"]
 """What an agent may use: what it observes; also the law of the problem (or statistics of it); also the hidden truth."""
@@ -24,11 +25,19 @@ class Policy(ABC):
     """An agent that decides; it may also learn. `stable_baselines3.common.evaluation.evaluate_policy` takes it.
 
     Attributes:
+        name: for messages.
+        serves: the problems that it decides on.
+        needs_budget: it reads the budget from the observation.
+        needs_law: it relies on the law of the problem as its family's oracle knows it.
         information: what it uses, recorded with every result.
         carries_over: its memory runs on from episode to episode, so an evaluation must play them one after another.
         takes_masks: `predict` is to be given the environment's `action_masks`.
     """
 
+    name: ClassVar[str] = "the agent"
+    serves: ClassVar[type[Problem]] = Problem
+    needs_budget: ClassVar[bool] = False
+    needs_law: ClassVar[bool] = False
     information: ClassVar[Information] = "observation"
     carries_over: ClassVar[bool] = False
     takes_masks: bool = False
@@ -36,14 +45,19 @@ class Policy(ABC):
 
     @classmethod
     def check(cls, problem: Problem) -> None:
-        """Check, without making it, that the agent can serve a problem as it is set; by default it serves all of its family.
+        """Check, without making it, that the agent can serve a problem as it is set.
 
-        Lists of agents and `make_agent` ask this first. What takes long to find out is left to the constructor.
+        Lists of agents ask this, and constructors ask it first. What takes long to find out is left to the constructor.
 
         Raises:
             ValueError: it can't, and why.
         """
-        return
+        if not isinstance(problem, cls.serves):
+            raise ValueError(f"{cls.name} serves {cls.serves.__name__}, not {type(problem).__name__}")
+        if cls.needs_budget and not problem.budget_aware:
+            raise ValueError(f"{cls.name} reads the budget from the observation; expected budget_aware=True")
+        if cls.needs_law:
+            check_settings(problem)
 
     @abstractmethod
     def predict(

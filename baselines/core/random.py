@@ -65,6 +65,7 @@ class RandomAction(KernelPolicy):
     @classmethod
     def check(cls, problem: Problem) -> None:
         """See `Policy.check`."""
+        super().check(problem)
         if problem.refuses_actions:
             raise ValueError("it may choose actions that are not feasible, which the environment refuses")
 

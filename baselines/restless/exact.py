@@ -52,16 +52,28 @@ def exact_value(problem: Restless, budget: float) -> float:
     return exact(problem, budget).value
 
 
+def check_size(problem: Restless, budget: float) -> None:
+    """Refuse problems that `exact` can't solve; ValueError."""
+    _actions_of(problem, whole_pulls(problem, budget))
+
+
+def _actions_of(problem: Restless, pulls: float) -> NDArray[np.int64]:
+    """All feasible actions (n, m), where they and the joint states are few enough for an exact solution."""
+    J, _, S = problem.arms.shape
+    situations = float(S) ** J * problem.horizon * (1 if pulls == np.inf else int(pulls) + 1)
+    # To list the actions of a large set takes time, and every evaluation asks: only where the states are few enough.
+    actions = None if situations > LARGEST_TABLE else problem.feasible.enumerate()
+    if actions is None or len(actions) * situations * S > LARGEST_WORK:
+        raise ValueError(f"{problem.instance} is too large for an exact solution; a bound is in `relaxation`")
+    return actions
+
+
 @lru_cache(maxsize=2)
 def _exact(which: ByKey[Restless], pulls: float) -> Exact:
     problem = which.problem
     (J, _, S), H = problem.arms.shape, problem.horizon
     rests = 1 if pulls == np.inf else int(pulls) + 1
-    situations = float(S) ** J * H * rests
-    # To list the actions of a large set takes time, and every evaluation asks: only where the states are few enough.
-    actions = None if situations > LARGEST_TABLE else problem.feasible.enumerate()
-    if actions is None or len(actions) * situations * S > LARGEST_WORK:
-        raise ValueError(f"{problem.instance} is too large for an exact solution; a bound is in `relaxation`")
+    actions = _actions_of(problem, pulls)
     order = np.lexsort(levels_of(problem, actions).T)  # actions that treat the last arms alike are neighbours
     actions = actions[order]
     levels, counts = levels_of(problem, actions), actions.sum(axis=1).tolist()

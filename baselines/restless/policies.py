@@ -7,7 +7,7 @@ the observation.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,24 +17,11 @@ from ...envs.core.problem import Problem
 from ...envs.restless.problem import Restless
 from ...envs.restless.reading import Situation, read_situation
 from ..core.policy import Information, Policy, PolicyState, observation_rows
-from .exact import Exact, exact
+from .exact import Exact, check_size, exact
 from .relaxation import RELAXATIONS, relax, whole_pulls
 from .treatment import Treatment, value_of
 from .values import worth_of_levels
 from .whittle import whittle_index
-
-
-def restless_problem(problem: Problem, agent: str) -> Restless:
-    """The problem, if it is one that the agent can decide on.
-
-    Raises:
-        ValueError: another family, or observations without time and budget.
-    """
-    if not isinstance(problem, Restless):
-        raise ValueError(f"agent {agent!r} serves restless bandits, not {type(problem).__name__}")
-    if not problem.budget_aware:
-        raise ValueError(f"agent {agent!r} reads the pulls left from the observation; expected budget_aware=True")
-    return problem
 
 
 class RestlessPolicy(Policy):
@@ -44,11 +31,18 @@ class RestlessPolicy(Policy):
         ValueError: another family, or observations without time and budget.
     """
 
-    name: ClassVar[str]
+    serves = Restless
+    needs_budget = True
 
     def __init__(self, problem: Problem) -> None:
         # Narrower than any problem, and set once.
-        self.problem: Restless = restless_problem(problem, self.name)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.problem: Restless = self.served(problem)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    @classmethod
+    def served(cls, problem: Problem) -> Restless:
+        """The problem, after `check`."""
+        cls.check(problem)
+        return cast(Restless, problem)
 
     def check_problem(self, problem: Problem) -> None:
         """The law and the feasible set must be the same; the budget may differ."""
@@ -105,6 +99,7 @@ class Constant(SetPolicy):
     """
 
     name = "constant"
+    needs_law = True
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -163,6 +158,7 @@ class Sampling(Random):
     """The best of K random maximal actions, by the exact expectation of the next reward."""
 
     name = "sampling"
+    needs_law = True
     information: ClassVar[Information] = "model"
 
     def __init__(self, problem: Problem, K: int = 100, seed: int = 0) -> None:
@@ -180,6 +176,7 @@ class Myopic(SetPolicy):
     """The largest expected reward of the next step, exactly, as a mixed-integer programme."""
 
     name = "myopic"
+    needs_law = True
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -195,6 +192,7 @@ class Iterative(SetPolicy):
     """Greedy: adds the component that raises the expected reward of the next step the most, as long as one does and fits."""
 
     name = "iterative"
+    needs_law = True
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
@@ -228,6 +226,13 @@ class Whittle(SetPolicy):
     """
 
     name = "whittle"
+    needs_law = True
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: arms must be pulled one by one. Whether they have an index is found out later."""
+        super().check(problem)
+        own_levels(cast(Restless, problem))
 
     def __init__(self, problem: Problem, discount: float = 0.99) -> None:
         super().__init__(problem)
@@ -258,6 +263,7 @@ class Lagrangian(SetPolicy):
     """
 
     name = "lagrangian"
+    needs_law = True
 
     def __init__(self, problem: Problem, relaxation: str = "set") -> None:
         super().__init__(problem)
@@ -305,6 +311,13 @@ class Optimal(SetPolicy):
     """
 
     name = "optimal"
+    needs_law = True
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: there must not be too many arms."""
+        super().check(problem)
+        check_size(cast(Restless, problem), problem.budget.range_of("pulls")[1])
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core.jit import jit
-from ...envs.core.problem import Problem, read_only
+from ...envs.core.problem import read_only
 from ...envs.steering.behaviour import (
     TIE,
     belief,
@@ -41,21 +41,6 @@ class Model(NamedTuple):
     """(m,) effort that they take."""
     baseline: int
     """Which of them is free."""
-
-
-def steering_problem(problem: Problem, agent: str, needs_belief: bool = True) -> SocialSteering:
-    """The problem, if it is one that the agent can decide on.
-
-    Raises:
-        ValueError: another family, or observations without what the agent reads.
-    """
-    if not isinstance(problem, SocialSteering):
-        raise ValueError(f"agent {agent!r} steers social learning; this problem is {type(problem).__name__}")
-    if needs_belief and problem.params.history:
-        raise ValueError(f'agent {agent!r} reads the public belief from the observation; expected observation="belief"')
-    if needs_belief and not problem.budget_aware:
-        raise ValueError(f"agent {agent!r} reads the effort left from the observation; expected budget_aware=True")
-    return problem
 
 
 def model_of(problem: SocialSteering) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,6 @@ from .model import (
     option,
     options,
     reward,
-    steering_problem,
 )
 from .piecewise import Law, look_ahead
 from .planners import Steering
@@ -143,9 +142,18 @@ class Optimal(Steering):
     """
 
     name = "optimal"
+    needs_law = True
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: there must be an exact solution; whether it gets too large is found out later."""
+        super().check(problem)
+        steering = cast(SocialSteering, problem)
+        if not on_grid(steering, float(steering.budget.arrays(steering.resources)[0][0])):
+            check_exact(steering)
 
     def __init__(self, problem: Problem, tolerance: float = TOLERANCE) -> None:
-        problem = steering_problem(problem, self.name)
+        problem = self.served(problem)
         tolerance = positive("tolerance", tolerance)
         ends = problem.budget.arrays(problem.resources)
         self.least, self.most = (float(end[0]) for end in ends)
@@ -197,11 +205,17 @@ class Lagrangian(Steering):
     """
 
     name = "lagrangian"
+    needs_law = True
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: a topic by itself must have an exact solution."""
+        super().check(problem)
+        check_exact(single_topic(cast(SocialSteering, problem)))
 
     def __init__(self, problem: Problem) -> None:
-        problem = steering_problem(problem, self.name)
+        problem = self.served(problem)
         alone = single_topic(problem)
-        check_exact(alone)
         self.price = best_price(problem, problem.budget.middle(problem.resources))
         solved = relaxed(alone, alone.params.price + self.price)
         super().__init__(problem, act_look_ahead, parameters_of(model_of(problem), solved))

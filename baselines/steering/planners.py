@@ -5,7 +5,7 @@ With several topics each is steered by the same rule, one after another, from th
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +27,37 @@ from .model import (
     option,
     options,
     reward,
-    steering_problem,
 )
 
 TUNING_EPISODES = 4000
 TUNING_SEED = 1_000_003
 
 
-class Steering(KernelPolicy):
+class SteeringPolicy(Policy):
+    """Which problems planners take.
+
+    Attributes:
+        needs_belief: it reads the public belief, and the effort left, from the observation.
+    """
+
+    serves = SocialSteering
+    needs_belief: ClassVar[bool] = False
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`."""
+        super().check(problem)
+        if cls.needs_belief and cast(SocialSteering, problem).params.history:
+            raise ValueError(f'{cls.name} reads the public belief from the observation; expected observation="belief"')
+
+    @classmethod
+    def served(cls, problem: Problem) -> SocialSteering:
+        """The problem, after `check`."""
+        cls.check(problem)
+        return cast(SocialSteering, problem)
+
+
+class Steering(SteeringPolicy, KernelPolicy):
     """What these planners share.
 
     Raises:
@@ -42,7 +65,8 @@ class Steering(KernelPolicy):
     """
 
     information: ClassVar[Information] = "model"
-    name: ClassVar[str]
+    needs_budget = True
+    needs_belief = True
 
     def check_problem(self, problem: Problem) -> None:
         """Agents, costs and objective must be the same; the budget may differ."""
@@ -63,20 +87,22 @@ class Null(Steering):
 
     information: ClassVar[Information] = "observation"
     name = "null"
+    needs_budget = False
+    needs_belief = False
 
     def __init__(self, problem: Problem) -> None:
-        problem = steering_problem(problem, self.name, needs_belief=False)
+        problem = self.served(problem)
         super().__init__(problem, act_null, model_of(problem))
 
 
-class Random(Policy):
+class Random(SteeringPolicy):
     """A precision by chance, all alike."""
 
     information: ClassVar[Information] = "observation"
     name = "random"
 
     def __init__(self, problem: Problem, seed: int = 0) -> None:
-        self.problem = steering_problem(problem, self.name, needs_belief=False)
+        self.problem = self.served(problem)
         self._model = model_of(self.problem)
         self.set_random_seed(seed)
 
@@ -136,7 +162,7 @@ class Once(Steering):
     name = "once"
 
     def __init__(self, problem: Problem) -> None:
-        problem = steering_problem(problem, self.name)
+        problem = self.served(problem)
         super().__init__(problem, act_once, model_of(problem))
 
 
@@ -169,9 +195,10 @@ class Myopic(Steering):
     """The best reward of this period, as long as the effort lasts."""
 
     name = "myopic"
+    needs_law = True
 
     def __init__(self, problem: Problem) -> None:
-        problem = steering_problem(problem, self.name)
+        problem = self.served(problem)
         super().__init__(problem, act_myopic, model_of(problem))
 
 
@@ -193,9 +220,10 @@ class EvenSpend(Steering):
     """The best reward of this period within what is left per period to come; what is not used is spread over the rest."""
 
     name = "even_spend"
+    needs_law = True
 
     def __init__(self, problem: Problem) -> None:
-        problem = steering_problem(problem, self.name)
+        problem = self.served(problem)
         super().__init__(problem, act_even, model_of(problem))
 
 
@@ -274,7 +302,7 @@ class Threshold(Steering):
     name = "threshold"
 
     def __init__(self, problem: Problem, low: float | None = None, high: float | None = None) -> None:
-        problem = steering_problem(problem, self.name)
+        problem = self.served(problem)
         act = act_biased_thresholds if problem.params.biased else act_altruistic_thresholds
         model = model_of(problem)
         lows = [probability("low", low)] if low is not None else np.linspace(0.0, 0.5, 21).tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, cast
 
 import numpy as np
 
@@ -14,18 +14,28 @@ from ...envs.traptree.reading import Reading, read_level, read_score
 from ..core.policy import Information, KernelPolicy
 
 
-def tree_problem(problem: Problem, agent: str, backtrack: bool = False) -> TrapTree:
-    """Check that an agent can walk in `problem`.
+class Walker(KernelPolicy):
+    """What agents share that walk in a `TrapTree`.
 
-    Raises:
-        TypeError: another family's problem.
-        ValueError: the agent has to go back, and can't.
+    Attributes:
+        goes_back: it needs `backtrack=True`.
     """
-    if not isinstance(problem, TrapTree):
-        raise TypeError(f"{agent} walks in TrapTree; this problem is {type(problem).__name__}")
-    if backtrack and not problem.params.backtrack:
-        raise ValueError(f"{agent} goes back; make the environment with backtrack=True")
-    return problem
+
+    serves = TrapTree
+    goes_back: ClassVar[bool] = False
+
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`."""
+        super().check(problem)
+        if cls.goes_back and not cast(TrapTree, problem).params.backtrack:
+            raise ValueError(f"{cls.name} goes back; make the environment with backtrack=True")
+
+    @classmethod
+    def served(cls, problem: Problem) -> TrapTree:
+        """The problem, after `check`."""
+        cls.check(problem)
+        return cast(TrapTree, problem)
 
 
 @jit
@@ -38,15 +48,17 @@ def act_greedy(reading, observation, memory, action):
     action[0] = best
 
 
-class Greedy(KernelPolicy):
+class Greedy(Walker):
     """Goes to the child with the largest local score, the first one among equals.
 
     Args:
         problem: the tree.
     """
 
+    name = "greedy"
+
     def __init__(self, problem: Problem) -> None:
-        problem = tree_problem(problem, "greedy")
+        problem = self.served(problem)
         super().__init__(problem, act_greedy, problem.reading)
 
 
@@ -63,7 +75,7 @@ def act_contrarian(reading, observation, memory, action):
             action[0] = child
 
 
-class Contrarian(KernelPolicy):
+class Contrarian(Walker):
     """Goes to the child whose score differs from all others: reads the construction off, and always succeeds if b > 2.
 
     With two children there is no odd one out, and it goes to the one that looks best.
@@ -72,10 +84,11 @@ class Contrarian(KernelPolicy):
         problem: the tree.
     """
 
+    name = "contrarian"
     information: ClassVar[Information] = "model"
 
     def __init__(self, problem: Problem) -> None:
-        problem = tree_problem(problem, "contrarian")
+        problem = self.served(problem)
         super().__init__(problem, act_contrarian, problem.reading)
 
 
@@ -97,7 +110,7 @@ def act_random(p, observation, memory, action):
     action[0] = np.int64(rng.unit(bits) * p.reading.branching)
 
 
-class Random(KernelPolicy):
+class Random(Walker):
     """Goes to a child by chance, all alike.
 
     Solutions are drawn independently of these choices, so that the same choices in many episodes are as good as others.
@@ -107,8 +120,10 @@ class Random(KernelPolicy):
         seed: of the choices.
     """
 
+    name = "random"
+
     def __init__(self, problem: Problem, seed: int = 0) -> None:
-        problem = tree_problem(problem, "random")
+        problem = self.served(problem)
         super().__init__(problem, act_random, RandomParameters(problem.reading, np.uint64(natural("seed", seed))), np.zeros(2))
 
     def set_random_seed(self, seed: int | None = None) -> None:
@@ -129,13 +144,16 @@ def act_systematic(reading, observation, memory, action):
         action[0] = reading.branching
 
 
-class Systematic(KernelPolicy):
+class Systematic(Walker):
     """Searches the whole tree, depth first; the budget decides how far it gets. Needs `backtrack=True`.
 
     Args:
         problem: the tree.
     """
 
+    name = "systematic"
+    goes_back = True
+
     def __init__(self, problem: Problem) -> None:
-        problem = tree_problem(problem, "systematic", backtrack=True)
+        problem = self.served(problem)
         super().__init__(problem, act_systematic, problem.reading, np.zeros(problem.params.depth))

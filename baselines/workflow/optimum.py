@@ -15,7 +15,7 @@ import itertools
 import math
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ from ...envs.workflow.state import Params
 from ...envs.workflow.workflow import TOKENS_PER_PRICE
 from ..core.cache import cached_array
 from ..core.policy import Information, KernelPolicy
-from .policies import check_workflow, workflow_problem
+from .policies import WorkflowPolicy, check_workflow
 
 MOST_STATES = 20_000_000
 """(sets of subtasks) x (seconds) x (dollars), at most: their values fill 160 MB."""
@@ -208,12 +208,8 @@ class Program(NamedTuple):
     """Units of the deadline."""
 
 
-def program_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Program:
-    """The dynamic programme of a problem with this budget, (2,).
-
-    Raises:
-        ValueError: it is too large; the message says how large.
-    """
+def _checked(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> tuple[Params, Lattice, list[int], int, int]:
+    """Parameters, units, sets of completed subtasks, and the budget in units; ValueError if these are too many states."""
     params, lattice = problem.params, lattice_of(problem)
     b, d = lattice.size(amounts)
     sets = reachable_sets(params)
@@ -223,6 +219,16 @@ def program_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Progra
             f"{states:.2g} states; expected at most {MOST_STATES:.2g}. Coarser lengths, prices and speeds help: they give a "
             f"unit of {float(lattice.dollars):g} dollars and {float(lattice.seconds):g} seconds"
         )
+    return params, lattice, sets, b, d
+
+
+def program_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Program:
+    """The dynamic programme of a problem with this budget, (2,).
+
+    Raises:
+        ValueError: it is too large; the message says how large.
+    """
+    params, lattice, sets, b, d = _checked(problem, amounts)
     V, M = params.success.shape
     laws = {
         (v, entry): launch_law(params, lattice, v, launched_model(params, entry), launched_samples(params, entry))
@@ -420,7 +426,7 @@ def act_optimally(p, observation, memory, action):
         action[v] = p.actions[row, v]
 
 
-class Optimal(KernelPolicy):
+class Optimal(WorkflowPolicy, KernelPolicy):
     """The policy with the largest completion probability, from the exact table.
 
     Args:
@@ -430,10 +436,18 @@ class Optimal(KernelPolicy):
         ValueError: it is too large, see `MOST_STATES`.
     """
 
+    name = "optimal"
+    needs_law = True
     information: ClassVar[Information] = "model"
 
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: there must not be too many states."""
+        super().check(problem)
+        _checked(cast(WorkflowRouting, problem), problem.budget.arrays(problem.resources)[1])
+
     def __init__(self, problem: Problem) -> None:
-        problem = workflow_problem(problem, "optimal")
+        problem = self.served(problem)
         largest = problem.budget.arrays(problem.resources)[1]
         program = program_of(problem, largest)
         choice = optimal_tables(program)[1].astype(np.int64)

@@ -7,7 +7,7 @@ play all of them side by side.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from ...envs.workflow.kernels import (
 from ...envs.workflow.problem import WorkflowRouting
 from ...envs.workflow.reading import Reading, read_done, read_initial, read_share
 from ...envs.workflow.state import Params
-from ..core.policy import Information, KernelPolicy
+from ..core.policy import Information, KernelPolicy, Policy
 
 PORTFOLIO = ("cheapest", "strongest", "fastest", "per_dollar", "per_second", "hedged", "paced", "timed")
 """The rules, by number."""
@@ -105,18 +105,17 @@ def act_by_rule(p, observation, memory, action):
                 dollars -= launched_samples(p.params, entry) * p.params.dollars[v, m, p.params.atoms[v, m] - 1]
 
 
-def workflow_problem(problem: Problem, agent: str) -> WorkflowRouting:
-    """Check that an agent for workflows can serve `problem`.
+class WorkflowPolicy(Policy):
+    """What agents for workflows share."""
 
-    Raises:
-        TypeError: it is another family's problem.
-        ValueError: the budget is not in the observation.
-    """
-    if not isinstance(problem, WorkflowRouting):
-        raise TypeError(f"{agent} routes the subtasks of WorkflowRouting; this problem is {type(problem).__name__}")
-    if not problem.budget_aware:
-        raise ValueError(f"{agent} reads the budget from the observation; make the environment without budget_aware=False")
-    return problem
+    serves = WorkflowRouting
+    needs_budget = True
+
+    @classmethod
+    def served(cls, problem: Problem) -> WorkflowRouting:
+        """The problem, after `check`."""
+        cls.check(problem)
+        return cast(WorkflowRouting, problem)
 
 
 def check_workflow(mine: Problem, problem: Problem) -> None:
@@ -213,21 +212,18 @@ def _ranking(keys: tuple[NDArray[np.float64], ...]) -> NDArray[np.int64]:
     return np.stack([np.lexsort([row[v] for row in rows]) for v in range(keys[0].shape[0])]) + 1
 
 
-class PortfolioPolicy(KernelPolicy):
+class PortfolioPolicy(WorkflowPolicy, KernelPolicy):
     """One rule of the portfolio, throughout.
 
     Args:
         problem: the workflow.
-        rule: its name, one of `PORTFOLIO`.
     """
 
     information: ClassVar[Information] = "model"
 
-    def __init__(self, problem: Problem, rule: str) -> None:
-        if rule not in PORTFOLIO:
-            raise ValueError(f"rule is {rule!r}; expected one of {', '.join(map(repr, PORTFOLIO))}")
-        problem = workflow_problem(problem, rule)
-        memory = np.array([PORTFOLIO.index(rule), 0.0, 0.0])
+    def __init__(self, problem: Problem) -> None:
+        problem = self.served(problem)
+        memory = np.array([PORTFOLIO.index(self.name), 0.0, 0.0])
         super().__init__(problem, act_by_rule, portfolio_parameters(problem), memory)
 
     def check_problem(self, problem: Problem) -> None:
@@ -239,57 +235,49 @@ class PortfolioPolicy(KernelPolicy):
 class Cheapest(PortfolioPolicy):
     """One sample of the model with the least dollars per sample."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, "cheapest")
+    name = "cheapest"
 
 
 class Strongest(PortfolioPolicy):
     """One sample of the model that passes most often."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, "strongest")
+    name = "strongest"
 
 
 class Fastest(PortfolioPolicy):
     """One sample of the model with the least seconds per sample."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, "fastest")
+    name = "fastest"
 
 
 class PerDollar(PortfolioPolicy):
     """One sample of the model with the best success per dollar."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, "per_dollar")
+    name = "per_dollar"
 
 
 class PerSecond(PortfolioPolicy):
     """The model and number of samples with the best success per second."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, "per_second")
+    name = "per_second"
 
 
 class Hedged(PortfolioPolicy):
     """As many samples at once as a launch may have, of the model with the best success per dollar."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, "hedged")
+    name = "hedged"
 
 
 class Paced(PortfolioPolicy):
     """The fastest launch whose expected cost stays within the subtask's part of the dollars left."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, "paced")
+    name = "paced"
 
 
 class Timed(PortfolioPolicy):
     """The cheapest launch whose expected duration stays within the subtask's part of the seconds left."""
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem, "timed")
+    name = "timed"
 
 
 class RandomParameters(NamedTuple):
@@ -310,7 +298,7 @@ def act_at_random(p, observation, memory, action):
         action[v] = 1 + np.int64(rng.unit(bits) * p.launches)
 
 
-class RandomLaunch(KernelPolicy):
+class RandomLaunch(WorkflowPolicy, KernelPolicy):
     """A uniform model and number of samples for every ready subtask.
 
     Args:
@@ -318,8 +306,10 @@ class RandomLaunch(KernelPolicy):
         seed: of its choices.
     """
 
+    name = "random"
+
     def __init__(self, problem: Problem, seed: int = 0) -> None:
-        problem = workflow_problem(problem, "random")
+        problem = self.served(problem)
         self._launches = problem.params.success.shape[1] * problem.params.samples
         super().__init__(
             problem,

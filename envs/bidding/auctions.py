@@ -1,4 +1,4 @@
-"""One auction: what comes up, who else bids, and what winning costs.
+"""What comes up in an auction, and who else bids.
 
 The price is drawn when the auction is held, not when the impression arrives, so that the state hides nothing but the future
 (and the true theta, where predictions are noisy). A replayed log holds both, and a planner's forks forget it. Every auction
@@ -12,15 +12,7 @@ import math
 import numpy as np
 
 from ..core import jit, rng
-
-
-@jit
-def regime(params, n):
-    """The regime of auction n."""
-    r = params.regime_start.shape[0] - 1
-    while params.regime_start[r] > n:
-        r -= 1
-    return r
+from .law import regime_of
 
 
 @jit
@@ -31,7 +23,7 @@ def arrive(params, state, i):
             state.source[i] = rng.integer(state.rng, i, params.log_theta.shape[0])
         state.theta[i] = params.log_theta[state.source[i]]
     else:
-        r = regime(params, state.auction[i])
+        r = regime_of(params.regime_start, state.auction[i])
         state.source[i] = rng.from_alias(state.rng, i, params.theta_table[r])
         state.theta[i] = params.theta[r, state.source[i]]
     state.predicted[i] = predict(params, state, i)
@@ -54,7 +46,7 @@ def draw_auction(params, state, i):
         if not state.imagined[i]:
             return np.float64(params.log_price[line]), params.log_click[line] == 1
         return np.float64(params.log_price[line]), rng.uniform(state.rng, i) < state.theta[i]
-    r = regime(params, state.auction[i])
+    r = regime_of(params.regime_start, state.auction[i])
     g = params.group[r, state.source[i]]
     price = rng.from_alias(state.rng, i, params.price_table[r, g])
     return np.float64(price), rng.uniform(state.rng, i) < state.theta[i]
@@ -67,18 +59,6 @@ def next_line(params, state, i):
         state.source[i] += 1
         return state.source[i] < params.log_theta.shape[0]
     return True
-
-
-@jit
-def minimum_bid(params, market_price):
-    """The least bid that wins: ties win, and what is below the reserve does not."""
-    return max(market_price, params.reserve)
-
-
-@jit
-def price_of_win(params, bid, minimum):
-    """What a winning bid pays: itself below the soft reserve (everywhere, in a first-price auction), else the second price."""
-    return bid if bid < params.soft_reserve else max(minimum, params.soft_reserve)
 
 
 @jit
@@ -96,7 +76,7 @@ def redraw_theta(params, state, i):
 
     Reservoir sampling with the likelihood of the prediction as weight. A line lends its theta only, not its price.
     """
-    r = regime(params, state.auction[i])
+    r = regime_of(params.regime_start, state.auction[i])
     atoms = params.log_theta.shape[0] if params.replay else params.theta.shape[1]
     total = 0.0
     for g in range(atoms):

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..hints import unknown_instance
-from .market import PRICE_LEVELS, Market
+from .law import PRICE_LEVELS
+from .market import Market
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -9,11 +9,23 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import jit, rng
-from .auctions import arrive, draw_auction, minimum_bid, next_line, price_of_win, redraw_theta
+from .auctions import arrive, draw_auction, next_line, redraw_theta
 from .conversions import draw_delay, expect_conversion, forget_conversions, redraw_conversions, report_conversions
-from .state import CLICK, CONVERSION, DUAL, EXPECTED, FULL, HIGHEST_PRICE, IMPRESSION, MINIMUM, PACING, PRICE, WIN, State
-
-__all__ = ["HIGHEST_PRICE", "State", "mask", "observe", "record_auctions", "resample", "reset", "step"]
+from .law import (
+    CLICK,
+    CONVERSION,
+    HIGHEST_PRICE,
+    IMPRESSION,
+    events_expected,
+    highest_bid,
+    least_price,
+    minimum_bid,
+    price_of_event,
+    price_of_win,
+    reward_of,
+    wins,
+)
+from .state import DUAL, EXPECTED, FULL, MINIMUM, PACING, PRICE, WIN
 
 
 @jit
@@ -36,14 +48,10 @@ def asked_bid(params, state, i, action):
 @jit
 def affordable_bid(params, state, i, theta, money):
     """The highest bid for a predicted theta that money, and a hard limit, allow: what it can be charged for must be there."""
-    most = money
-    if params.charged_for == CLICK:
-        most *= theta
-    elif params.charged_for == CONVERSION:
-        most *= theta * params.conversion_rate
+    most = money * events_expected(params, theta)
     if params.limit_is_hard:
         most = min(most, max(state.slack[i] + params.limit * theta, 0.0))  # the slack may be below 0 by rounding
-    return most
+    return highest_bid(params.rules, most)
 
 
 @jit
@@ -56,9 +64,9 @@ def hold_auction(params, state, i, action, money):
     asked = asked_bid(params, state, i, action)
     bid = min(asked, affordable_bid(params, state, i, predicted, money))
     market_price, clicked = draw_auction(params, state, i)
-    minimum = minimum_bid(params, market_price)
-    won = bid >= minimum  # used as 0 or 1: a branch on it would be unpredictable
-    price = won * price_of_win(params, bid, minimum)
+    minimum = minimum_bid(params.rules, market_price)
+    won = wins(bid, minimum)  # used as 0 or 1: a branch on it would be unpredictable
+    price = won * price_of_win(params.rules, bid, minimum)
     clicked &= won
     state.blocked[i] += asked > bid
     state.wins[i] += won
@@ -76,12 +84,12 @@ def hold_auction(params, state, i, action, money):
 
     charge = price
     if params.charged_for == CLICK:
-        charge = min(price / predicted, money) if clicked and price > 0.0 else 0.0
+        charge = min(price_of_event(params, price, predicted), money) if clicked else 0.0
     over = state.auction[i] + 1 == params.auctions or not next_line(params, state, i)
     gain = won * theta if params.reward == EXPECTED else np.float64(clicked)
     if params.conversion_rate > 0.0:
         at_conversion = params.charged_for == CONVERSION
-        later = price / (predicted * params.conversion_rate) if at_conversion and clicked and price > 0.0 else 0.0
+        later = price_of_event(params, price, predicted) if at_conversion and clicked else 0.0
         expect_conversion(params, state, i, clicked, later, draw_delay(params, state, i))
         converted, due = report_conversions(params, state, i, over)
         if at_conversion:
@@ -91,7 +99,7 @@ def hold_auction(params, state, i, action, money):
     state.auction[i] += 1
     if not over:
         arrive(params, state, i)
-    return (params.click_value * gain - charge if params.profit else gain), charge, over
+    return reward_of(params, gain, charge), charge, over
 
 
 @jit
@@ -215,15 +223,16 @@ def resample(params, state, i):
 def record_auctions(params, state, theta, price, clicked, length):
     """Write what comes up in the running episodes, from here to their ends: theta, price and click, each (n, T).
 
-    The price is the least bid that wins. This is hindsight, for bounds. Uses up the episodes; auctions beyond an episode's
-    `length` (n,) are left as they are.
+    The price is the least that winning costs. This is hindsight, for bounds. Uses up the episodes; auctions beyond an
+    episode's `length` (n,) are left as they are.
     """
     for i in range(length.shape[0]):
         k = 0
         over = False
         while not over:
             market_price, clicked[i, k] = draw_auction(params, state, i)
-            price[i, k], theta[i, k] = minimum_bid(params, market_price), state.theta[i]
+            minimum = minimum_bid(params.rules, market_price)
+            price[i, k], theta[i, k] = least_price(params.rules, minimum), state.theta[i]
             if params.conversion_rate > 0.0:
                 draw_delay(params, state, i)  # the same draws as when it is played
             k += 1

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from .state import HIGHEST_PRICE
+from .law import HIGHEST_PRICE
 
 if TYPE_CHECKING:
     import pandas as pd

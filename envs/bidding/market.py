@@ -8,8 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-PRICE_LEVELS = 301
-"""Market prices are the integers 0..300: 300 is iPinYou's highest price."""
+from .law import PRICE_LEVELS
 
 # A pmf of some 300 terms built in float64 misses 1 by about 1e-14; a wrong one misses by much more than this.
 PMF_TOLERANCE = 1e-9

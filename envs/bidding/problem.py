@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core import rng
-from ..core.budget import Budget
-from ..core.checks import boolean, natural, non_negative, one_of, positive, positive_integer, probability
+from ..core.checks import boolean, non_negative, one_of, positive, positive_integer
 from ..core.features import Feature
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, read_only
 from . import kernels as k
-from .conversions import delay_distribution
 from .instances import make_market
+from .law import EVENTS, HIGHEST_PRICE, regime_starts
 from .logs import BidLog, load_log
 from .market import Market
 from .reading import Reading
-from .state import CONTROLS, EVENTS, FEEDBACK, HIGHEST_PRICE, REWARDS, Params, State
+from .settings import read_budget, read_control, read_conversions, read_limits, read_rules, read_ticks
+from .state import CONTROLS, FEEDBACK, REWARDS, Params, State
 from .statistics import TrainingStatistics
-from .traffic import read_profile, tick_starts
-
-DEFAULT_C0 = 1 / 8
 
 TOLD = {"win": (), "price": ("price_paid",), "minimum": ("price_paid", "minimum_bid"), "full": ("price_paid", "market_price")}
 """What `info` tells of the latest auction, by feedback."""
@@ -204,53 +199,37 @@ class RealTimeBidding(Problem):
         budget_aware: bool = True,
     ) -> None:
         T = positive_integer("T", T)
-        one_of("objective", objective, ("clicks", "profit"))
-        one_of("limits", limits, ("hard", "soft"))
-        for name, value in (("discrete", discrete), ("shuffled", shuffled)):
-            boolean(name, value)
-        if shuffled and log is None:
-            raise ValueError("shuffled=True without log=...; expected a log whose lines it shuffles")
-        one_of("control", control, CONTROLS)
-        if discrete and control != "bid":
-            raise ValueError(f"discrete=True with control={control!r}; expected 'bid'")
-
         self.log = None if log is None else log if isinstance(log, BidLog) else load_log(log)
         self.market = None if log is not None else instance if isinstance(instance, Market) else make_market(str(instance))
         self._instance = "own market" if isinstance(instance, Market) else f"instance {instance}"
         self.statistics = self._read_statistics(statistics)
-        _positive_means(self.statistics)
-        self.objective = objective
-        self.click_value = _click_value(click_value, self.statistics.cost_per_click)
-        self.control = control
-        self.rule = one_of("rule", rule, ("second_price", "first_price"))
-        self.feedback = one_of("feedback", feedback, FEEDBACK)
-        self.cost_event = one_of("cost_event", cost_event, EVENTS)
-        self.ticks = None if ticks is None else positive_integer("ticks", ticks)
-        if self.ticks is not None and self.ticks > T:
-            raise ValueError(f"ticks is {ticks}; expected at most T = {T}, the auctions that they divide")
-        if self.ticks is None and not (isinstance(traffic, str) and traffic == "even"):
-            raise ValueError(f"traffic={traffic!r} without ticks=...; expected the number of ticks that it fills")
-        self.kernels = Kernels(k.reset, k.step, k.observe, k.mask if discrete else None, k.resample)
+        mean_price = self.statistics.mean_price
+        if boolean("shuffled", shuffled) and self.log is None:
+            raise ValueError("shuffled=True without log=...; expected a log whose lines it shuffles")
         if self.log is not None and not shuffled:
             self.num_episodes = math.ceil(len(self.log.theta) / T)
 
-        rate = probability("conversion_rate", conversion_rate)
-        window = _window(attribution_window, T) if rate > 0 else 0
-        if rate == 0:
-            _nothing_converts(reward, cost_event, delay, attribution_window, cpa_limit)
-        limit = _limit(cpc_limit, cpa_limit, roas_limit, rate, self.click_value)
-        if control == "dual" and limit == math.inf:
-            raise ValueError("control='dual' without a limit; expected cpc_limit, cpa_limit or roas_limit")
-        if limits == "soft" and limit == math.inf:
-            raise ValueError("limits='soft' without a limit; expected cpc_limit, cpa_limit or roas_limit")
-        self.limit = limit
-        self.limits = limits
-        self.constraint = "limit_cost" if limit < math.inf and limits == "soft" else None
-        own = [Metric("wins", "wins", "mean") if m.how == "per step" and ticks else m for m in type(self).metrics]
-        self.metrics = (*own, *_metrics(rate, limit))
+        self.objective = one_of("objective", objective, ("clicks", "profit"))
+        self.click_value = self.statistics.cost_per_click if click_value is None else positive("click_value", click_value)
+        self.rule = rule
+        self.feedback = one_of("feedback", feedback, FEEDBACK)
         self.told = TOLD[self.feedback]
-        mean_price = self.statistics.mean_price
-        horizon = T if self.ticks is None else self.ticks
+        self.cost_event = one_of("cost_event", cost_event, EVENTS)
+        rules = read_rules(rule, reserve, soft_reserve)
+        conversions = read_conversions(
+            conversion_rate, delay, attribution_window, T, reward=reward, cost_event=cost_event, cpa=cpa_limit
+        )
+        limit = read_limits(
+            cpc_limit, cpa_limit, roas_limit, limits, conversion_rate=conversions.rate, click_value=self.click_value
+        )
+        self.limit = limit.money
+        self.constraint = "limit_cost" if limit.soft else None
+        decisions = read_ticks(ticks, traffic, T)
+        self.ticks = decisions.number
+        self.control = control
+        action_space = read_control(control, discrete, limit)
+        self.kernels = Kernels(k.reset, k.step, k.observe, k.mask if discrete else None, k.resample)
+        self.metrics = self._counted(conversions.rate)
         super().__init__(
             params=Params(
                 auctions=T,
@@ -260,32 +239,38 @@ class RealTimeBidding(Problem):
                 reward=REWARDS.index(one_of("reward", reward, REWARDS)),
                 profit=objective == "profit",
                 click_value=self.click_value,
-                reserve=_price("reserve", reserve),
-                soft_reserve=_soft_reserve(rule, soft_reserve),
+                rules=rules,
                 feedback=FEEDBACK.index(feedback),
                 charged_for=EVENTS.index(cost_event),
-                conversion_rate=rate,
-                window=min(window, T),
-                delay_cdf=read_only(delay_distribution(delay, window, T)),
-                limit=limit,
-                limit_is_hard=limit < math.inf and limits == "hard",
+                conversion_rate=conversions.rate,
+                window=conversions.window,
+                delay_cdf=conversions.delay_cdf,
+                limit=limit.money,
+                limit_is_hard=limit.hard,
                 calibration=positive("calibration", calibration),
                 noise=non_negative("noise", noise),
-                tick_start=read_only(
-                    np.zeros(1, np.int64) if self.ticks is None else tick_starts(read_profile(traffic), self.ticks, T)
-                ),
+                tick_start=decisions.start,
                 replay=self.log is not None,
                 shuffled=shuffled,
                 **{name: read_only(array) for name, array in _log_arrays(self.log).items()},
                 **{name: read_only(array) for name, array in _market_arrays(self.market, T).items()},
             ),
-            features=self._features(rate),
-            action_space=_action_space(discrete, control),
-            horizon=horizon,
-            budget=_read_budget(budget, c0, mean_price * T),
+            features=self._features(conversions.rate),
+            action_space=action_space,
+            horizon=decisions.number or T,
+            budget=read_budget(budget, c0, mean_price * T),
             budget_scale=mean_price * T,
             budget_aware=budget_aware,
         )
+
+    def _counted(self, conversion_rate: float) -> tuple[Metric, ...]:
+        """Metrics: also conversions and what exceeds a limit, where there are any; a tick wins more than once."""
+        own = [Metric("wins", "wins", "mean") if m.how == "per step" and self.ticks else m for m in type(self).metrics]
+        if conversion_rate > 0:
+            own.append(Metric("conversions", "conversions", "total"))
+        if self.limit < math.inf:
+            own.append(Metric("excess", "excess", "mean"))
+        return tuple(own)
 
     def _features(self, conversion_rate: float) -> list[Feature]:
         theta_avg, mean_price = self.statistics.theta_avg, self.statistics.mean_price
@@ -348,103 +333,20 @@ class RealTimeBidding(Problem):
 
     def _read_statistics(self, statistics: str | Path | TrainingStatistics | None) -> TrainingStatistics:
         if isinstance(statistics, TrainingStatistics):
-            return statistics
-        if isinstance(statistics, str | Path):
-            return TrainingStatistics.load(statistics)
-        if statistics is not None:
+            known = statistics
+        elif isinstance(statistics, str | Path):
+            known = TrainingStatistics.load(statistics)
+        elif statistics is not None:
             raise ValueError(f"statistics is {statistics!r}; expected the path of a file, or TrainingStatistics")
-        if self.log is not None:
-            return TrainingStatistics.from_log(self.log)
-        assert self.market is not None
-        return TrainingStatistics.from_market(self.market, self._instance)
-
-
-def _positive_means(statistics: TrainingStatistics) -> None:
-    """Observations are in multiples of these."""
-    for name in ("theta_avg", "mean_price"):
-        if not getattr(statistics, name) > 0:
-            raise ValueError(f"{name} of the statistics ({statistics.source}) is {getattr(statistics, name)!r}; expected > 0")
-
-
-def _click_value(value: float | None, cost_per_click: float) -> float:
-    return cost_per_click if value is None else positive("click_value", value)
-
-
-def _action_space(discrete: bool, control: str) -> spaces.Space[Any]:
-    if discrete:
-        return spaces.Discrete(HIGHEST_PRICE + 1)
-    if control == "pacing":
-        return spaces.Box(-1.0, 1.0, (1,))
-    if control == "dual":
-        return spaces.Box(0.0, 100.0, (2,))
-    return spaces.Box(0.0, float(HIGHEST_PRICE), (1,))
-
-
-def _price(name: str, value: Any) -> float:
-    if not (non_negative(name, value) <= HIGHEST_PRICE and float(value).is_integer()):
-        raise ValueError(f"{name} is {value!r}; expected whole money in 0..{HIGHEST_PRICE}, as market prices are")
-    return float(value)
-
-
-def _soft_reserve(rule: str, soft_reserve: Any) -> float:
-    """A first-price auction is one whose soft reserve no bid reaches."""
-    if rule == "second_price":
-        return _price("soft_reserve", soft_reserve)
-    if soft_reserve != 0:
-        raise ValueError(f"soft_reserve={soft_reserve!r} with rule='first_price'; expected none, all bids pay themselves")
-    return math.inf
-
-
-def _window(window: Any, T: int) -> int:
-    return T if window is None else natural("attribution_window", window)
-
-
-def _nothing_converts(reward: str, cost_event: str, delay: Any, window: Any, cpa_limit: Any) -> None:
-    given = {"delay": delay, "attribution_window": window, "cpa_limit": cpa_limit}
-    given["reward"] = "conversion" if reward == "conversion" else None
-    given["cost_event"] = "conversion" if cost_event == "conversion" else None
-    for name, value in given.items():
-        if value is not None:
-            raise ValueError(f"{name}={value!r} with conversion_rate=0; expected a conversion_rate > 0")
-
-
-def _limit(cpc: Any, cpa: Any, roas: Any, conversion_rate: float, click_value: float) -> float:
-    """The money that a unit of theta may cost: the strictest of the limits."""
-    limits = [math.inf]
-    if cpc is not None:
-        limits.append(positive("cpc_limit", cpc))
-    if cpa is not None:
-        limits.append(positive("cpa_limit", cpa) * conversion_rate)
-    if roas is not None:
-        limits.append(click_value / positive("roas_limit", roas))
-    return min(limits)
-
-
-def _metrics(conversion_rate: float, limit: float) -> list[Metric]:
-    """What else is counted, with conversions and with a limit."""
-    metrics = [Metric("conversions", "conversions", "total")] if conversion_rate > 0 else []
-    return metrics + ([Metric("excess", "excess", "mean")] if limit < math.inf else [])
-
-
-def _read_budget(budget: Any, c0: Any, market_cost: float) -> Any:
-    """Money from `budget`, or from the share `c0` of the market's own cost of an episode, as RLB has it."""
-    if budget is not None:
-        if c0 is not None:
-            raise ValueError(f"budget={budget!r} and c0={c0!r}; expected only one of them")
-        return budget
-    if isinstance(c0, Sequence) and not isinstance(c0, str):
-        return Budget({"money": tuple(_money(share, market_cost) for share in c0)}, log=True)  # type: ignore[dict-item]
-    return _money(DEFAULT_C0 if c0 is None else c0, market_cost)
-
-
-def _money(c0: Any, market_cost: float) -> float:
-    try:
-        share = float(Fraction(c0)) if isinstance(c0, str) else float(c0)
-    except (TypeError, ValueError, ZeroDivisionError):
-        share = math.nan
-    if not (math.isfinite(share) and share >= 0):
-        raise ValueError(f"c0 is {c0!r}; expected a share >= 0 of the market's cost, such as 1/8, or a range of shares")
-    return float(int(market_cost * share))
+        elif self.log is not None:
+            known = TrainingStatistics.from_log(self.log)
+        else:
+            assert self.market is not None
+            known = TrainingStatistics.from_market(self.market, self._instance)
+        for name in ("theta_avg", "mean_price"):  # observations are in multiples of these
+            if not getattr(known, name) > 0:
+                raise ValueError(f"{name} of the statistics ({known.source}) is {getattr(known, name)!r}; expected > 0")
+        return known
 
 
 def _log_arrays(log: BidLog | None) -> dict[str, NDArray[Any]]:
@@ -468,7 +370,7 @@ def _market_arrays(market: Market | None, T: int) -> dict[str, NDArray[Any]]:
             "price_table": np.zeros((1, 1, 1, 2)),
         }
     return {
-        "regime_start": np.ceil(market.regime_start * T).astype(np.int64),
+        "regime_start": regime_starts(market.regime_start, T),
         "theta": market.theta,
         "theta_pmf": market.theta_pmf,
         "theta_table": _alias_tables(market.theta_pmf),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import jit
 from ..core.reading import amount_of
-from .state import HIGHEST_PRICE
+from .law import HIGHEST_PRICE
 
 
 class Reading(NamedTuple):

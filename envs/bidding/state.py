@@ -8,16 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Bools, CoreState, Floats, Ints, Shape, state
-
-HIGHEST_PRICE = 300
+from .law import Rules
 
 CONTROLS = ("bid", "pacing", "dual")
 """What an action is: a bid, an exponent on the worth, or the prices of money and of the limit."""
 BID, PACING, DUAL = range(3)
-
-EVENTS = ("impression", "click", "conversion")
-"""What is paid for."""
-IMPRESSION, CLICK, CONVERSION = range(3)
 
 REWARDS = ("expected", "click", "conversion")
 """What is rewarded: by the same numbers as `EVENTS`."""
@@ -44,10 +39,8 @@ class Params(NamedTuple):
     profit: bool
     """Subtract what is paid from what clicks are worth."""
     click_value: float
-    reserve: float
-    """The least that an impression is sold for."""
-    soft_reserve: float
-    """Bids below it pay themselves, others at least it. First price: infinite."""
+    rules: Rules
+    """Of an auction."""
     feedback: int
     """Of `FEEDBACK`."""
     charged_for: int

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .law import PRICE_LEVELS
 from .logs import BidLog, load_log
-from .market import PRICE_LEVELS, Market, require_pmf
+from .market import Market, require_pmf
 
 COUNT_KEYS = ("clk_train", "imp_train", "cost_train")
 HISTOGRAM_KEY = "price_counter_train"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import MaybeCallback
 
 from ....baselines.core.policy import observation_rows
-from ....baselines.restless.policies import RestlessPolicy, restless_problem
+from ....baselines.restless.policies import RestlessPolicy
 from ....envs.core.checks import one_of
 from ....envs.core.problem import Problem
 from ....envs.restless.reading import read_situation
@@ -54,6 +54,7 @@ class Sequoia(Learner, RestlessPolicy):
     """
 
     name = "sequoia"
+    needs_law = True
     algorithm = ActionValueLearner
     policy = ActionValuePolicy
     methods: ClassVar[tuple[str, ...]] = ("auto", "enumerate", "scip", "highs", "gurobi", "search")
@@ -61,7 +62,7 @@ class Sequoia(Learner, RestlessPolicy):
     @classmethod
     def check(cls, problem: Problem) -> None:
         """See `Policy.check`: a restless bandit that shows time and budget."""
-        restless_problem(problem, cls.name)
+        super(Learner, cls).check(problem)  # what it learns in takes any action
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Sequoia(Learner, RestlessPolicy):
         **overrides: Any,
     ) -> None:
         self.variant = one_of("variant", variant, VARIANTS)
-        Learner.__init__(self, restless_problem(problem, self.name), path, seed, **overrides)
+        Learner.__init__(self, problem, path, seed, **overrides)
         self._how = {"method": one_of("method", method, self.methods), "tolerance": tolerance, "time_limit": time_limit}
         self._maximiser: Maximiser | None = None
         self._updates = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,8 @@ from ....envs.routing.agentic.reading import (
     read_subgoals,
 )
 from ...core.cache import cached_array
-from ...core.policy import Information, KernelPolicy
-from .routers import routing_problem
+from ...core.policy import Information
+from .routers import Router
 from .values import (
     PRICED_BY_START,
     arrive_told,
@@ -146,7 +146,7 @@ def act_belief(p, observation, memory, action):
                 memory[ASKED_VERDICT] = verdict
 
 
-class Belief(KernelPolicy):
+class Belief(Router):
     """The exact posterior of the hidden state, and one step of lookahead into the told router's values.
 
     Exact up to the grid if the environment tells the difficulty (`difficulty_noise=0`). Otherwise it averages, over the
@@ -158,19 +158,29 @@ class Belief(KernelPolicy):
         grid: points of the belief grid: corruption, upper tier.
     """
 
+    name = "belief"
+    needs_budget = True
+    needs_law = True
     information: ClassVar[Information] = "model"
 
-    def __init__(self, problem: Problem, grid: tuple[int, int] = GRID) -> None:
-        problem = routing_problem(problem, "belief", needs_budget=True)
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """See `Policy.check`: the values that it looks up must be known."""
+        super().check(problem)
+        routing = cast(AgenticRouting, problem)
         try:
-            check_solvable(problem, "told")
+            check_solvable(routing, "told")
         except ValueError as error:
             raise ValueError(f"belief needs the exact values of the problem: {error}") from None
-        if problem.tasks > 1:
-            raise ValueError(f"belief plans for one task per episode; the environment has tasks={problem.tasks}")
-        low, high = problem.budget.arrays(problem.resources)
-        if problem.reward in PRICED_BY_START and low[0] != high[0]:
-            raise ValueError(f"belief plans for one budget where reward={problem.reward!r}; expected no range of budgets")
+        if routing.tasks > 1:
+            raise ValueError(f"belief plans for one task per episode; the environment has tasks={routing.tasks}")
+        low, high = routing.budget.arrays(routing.resources)
+        if routing.reward in PRICED_BY_START and low[0] != high[0]:
+            raise ValueError(f"belief plans for one budget where reward={routing.reward!r}; expected no range of budgets")
+
+    def __init__(self, problem: Problem, grid: tuple[int, int] = GRID) -> None:
+        problem = self.served(problem)
+        high = problem.budget.arrays(problem.resources)[1]
         start = int(min(high[0], problem.horizon))
         check_grid(grid)
         payoff = end_payoffs(problem, start, worth_of_unspent(problem, start))

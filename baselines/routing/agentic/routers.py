@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +28,16 @@ from ....envs.routing.agentic.reading import (
 from ...core.policy import Information, KernelPolicy
 
 
-def routing_problem(problem: Problem, agent: str, needs_budget: bool = False) -> AgenticRouting:
-    """Check that an agent that routes can serve `problem`.
+class Router(KernelPolicy):
+    """What routers share."""
 
-    Raises:
-        TypeError: it is another family's problem.
-        ValueError: the agent needs to see the budget, and it is not in the observation.
-    """
-    if not isinstance(problem, AgenticRouting):
-        raise TypeError(f"{agent} routes in AgenticRouting; this problem is {type(problem).__name__}")
-    if needs_budget and not problem.budget_aware:
-        raise ValueError(f"{agent} reads the budget from the observation; make the environment without budget_aware=False")
-    return problem
+    serves = AgenticRouting
+
+    @classmethod
+    def served(cls, problem: Problem) -> AgenticRouting:
+        """The problem, after `check`."""
+        cls.check(problem)
+        return cast(AgenticRouting, problem)
 
 
 def model_index(problem: AgenticRouting, model: int | str) -> int:
@@ -65,7 +63,7 @@ def act_always(p, observation, memory, action):
     action[0] = p.model
 
 
-class Always(KernelPolicy):
+class Always(Router):
     """Calls one model for every move; what the budget can't pay becomes what the environment makes of it.
 
     Args:
@@ -73,13 +71,17 @@ class Always(KernelPolicy):
         model: its number or name, or "small" or "large".
     """
 
+    name = "always"
+
     def __init__(self, problem: Problem, model: int | str = "large") -> None:
-        problem = routing_problem(problem, "always")
+        problem = self.served(problem)
         super().__init__(problem, act_always, AlwaysParameters(model_index(problem, model)))
 
 
 class AlwaysSmall(Always):
     """Calls the first model of the pool for every move."""
+
+    name = "always_small"
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem, "small")
@@ -87,6 +89,8 @@ class AlwaysSmall(Always):
 
 class AlwaysLarge(Always):
     """Calls the last model of the pool for every move."""
+
+    name = "always_large"
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem, "large")
@@ -111,7 +115,7 @@ def act_random(p, observation, memory, action):
     action[0] = p.large if rng.unit(bits) < p.p else 0
 
 
-class Random(KernelPolicy):
+class Random(Router):
     """Calls the large model with probability `p`, else the small one.
 
     Args:
@@ -120,8 +124,10 @@ class Random(KernelPolicy):
         seed: of the choices.
     """
 
+    name = "random"
+
     def __init__(self, problem: Problem, p: float | None = None, seed: int = 0) -> None:
-        problem = routing_problem(problem, "random")
+        problem = self.served(problem)
         if p is None:
             low, high = problem.budget.arrays(problem.resources)
             p = min(1.0, float(low[0] + high[0]) / 2 / float(problem.budget_scale[0]))
@@ -142,15 +148,18 @@ def act_first_large(reading, observation, memory, action):
     action[0] = large if read_affordable(reading, observation, large) else 0
 
 
-class FirstLarge(KernelPolicy):
+class FirstLarge(Router):
     """Spends the large calls first, then calls the small model (a strong baseline under caps, arXiv:2602.21227).
 
     Args:
         problem: the routing problem.
     """
 
+    name = "first_large"
+    needs_budget = True
+
     def __init__(self, problem: Problem) -> None:
-        problem = routing_problem(problem, "first_large", needs_budget=True)
+        problem = self.served(problem)
         super().__init__(problem, act_first_large, problem.reading)
 
 
@@ -170,15 +179,18 @@ def act_cascade(reading, observation, memory, action):
     action[0] = m
 
 
-class Cascade(KernelPolicy):
+class Cascade(Router):
     """Begins every subgoal with the smallest model, and goes one up after every failure that shows (FrugalGPT's order).
 
     Args:
         problem: the routing problem.
     """
 
+    name = "cascade"
+    needs_budget = True
+
     def __init__(self, problem: Problem) -> None:
-        problem = routing_problem(problem, "cascade", needs_budget=True)
+        problem = self.served(problem)
         super().__init__(problem, act_cascade, problem.reading, np.zeros(2))
 
 
@@ -196,7 +208,7 @@ def act_error_gated(p, observation, memory, action):
     action[0] = large if read_errors(observation) >= p.errors and read_affordable(p.reading, observation, large) else 0
 
 
-class ErrorGated(KernelPolicy):
+class ErrorGated(Router):
     """Calls the large model while at least `errors` errors weigh on the agent.
 
     Args:
@@ -204,8 +216,11 @@ class ErrorGated(KernelPolicy):
         errors: 0 to 3; 0 is `first_large`.
     """
 
+    name = "error_gated"
+    needs_budget = True
+
     def __init__(self, problem: Problem, errors: int = 1) -> None:
-        problem = routing_problem(problem, "error_gated", needs_budget=True)
+        problem = self.served(problem)
         if isinstance(errors, bool) or not isinstance(errors, int) or not 0 <= errors < ERROR_LEVELS:
             raise ValueError(f"errors is {errors!r}; expected an integer in 0..{ERROR_LEVELS - 1}")
         super().__init__(problem, act_error_gated, ErrorGateParameters(problem.reading, errors))
@@ -227,15 +242,18 @@ def act_criticality_gated(p, observation, memory, action):
     action[0] = m
 
 
-class CriticalityGated(KernelPolicy):
+class CriticalityGated(Router):
     """Believes the criticality signal: calls the cheapest model of the tier that it names.
 
     Args:
         problem: the routing problem.
     """
 
+    name = "criticality_gated"
+    needs_budget = True
+
     def __init__(self, problem: Problem) -> None:
-        problem = routing_problem(problem, "criticality_gated", needs_budget=True)
+        problem = self.served(problem)
         tier = np.array([model.tier for model in problem.profile.models])
         tiers = range(problem.profile.tiers)
         sufficient = np.array([int(np.argmax(tier >= r)) if (tier >= r).any() else len(tier) - 1 for r in tiers])
@@ -279,17 +297,19 @@ def act_greedy(p, observation, memory, action):
     action[0] = best
 
 
-class Greedy(KernelPolicy):
+class Greedy(Router):
     """Buys progress where it is cheapest: least dollars per expected success of this very move, blind to the future.
 
     Args:
         problem: the routing problem.
     """
 
+    name = "greedy"
+    needs_budget = True
     information: ClassVar[Information] = "model"
 
     def __init__(self, problem: Problem) -> None:
-        problem = routing_problem(problem, "greedy", needs_budget=True)
+        problem = self.served(problem)
         params = problem.params
         shrinkage = problem.profile.spread**2 / params.estimate_spread
         price = mean_dollars(problem.profile) / mean_calls(problem.profile)

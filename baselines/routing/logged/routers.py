@@ -9,7 +9,7 @@ at each price.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,15 +139,17 @@ def _one_hot(domain: NDArray[np.int64], domains: int) -> Floats:
 # --- what all routers share -----------------------------------------------------------------------------------------------
 
 
-def logged_problem(problem: Problem, agent: str) -> LoggedRouting:
-    """Check that a router of logs can serve `problem`.
+class LogRouter(KernelPolicy):
+    """What routers of logs share."""
 
-    Raises:
-        TypeError: it is another problem.
-    """
-    if not isinstance(problem, LoggedRouting):
-        raise TypeError(f"{agent} routes in LoggedRouting, with log=...; this problem is {type(problem).__name__}")
-    return problem
+    serves = LoggedRouting
+    information: ClassVar[Information] = "model"
+
+    @classmethod
+    def served(cls, problem: Problem) -> LoggedRouting:
+        """The problem, after `check`."""
+        cls.check(problem)
+        return cast(LoggedRouting, problem)
 
 
 def even_spend(problem: LoggedRouting) -> float:
@@ -185,7 +187,7 @@ def act_always(p, observation, memory, action):
     action[0] = p.model
 
 
-class Always(KernelPolicy):
+class Always(LogRouter):
     """Calls the same model for every query.
 
     Args:
@@ -194,10 +196,10 @@ class Always(KernelPolicy):
             the cheapest.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "always"
 
     def __init__(self, problem: Problem, model: str | int | None = None) -> None:
-        problem = logged_problem(problem, "always")
+        problem = self.served(problem)
         if model is None:
             quality, cost = problem.statistics.each_alone()
             within = cost <= even_spend(problem) * problem.reading.calls
@@ -235,7 +237,7 @@ def act_random(p, observation, memory, action):
     action[0] = p.strong if rng.unit(bits) < p.p else p.weak
 
 
-class Random(KernelPolicy):
+class Random(LogRouter):
     """Calls the best model with probability `p`, otherwise the cheapest. A router must beat it to be worth its training.
 
     Args:
@@ -244,10 +246,10 @@ class Random(KernelPolicy):
         seed: of the choices.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "random"
 
     def __init__(self, problem: Problem, p: float | None = None, seed: int = 0) -> None:
-        problem = logged_problem(problem, "random")
+        problem = self.served(problem)
         weak, strong = weak_and_strong(problem.statistics)
         if p is None:
             p = _affordable_share(problem, weak, strong)
@@ -284,17 +286,17 @@ def act_even_spend(p, observation, memory, action):
             break
 
 
-class EvenSpend(KernelPolicy):
+class EvenSpend(LogRouter):
     """Calls the best model that costs no more than the dollars left per call left; looks at prices, not at queries.
 
     Args:
         problem: the replayed log.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "even_spend"
 
     def __init__(self, problem: Problem) -> None:
-        problem = logged_problem(problem, "even_spend")
+        problem = self.served(problem)
         quality, cost = problem.statistics.each_alone()
         ranked = np.argsort(-quality, kind="stable")
         ranked = np.append(ranked[ranked != np.argmin(cost)], np.argmin(cost))  # the cheapest is the last resort
@@ -333,17 +335,17 @@ def act_by_length(p, observation, memory, action):
     action[0] = p.strong if read_length(observation) >= threshold else p.weak
 
 
-class LengthThreshold(KernelPolicy):
+class LengthThreshold(LogRouter):
     """Calls the best model for long prompts and the cheapest for short ones; the threshold follows the budget.
 
     Args:
         problem: the replayed log.
     """
 
-    information: ClassVar[Information] = "model"
+    name = "length"
 
     def __init__(self, problem: Problem) -> None:
-        problem = logged_problem(problem, "length")
+        problem = self.served(problem)
         log = problem.statistics
         weak, strong = weak_and_strong(log)
         threshold = np.append(np.quantile(log.length, np.linspace(0.0, 1.0, PRICES)), np.inf)
@@ -391,7 +393,7 @@ def act_by_prediction(p, observation, memory, action):
             action[0] = model
 
 
-class Predicting(KernelPolicy):
+class Predicting(LogRouter):
     """Calls the model with the highest predicted outcome minus the price of money times its expected cost.
 
     The price follows the dollars left per call left; without the budget in the observation it is fixed.
@@ -400,8 +402,6 @@ class Predicting(KernelPolicy):
         problem: the replayed log.
         predictor: of outcomes, fitted on `problem.statistics`.
     """
-
-    information: ClassVar[Information] = "model"
 
     def __init__(self, problem: LoggedRouting, predictor: Predictor) -> None:
         log = problem.statistics
@@ -435,8 +435,10 @@ class NearestNeighbours(Predicting):
         neighbours: how many.
     """
 
+    name = "knn"
+
     def __init__(self, problem: Problem, neighbours: int | None = None) -> None:
-        problem = logged_problem(problem, "knn")
+        problem = self.served(problem)
         super().__init__(problem, fit_knn(problem.statistics, neighbours))
 
 
@@ -448,6 +450,8 @@ class MatrixFactorisation(Predicting):
         rank: number of factors.
     """
 
+    name = "mf"
+
     def __init__(self, problem: Problem, rank: int | None = None) -> None:
-        problem = logged_problem(problem, "mf")
+        problem = self.served(problem)
         super().__init__(problem, fit_mf(problem.statistics, rank))

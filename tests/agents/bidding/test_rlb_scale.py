@@ -41,6 +41,7 @@ def table(problem):
 
 STATES = [(35, 700), (35, 350), (30, 699), (21, 13), (12, 240), (11, 0), (11, 700), (10, 151), (3, 60), (1, 5)]
 THETAS = (0.0003, 0.002, 0.005, 0.019)
+PAID = np.arange(301)
 
 
 def test_map_a_bids_as_with_the_same_money_per_auction(problem, table):
@@ -48,7 +49,7 @@ def test_map_a_bids_as_with_the_same_money_per_auction(problem, table):
     for left, b in STATES:
         for theta in THETAS:
             t, money = (10, int(b / left * 10)) if left > 10 else (left, b)
-            wanted = best_bid(table, t, min(money, 251), theta, 0.0)
+            wanted = best_bid(PAID, table, t, min(money, 251), theta, 0.0)
             assert ask(agent, problem, theta, b, left) == max(min(wanted, b), 0)
 
 
@@ -87,7 +88,7 @@ def test_segments_share_evenly_and_pass_on_what_they_leave(problem, table):
             kept = b * later // left
         assert memory[0] == kept
         share = max(b - kept, 0)
-        assert bid == max(best_bid(table, left - later, min(share, 251), theta, 0.0), 0)
+        assert bid == max(best_bid(PAID, table, left - later, min(share, 251), theta, 0.0), 0)
         assert bid <= share
     assert kept == 0  # the last segment may spend all
 

@@ -4,7 +4,7 @@ import pytest
 from budgetgym import evaluate, make_agent
 from budgetgym.agents.learning.ppo import Ppo
 from budgetgym.agents.registry import as_problem
-from budgetgym.envs.bidding.kernels import HIGHEST_PRICE
+from budgetgym.envs.bidding.law import HIGHEST_PRICE
 from own_problem import OnlineKnapsack
 
 SMALL = {"lanes": 64, "n_steps": 50, "batch_size": 1600, "n_epochs": 6, "learning_rate": 3e-3}

@@ -127,7 +127,7 @@ def test_it_says_what_is_missing():
         make_agent("latent_ppo", env).predict(env.reset(seed=0)[0])
     with pytest.raises(ValueError, match="nothing to save"):
         make_agent("latent_ppo", env).save("x.zip")  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="serves restless bandits"):
+    with pytest.raises(ValueError, match="serves Restless"):
         LatentPpo(as_problem(OnlineKnapsack()))
     with pytest.raises(ValueError, match="decoder is 'best'"):
         make_agent("latent_ppo:decoder=best", env)

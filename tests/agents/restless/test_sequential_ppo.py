@@ -170,7 +170,7 @@ def test_it_says_what_is_missing():
     env = gym.make("budgetgym/RestlessCapacity-v0", J=8, B=3)
     with pytest.raises(ValueError, match="sequential_ppo has not learned"):
         make_agent("sequential_ppo", env).predict(env.reset(seed=0)[0])
-    with pytest.raises(ValueError, match="serves restless bandits"):
+    with pytest.raises(ValueError, match="serves Restless"):
         SequentialPpo(as_problem(OnlineKnapsack()))
     with pytest.raises(ValueError, match="budget_aware=True"):
         make_agent("sequential_ppo", gym.make("budgetgym/RestlessCapacity-v0", J=8, B=3, budget_aware=False))

@@ -135,5 +135,5 @@ def test_bad_settings_name_the_argument_and_the_value(settings, message):
 def test_wrong_observations_are_refused():
     with pytest.raises(ValueError, match="observation has shape"):
         make_agent("mcpp", WorkflowRouting()).predict(np.zeros(3))
-    with pytest.raises(ValueError, match="budget_aware=False"):
+    with pytest.raises(ValueError, match="budget_aware=True"):
         make_agent("mcpp", WorkflowRouting(budget_aware=False))

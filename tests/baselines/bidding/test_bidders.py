@@ -5,6 +5,7 @@ from bidding_by_hand import BIDDERS
 from budgetgym import evaluate, list_agents, make_agent
 from budgetgym.baselines.bidding.bidders import affordable_bid
 from budgetgym.baselines.core.policy import KernelPolicy
+from budgetgym.envs.bidding.problem import RealTimeBidding
 from own_problem import OnlineKnapsack
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
@@ -84,11 +85,14 @@ def test_lin_is_proportional(env):
 
 
 def test_constant_spends_what_is_there():
-    pmf = np.full(301, 1 / 301)
-    assert affordable_bid(pmf, 0.0) == 0
-    assert affordable_bid(pmf, 10 * 11 / 2 / 301) == 10
-    assert affordable_bid(pmf, 10 * 11 / 2 / 301 - 1e-9) == 9
-    assert affordable_bid(pmf, 1e9) == 300
+    uniform = RealTimeBidding(instance="uniform")
+    assert affordable_bid(uniform, 0.0) == 0
+    assert affordable_bid(uniform, 10 * 11 / 2 / 301) == 10
+    assert affordable_bid(uniform, 10 * 11 / 2 / 301 - 1e-9) == 9
+    assert affordable_bid(uniform, 1e9) == 300
+    first_price = uniform.replace(rule="first_price")  # a bid pays itself whenever it wins
+    assert affordable_bid(first_price, 10 * 11 / 301) == 10
+    assert affordable_bid(first_price, 10 * 11 / 301 - 1e-9) == 9
 
 
 def test_tuned_lin_is_the_best_of_its_kind():
@@ -144,7 +148,7 @@ def test_who_serves_what(env):
     ]:
         with pytest.raises(ValueError, match=message):
             make_agent(name, env)
-    with pytest.raises(ValueError, match="serves RealTimeBidding, not OnlineKnapsack"):
+    with pytest.raises(ValueError, match="serves bidding, not OnlineKnapsack"):
         make_agent("rlb", OnlineKnapsack())
     with pytest.raises(ValueError, match="budget_aware"):
         make_agent("rlb", gym.make("budgetgym/RealTimeBidding-v0", budget_aware=False))

@@ -89,7 +89,7 @@ def test_the_best_bid_is_the_best_by_trial(tiny):
                     sum(pmf[d] * (theta + value[t - 1, b - d] - value[t - 1, b]) for d in range(bid + 1))
                     for bid in range(b + 1)
                 ]
-                chosen = best_bid(value, t, b, theta, 0.0)
+                chosen = best_bid(np.arange(301), value, t, b, theta, 0.0)
                 assert worth[chosen] == pytest.approx(max(worth), abs=1e-15)
 
 

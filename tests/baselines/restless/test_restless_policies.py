@@ -318,9 +318,9 @@ def test_another_instance_is_refused_and_another_budget_is_not(agent):
 
 @pytest.mark.parametrize("agent", EVERY)
 def test_what_no_policy_can_read_is_refused(agent):
-    with pytest.raises(ValueError, match="reads the pulls left from the observation; expected budget_aware=True"):
+    with pytest.raises(ValueError, match="reads the budget from the observation; expected budget_aware=True"):
         agent(rising(4, 2, budget_aware=False))
-    with pytest.raises(ValueError, match=f"agent '{agent.name}' serves restless bandits, not Painter"):
+    with pytest.raises(ValueError, match=f"{agent.name} serves Restless, not Painter"):
         agent(Painter())
 
 

@@ -384,14 +384,14 @@ def test_all_are_found_by_their_names():
 
 @pytest.mark.parametrize("agent", EVERY)
 def test_what_planners_refuse(agent):
-    with pytest.raises(ValueError, match=f"agent '{agent.name}' steers social learning; this problem is Painter"):
+    with pytest.raises(ValueError, match=f"{agent.name} serves SocialSteering, not Painter"):
         agent(Painter())
     if agent in (Null, Random):
         agent(SocialSteering(observation="history", budget_aware=False))
     else:
         with pytest.raises(ValueError, match='reads the public belief from the observation; expected observation="belief"'):
             agent(SocialSteering(observation="history"))
-        with pytest.raises(ValueError, match="reads the effort left from the observation; expected budget_aware=True"):
+        with pytest.raises(ValueError, match="reads the budget from the observation; expected budget_aware=True"):
             agent(SocialSteering(budget_aware=False))
     policy = agent(SocialSteering(T=4))
     with pytest.raises(ValueError, match="expected"):

@@ -85,7 +85,7 @@ def test_a_systematic_search_finds_every_solution_in_time():
 def test_clear_errors():
     with pytest.raises(ValueError, match="goes back"):
         Systematic(TrapTree())
-    with pytest.raises(TypeError, match="walks in TrapTree"):
+    with pytest.raises(ValueError, match="serves TrapTree"):
         Systematic(AgenticRouting())
 
 

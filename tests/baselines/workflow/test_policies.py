@@ -118,9 +118,9 @@ def test_random_launches_are_spread_and_seeded(problem):
 
 def test_agents_of_another_family_are_refused(problem):
     assert set(list_agents(problem)) - set(LEARNERS) == {*PORTFOLIO, "mcpp", "random", "optimal", *PLANNERS}
-    with pytest.raises(ValueError, match="serves WorkflowRouting, not RealTimeBidding"):
+    with pytest.raises(ValueError, match="serves workflow, not RealTimeBidding"):
         make_agent("hedged", RealTimeBidding(T=5))
-    with pytest.raises(ValueError, match="budget_aware=False"):
+    with pytest.raises(ValueError, match="budget_aware=True"):
         make_agent("hedged", WorkflowRouting(budget_aware=False))
 
 

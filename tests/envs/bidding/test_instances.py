@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from budgetgym.envs.bidding import instances
 from budgetgym.envs.bidding.instances import INSTANCES, make_market
-from budgetgym.envs.bidding.market import PRICE_LEVELS, Market
+from budgetgym.envs.bidding.law import PRICE_LEVELS
+from budgetgym.envs.bidding.market import Market
 from budgetgym.envs.bidding.statistics import TrainingStatistics
 
 PRICES = np.arange(PRICE_LEVELS)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from budgetgym.envs.bidding.market import PRICE_LEVELS, Market
+from budgetgym.envs.bidding.law import PRICE_LEVELS
+from budgetgym.envs.bidding.market import Market
 
 
 def point(price: int) -> np.ndarray:

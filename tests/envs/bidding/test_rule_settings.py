@@ -4,7 +4,8 @@ import re
 
 import numpy as np
 import pytest
-from budgetgym.envs.bidding.market import PRICE_LEVELS, Market
+from budgetgym.envs.bidding.law import PRICE_LEVELS
+from budgetgym.envs.bidding.market import Market
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core import BudgetedEnv, BudgetedVectorEnv
 from hypothesis import given, settings

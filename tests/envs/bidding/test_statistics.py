@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 from budgetgym.envs.bidding.instances import make_market
+from budgetgym.envs.bidding.law import PRICE_LEVELS
 from budgetgym.envs.bidding.logs import load_log
-from budgetgym.envs.bidding.market import PRICE_LEVELS
 from budgetgym.envs.bidding.statistics import THETA_ATOMS, TrainingStatistics, condensed
 
 CAMPAIGNS = ("1458", "2259", "2261", "2821", "2997", "3358", "3386", "3427", "3476")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from .....baselines.core.policy import PolicyState, observation_rows
-from .....baselines.routing.agentic.routers import routing_problem
 from .....envs.core.problem import Problem
+from .....envs.routing.agentic.problem import AgenticRouting
 from ....group_policy.optimiser import GroupPolicyOptimiser
 from ....group_policy.policy import GroupPolicy
 from ....learning.learner import Learner
@@ -32,6 +32,7 @@ class Grpo(Learner):
     """
 
     name = "grpo"
+    serves = AgenticRouting
     algorithm: Any = GroupPolicyOptimiser
     policy = GroupPolicy
 
@@ -75,10 +76,14 @@ class Bopo(Grpo):
     name = "bopo"
     algorithm = BoundaryGuidedOptimiser
 
+    @classmethod
+    def check(cls, problem: Problem) -> None:
+        """Also: tasks are labelled one by one."""
+        super().check(problem)
+        if (tasks := cast(AgenticRouting, problem).tasks) != 1:
+            raise ValueError(f"tasks is {tasks}; bopo labels tasks, expected one per episode")
+
     def __init__(self, problem: Problem, path: Any = None, seed: int = 0, memory: str | None = None, **overrides: Any) -> None:
-        problem = routing_problem(problem, self.name)
-        if problem.tasks != 1:
-            raise ValueError(f"tasks is {problem.tasks}; bopo labels tasks, expected one per episode")
         if memory is not None:
             overrides["policy_kwargs"] = {**overrides.get("policy_kwargs", {}), "memory": memory}
         super().__init__(problem, path, seed, **overrides)

@@ -238,7 +238,7 @@ def test_it_says_what_is_missing():
             make_agent(name, env).save("x.zip")  # type: ignore[attr-defined]
         with pytest.raises(ValueError, match="method is 'best'"):
             make_agent(f"{name}:method=best", env)
-        with pytest.raises(ValueError, match="serves restless bandits"):
+        with pytest.raises(ValueError, match="serves Restless"):
             kind(as_problem(OnlineKnapsack()))
         with pytest.raises(ValueError, match="budget_aware=True"):
             make_agent(name, gym.make("budgetgym/RestlessCapacity-v0", J=8, B=3, budget_aware=False))

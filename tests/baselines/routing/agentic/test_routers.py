@@ -157,7 +157,7 @@ def test_the_greedy_router_pays_for_the_large_model_where_it_is_worth_it():
         ("random:p=1.5", {}, r"p is 1.5; expected a probability"),
         ("error_gated:errors=4", {}, r"errors is 4; expected an integer in 0..3"),
         ("first_large", {"budget_aware": False}, "first_large reads the budget"),
-        ("lin", {}, "agent 'lin' serves RealTimeBidding, not AgenticRouting"),
+        ("lin", {}, "agent 'lin' serves bidding, not AgenticRouting"),
         ("frist_large", {}, "did you mean 'first_large'"),
     ],
 )
@@ -184,5 +184,5 @@ def test_an_agent_made_for_a_smaller_budget_is_refused(problem):
         make_agent("belief", AgenticRouting(unit="dollars"))
     with pytest.raises(ValueError, match="seed is -1"):
         make_agent("random", problem).set_random_seed(-1)
-    with pytest.raises(TypeError, match="routes in AgenticRouting"):
+    with pytest.raises(ValueError, match="serves AgenticRouting"):
         Random(RealTimeBidding())
