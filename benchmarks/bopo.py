@@ -48,8 +48,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "no bonus, cost weight .05": ("bopo", {"hard_bonus": 0.0, "cost_weight": 0.05}, ("tau2-retail",)),
     "no bonus, cost weight .1": ("bopo", {"hard_bonus": 0.0, "cost_weight": 0.1}, ("swe",)),
     "no guidance at all": ("grpo", {}, ("appworld",)),
-    "own luck": ("bopo", {"shared_luck": False}, ("appworld",)),
-    "own luck, no reference": ("bopo", {"shared_luck": False, "reference": False}, ("appworld",)),
+    "own noise": ("bopo", {"shared_noise": False}, ("appworld",)),
+    "own noise, no reference": ("bopo", {"shared_noise": False, "reference": False}, ("appworld",)),
     "spread by group": ("bopo", {"scale": "group"}, ("appworld",)),
     "stack of 4": ("bopo", {"policy_kwargs": {"memory": "stack", "memory_size": 4}}, ("appworld",)),
     "recurrent": ("bopo", {"memory": "recurrent"}, ("appworld",)),
@@ -202,7 +202,7 @@ def table() -> None:
             for cap in CAPS[:3]:
                 mine = bopo[bopo["cap"] == cap].set_index("seed")["success"]
                 other = here[(here["router"] == router) & (here["cap"] == cap)]
-                # Of learners seed by seed, so that the luck of both trainings is in the interval.
+                # Of learners seed by seed, so that the noise of both trainings is in the interval.
                 against = other.set_index("seed")["success"] if len(other) > 1 else other["success"].mean()
                 gains.append(f"{over_seeds((mine - against).dropna()):>16}")
             if router != "bopo":

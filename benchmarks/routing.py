@@ -110,9 +110,9 @@ def grid() -> None:
     for points in ((5, 5), (9, 9), (17, 17), (33, 33)):
         with tempfile.TemporaryDirectory() as folder:
             os.environ["BUDGETGYM_CACHE"] = folder
-            optimum_curve(problem, 0, "told", points)  # compiled
+            optimum_curve(problem, 0, "difficulty", points)  # compiled
             started = time.perf_counter()
-            value = float(optimum_curve(problem, 10, "told", points)[-1])
+            value = float(optimum_curve(problem, 10, "difficulty", points)[-1])
             rows.append({"what": f"told, grid {points}", "success": value, "seconds": time.perf_counter() - started})
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BUDGETGYM_CACHE"] = folder

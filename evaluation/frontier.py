@@ -111,7 +111,7 @@ def frontier(
         seed: of `random` and of the bootstrap.
 
     Raises:
-        ValueError: an unknown router or model; a log in which the strong model is not better than the weak one, or not dearer
+        ValueError: an unknown router or model; a log whose strong model is not both better and more expensive
             where the axis is cost.
     """
     if unknown := [name for name in routers if name not in ROUTERS]:
@@ -334,7 +334,7 @@ def _check_ends(log: RoutingLog, ends: tuple[int, int]) -> None:
     if len(log.models) > 2 and not cost[ends[1]] > cost[ends[0]]:
         raise ValueError(
             f"strong is {names[1]!r} at {cost[ends[1]]:.3g} dollars, weak {names[0]!r} at {cost[ends[0]]:.3g}; "
-            "expected the strong model to be dearer, choose with weak= and strong="
+            "expected the strong model to be more expensive, choose with weak= and strong="
         )
 
 
@@ -447,7 +447,7 @@ def draw_frontier(found: Frontier) -> Any:
 
 
 def _draw_bound(axes: Any, found: Frontier) -> None:
-    """From the cheapest model's cost to the dearest one's, so that the axes stay with what routers can do."""
+    """From the cheapest model's cost to the most expensive one's, so that the axes stay with what routers can do."""
     low, high = found.models["cost"].min(), found.models["cost"].max()
     cost, quality = found.bound["cost"].to_numpy(), found.bound["quality"].to_numpy()
     shown = np.linspace(low, high, 400)
@@ -456,7 +456,7 @@ def _draw_bound(axes: Any, found: Frontier) -> None:
 
 
 def _draw_models(axes: Any, models: pd.DataFrame) -> None:
-    """A dot per model with its name to the right of it; beyond the dearest one there is room, as no curve goes there."""
+    """A dot per model with its name to the right of it; beyond the most expensive one no curve goes."""
     low, high = 1000 * models["cost"].min(), 1000 * models["cost"].max()
     longest = max(len(name) for name in models["model"])
     axes.set_xlim(low - 0.04 * (high - low), high + (high - low) * (0.03 + 0.012 * longest))

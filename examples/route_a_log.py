@@ -14,7 +14,7 @@ from budgetgym.evaluation.frontier import frontier, print_frontier
 
 def main(log: str) -> None:
     print_frontier(frontier(log))  # every budget at once
-    # 50 queries share 30 % of what the dearest model would cost.
+    # 50 queries share 30 % of what the most expensive model would cost.
     stream = gym.make("budgetgym/AgenticRouting-v0", log=log, T=50, share=0.3)
     for name in ("random", "length", "knn"):
         router = make_agent(name, stream)  # learns from the training half of the log, is played on the other one

@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 SETTINGS = {"n_agents": 10, "prior": (0.3, 0.7), "discrete": True}
 GAME = Society(**SETTINGS)
-TRAINING = Society(**SETTINGS, reward="expected")  # the same on average, without the luck of the state
+TRAINING = Society(**SETTINGS, reward="expected")  # the same on average, without the noise of the state
 BAYESIAN = BayesianAgents(GAME)
 WORLDS = 4000
 

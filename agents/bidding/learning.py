@@ -69,7 +69,7 @@ LEARNING = Learning(
                 "n_epochs": 4,
                 "learning_rate": lambda left: 2e-3 * left,
                 "gamma": 1.0,  # an episode's clicks count alike, early or late
-                "gae_lambda": 0.9,  # the critic is good, the clicks of later auctions are mostly luck
+                "gae_lambda": 0.9,  # the critic is good, the clicks of later auctions are mostly noise
                 "policy_kwargs": {
                     "log_std_init": -1.5,
                     "net_arch": [64, 64],
@@ -93,7 +93,7 @@ LEARNING = Learning(
                 "ent_coef": 0.02,
                 "gamma": 1.0,
                 "tau": 0.02,
-                # One critic: the smaller of two takes luck for a reason to be careful.
+                # One critic: the smaller of two takes noise for a reason to be careful.
                 "policy_kwargs": {
                     "net_arch": [64, 64],
                     "n_critics": 1,

@@ -41,7 +41,7 @@ class GroupPolicyOptimiser(BaseAlgorithm):
         baseline: by default the group's mean.
         allocator: by default uniform.
         truncation: by default never.
-        shared_luck: rollouts of a task meet the same random numbers, so that their rewards differ by their actions alone. The
+        shared_noise: rollouts of a task meet the same random numbers, so that their rewards differ by their actions alone. The
             gradient has the same mean, since actions are drawn by other numbers, and less variance. Needs a simulator; where
             there is none, leave it off.
         clip: how far probabilities may move in an update, down and up, as shares.
@@ -66,7 +66,7 @@ class GroupPolicyOptimiser(BaseAlgorithm):
         baseline: Baseline | None = None,
         allocator: Allocator | None = None,
         truncation: Truncation | None = None,
-        shared_luck: bool = False,
+        shared_noise: bool = False,
         clip: tuple[float, float] = (0.2, 0.2),
         epochs: int = 3,
         minibatches: int = 16,
@@ -97,7 +97,7 @@ class GroupPolicyOptimiser(BaseAlgorithm):
         self.rollouts_per_task = positive_integer("rollouts_per_task", rollouts_per_task)
         self.shaper, self.baseline = shaper or EnvironmentReward(), baseline or GroupMean()
         self.allocator, self.truncation = allocator or Uniform(), truncation or Never()
-        self.shared_luck, self.clip = boolean("shared_luck", shared_luck), clip
+        self.shared_noise, self.clip = boolean("shared_noise", shared_noise), clip
         self.epochs, self.minibatches = positive_integer("epochs", epochs), positive_integer("minibatches", minibatches)
         self.entropy, self.largest_gradient = non_negative("entropy", entropy), largest_gradient
         self.pool: TaskPool | None = None
@@ -167,7 +167,7 @@ class GroupPolicyOptimiser(BaseAlgorithm):
                 raise ValueError(f"the allocator returned {what}; expected {tasks} integers >= 0 with a sum of {left} at most")
             if not counts.any():
                 break
-            rounds.append(collect(self.problem, self.policy, visit, counts, self._random, self.shared_luck, self.truncation))
+            rounds.append(collect(self.problem, self.policy, visit, counts, self._random, self.shared_noise, self.truncation))
             left -= int(counts.sum())
             together_so_far = together(rounds)
             task = together_so_far.outcomes.task

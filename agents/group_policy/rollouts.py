@@ -85,7 +85,7 @@ class AfterSteps:
         return np.full(len(task), t >= self.steps)
 
 
-def luck_of(visit: Visit, task: NDArray[np.int64], shared: bool, random: np.random.Generator) -> NDArray[np.uint64]:
+def keys_of(visit: Visit, task: NDArray[np.int64], shared: bool, random: np.random.Generator) -> NDArray[np.uint64]:
     """The futures' keys of rollouts (R,): the task's own for all of its rollouts if `shared`, else each another."""
     return visit.futures[task] if shared else random.integers(2**64, size=len(task), dtype=np.uint64)
 
@@ -96,7 +96,7 @@ def collect(
     visit: Visit,
     counts: NDArray[np.int64],
     random: np.random.Generator,
-    shared_luck: bool = False,
+    shared_noise: bool = False,
     truncation: Truncation | None = None,
 ) -> Rollouts:
     """Play every task of a visit `counts` (M,) times, with actions drawn from the policy.
@@ -106,8 +106,8 @@ def collect(
         policy: what draws them.
         visit: the tasks.
         counts: (M,) rollouts of each, 0 or more.
-        random: of actions, and of luck that is not shared.
-        shared_luck: all rollouts of a task meet the same random numbers of the environment, so that they differ by their
+        random: of actions, and of noise that is not shared.
+        shared_noise: all rollouts of a task meet the same random numbers of the environment, so that they differ by their
             actions alone; see `GroupPolicyOptimiser`.
         truncation: by default never.
 
@@ -116,7 +116,7 @@ def collect(
     """
     cut = Never() if truncation is None else truncation
     task = np.repeat(np.arange(len(counts)), counts)
-    batch = begin(problem, visit, task, luck_of(visit, task, shared_luck, random))
+    batch = begin(problem, visit, task, keys_of(visit, task, shared_noise, random))
     R, steps = len(task), []
     memory, actions, reward = policy.start(R), np.zeros(R, np.int64), np.zeros(R)
     rows, going = batch.observe(), np.arange(R)
@@ -157,10 +157,10 @@ def _side_by_side(steps: Sequence[tuple[NDArray, NDArray, NDArray, NDArray]], R:
 
 
 def play_kernel(
-    problem: Problem, agent: KernelPolicy, visit: Visit, task: NDArray[np.int64], luck: NDArray[np.uint64]
+    problem: Problem, agent: KernelPolicy, visit: Visit, task: NDArray[np.int64], keys: NDArray[np.uint64]
 ) -> Outcomes:
     """Let a compiled policy play rollouts of the tasks (R,) with these futures (R,), without leaving compiled code."""
-    batch = begin(problem, visit, task, luck)
+    batch = begin(problem, visit, task, keys)
     rollout, returns = compile_rollout(problem.kernels, agent.act), np.zeros(len(task))
     memory, rows = agent.initial_memory(len(task)), batch.observe()
     actions = np.zeros((len(task), len(batch.rules.action_low)), batch.action_dtype)

@@ -22,7 +22,7 @@ class Visit(NamedTuple):
     budgets: NDArray[np.float64]
     """(M, resources) in the problem's units."""
     futures: NDArray[np.uint64]
-    """(M,) what the luck of their rollouts is drawn from."""
+    """(M,) seeds of the random numbers of their rollouts."""
 
 
 class TaskPool:
@@ -57,7 +57,7 @@ class TaskPool:
         return self.visit(numbers, random)
 
     def visit(self, numbers: NDArray[np.int64], random: np.random.Generator) -> Visit:
-        """These tasks (M,), with budgets and luck drawn anew."""
+        """These tasks (M,), with budgets and noise drawn anew."""
         u = random.random((len(numbers), len(self._low)))
         if self.problem.budget.log:
             ratio = np.divide(self._high, self._low, out=np.ones_like(self._low), where=self._low > 0.0)
@@ -74,13 +74,13 @@ class TaskPool:
         self.rewards[visit.numbers[some]] = total[some] / tried[some]
 
 
-def begin(problem: Problem, visit: Visit, task: NDArray[np.int64], luck: NDArray[np.uint64]) -> Batch:
-    """A batch of rollouts at the start of their tasks: task (R,) is the place in the visit, luck (R,) their futures' keys."""
+def begin(problem: Problem, visit: Visit, task: NDArray[np.int64], keys: NDArray[np.uint64]) -> Batch:
+    """A batch of rollouts at the start of their tasks: task (R,) is the place in the visit, keys (R,) seed their futures."""
     batch = Batch(problem, len(task))
     batch.seed(visit.keys[task])
     episodes = visit.numbers[task]
     episodes = episodes if problem.num_episodes is None else episodes % problem.num_episodes
     batch.choose({"next_budget": visit.budgets[task], "next_episode": episodes})
     batch.reset()
-    batch.state.rng[:] = luck
+    batch.state.rng[:] = keys
     return batch

@@ -181,7 +181,7 @@ def compile_walk(kernels: Kernels, act: Callable[..., Any] | None = None) -> Cal
 
     Walks `first` .. `last` - 1 go down the tree in the lanes with these numbers, each until it enters a new node, comes to one
     without candidates, has made `depth` steps, or its episode ends. The n-th walk that begins with an action goes into the
-    n-th of the futures, which stand in the lanes behind the walks': all actions meet the same luck. With a compiled policy's
+    n-th of the futures, which stand in the lanes behind the walks': all actions meet the same noise. With a compiled policy's
     `act`, new nodes get all possible actions of a Discrete space as candidates, that policy's own first. `how` is exploration,
     widening, exponent, and 1 / resolution or 0; `arrays` are `bytes_of` the state; `scratch` is the policy's parameters and
     memory (p,), a mask (A,) and an action (1,). Leaves the last observation of every lane; returns a fault or OK.

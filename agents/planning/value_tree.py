@@ -73,7 +73,7 @@ class ValueTree(Planner):
         """See `Planner.plan`."""
         random, n = self.random(observation), self.repeats
         M = self.expansions
-        # Node k stands in `repeats` lanes, which differ by what is hidden and by luck; the last block is for valuing.
+        # Node k stands in `repeats` lanes, which differ by hidden state and random numbers; the last block is for valuing.
         forks = self.forks((M + 2) * n, lane, random)
         for node in range(1, M + 2):  # every node begins in the same worlds as the root
             copy_block(forks, 0, node * n, n)
@@ -127,10 +127,10 @@ class ValueTree(Planner):
 
     def _worth(self, forks: Any, node: int, rows: NDArray[np.float64]) -> float:
         """The evaluator's mean over a node's lanes, played in the last ones: the node itself stays."""
-        n, desk = self.repeats, self.expansions + 1
-        copy_block(forks, node * n, desk * n, n)
-        rows[desk * n : (desk + 1) * n] = rows[node * n : (node + 1) * n]
-        return float(self.basis.evaluator(forks, desk * n, (desk + 1) * n, rows[desk * n : (desk + 1) * n]).mean())
+        n, spare = self.repeats, self.expansions + 1
+        copy_block(forks, node * n, spare * n, n)
+        rows[spare * n : (spare + 1) * n] = rows[node * n : (node + 1) * n]
+        return float(self.basis.evaluator(forks, spare * n, (spare + 1) * n, rows[spare * n : (spare + 1) * n]).mean())
 
 
 def copy_block(batch: Any, source: int, target: int, n: int) -> None:

@@ -25,7 +25,7 @@ class Planner(Policy):
 
     Args:
         problem: what to decide on.
-        seed: of the forks' luck; the same situation has the same forks.
+        seed: of the forks' random numbers; the same situation has the same forks.
         peek: plan with the true hidden state and the true future, instead of draws from what can be known. That is
             clairvoyance, and results say so.
     """
@@ -128,5 +128,5 @@ class Planner(Policy):
         return forks
 
     def set_random_seed(self, seed: int | None = None) -> None:
-        """Seed the forks' luck."""
+        """Seed the forks' random numbers."""
         self._seed = 0 if seed is None else natural("seed", seed)

@@ -31,7 +31,7 @@ SEQUOIA: dict[str, Any] = {
 
 
 def in_expectation(problem: Restless) -> Restless:
-    """The same problem with expected rewards, which have the same mean and no luck."""
+    """The same problem with expected rewards, which have the same mean and no noise."""
     return problem if problem.params.expected else problem.replace(reward="expected")
 
 

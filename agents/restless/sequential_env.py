@@ -30,7 +30,7 @@ class PartialActions:
 
     def __init__(self, feasible: FeasibleSet, n: int) -> None:
         m = feasible.m
-        self._members, self._desk = feasible.members, np.zeros(feasible.desk, np.int64)
+        self._members, self._scratch = feasible.members, np.zeros(feasible.scratch_size, np.int64)
         self._narrow = _narrow_with(type(feasible).test)
         self._alone = np.asarray(feasible.contains(np.eye(m, dtype=np.int64)))
         self._left = np.zeros(n)
@@ -63,7 +63,7 @@ class PartialActions:
         self.open[lanes, added] = False
         self.open[~adding] = False
         self.open[self.chosen.sum(axis=1) >= self._left] = False
-        self._narrow(self._members, self.chosen, self.open, self._desk)
+        self._narrow(self._members, self.chosen, self.open, self._scratch)
         complete: NDArray[np.bool_] = np.logical_not(self.open.any(axis=1))
         return complete
 
@@ -74,15 +74,15 @@ class PartialActions:
 
 @lru_cache
 def _narrow_with(contains: Callable[..., bool]) -> Callable[..., None]:
-    """The compiled narrow(members, chosen (n, m), open (n, m), desk): close what no longer fits, by this test."""
+    """The compiled narrow(members, chosen (n, m), open (n, m), scratch): close what no longer fits, by this test."""
 
     @jit
-    def narrow(members, chosen, open, desk):
+    def narrow(members, chosen, open, scratch):
         for i in range(chosen.shape[0]):
             for k in range(chosen.shape[1]):
                 if open[i, k]:
                     chosen[i, k] = 1
-                    open[i, k] = contains(members, chosen[i], desk)
+                    open[i, k] = contains(members, chosen[i], scratch)
                     chosen[i, k] = 0
 
     return narrow

@@ -34,7 +34,7 @@ PPO = Configuration(
     training=steering_by_number,
     decode=precisions_from_numbers,
     timesteps=6_000_000,
-    lanes=1024,  # whether the herd goes right is mostly luck: small batches settle for a plan that is merely good
+    lanes=1024,  # whether the herd goes right is mostly noise: small batches settle for a plan that is merely good
     callbacks=lambda: [EntropyToZero(0.3)],
     features=steering_features,
     settings={
@@ -66,7 +66,7 @@ LEARNING = Learning(
                 "ent_coef": 0.3,
                 "gamma": 1.0,
                 "tau": 0.02,
-                # One critic: the smaller of two takes the luck of the herd for a reason to be careful.
+                # One critic: the smaller of two takes the noise of the herd for a reason to be careful.
                 "policy_kwargs": {"net_arch": [64, 64], "n_critics": 1},
             },
         ),

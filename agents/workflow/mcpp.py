@@ -66,7 +66,7 @@ class Mcpp(WorkflowPolicy):
     reaches after it, estimated from simulated futures. The best candidate is executed, its outcome observed, and everything
     planned anew.
 
-    The futures are the same for all candidates and rules, so that luck does not choose. After the first of them, those pairs
+    The futures are the same for all candidates and rules, so that noise does not decide. After the first of them, those pairs
     of candidate and rule drop out that are behind the best by more than `patience` standard errors of the difference; the
     others meet twice as many, and so on up to `rollouts`. A candidate that no rule proposes must be ahead of the best that
     one does by `caution` standard errors: of a hundred equals one always seems better.

@@ -125,7 +125,7 @@ def act_fluid(p, observation, memory, action):
     b = read_remaining(p.reading, observation)
     kept = later * fluid_value(memory, b / later) if later > 0 else 0.0
     low, high = -1, HIGHEST_PRICE
-    while low < high:  # winning pays less and less, the dearer it is
+    while low < high:  # winning pays less and less, the more expensive it is
         d = (low + high + 1) // 2
         ahead = later * fluid_value(memory, (b - p.paid[d]) / later) if later > 0 and p.paid[d] <= b else 0.0
         if p.paid[d] <= b and p.unit * theta - p.price_weight * p.paid[d] + ahead >= kept:

@@ -75,7 +75,7 @@ class AdaptivePacing(Bidder):
         problem: the bidding problem.
         step: of mu, in multiples of (1 + its start) / rho; by default 1 / sqrt(T).
         start: mu before the first auction; by default the one that spends evenly by the training statistics.
-        highest: the largest mu; by default that of bidding a unit for the dearest impression.
+        highest: the largest mu; by default that of bidding a unit for the most expensive impression.
     """
 
     name = "adaptive_pacing"

@@ -124,10 +124,10 @@ def fill_first_price(
             for h in range(group_end.shape[1]):
                 lines = 1  # slope and intercept 0: no bid
                 slope[0], intercept[0] = 0.0, 0.0
-                dearest = worth[r, group_end[r, h] - 1] if group_end[r, h] > g else 0.0
+                highest = worth[r, group_end[r, h] - 1] if group_end[r, h] > g else 0.0
                 for a in range(levels):
                     gain = later[b - paid[a]] - later[b] - price_weight * paid[a]
-                    if dearest + gain < 0.0:
+                    if highest + gain < 0.0:
                         break  # nor is any higher bid worth its price, even for the best impression of the group
                     m = win_cdf[r, h, a]
                     c = m * gain

@@ -132,7 +132,7 @@ class Random(SteeringPolicy):
 
 
 @jit
-def dearest(model, left):
+def most_expensive(model, left):
     """The largest precision that is affordable."""
     params = model.params
     if not params.listed:
@@ -151,7 +151,7 @@ def act_once(model, observation, memory, action):
     left = read_left(model.reading, observation)
     first = read_period(model.reading, observation) == 0
     for j in range(action.shape[0]):
-        q, cost = dearest(model, left) if first else (model.params.effort.p, 0.0)
+        q, cost = most_expensive(model, left) if first else (model.params.effort.p, 0.0)
         left -= cost
         action[j] = ask(model, q)
 
@@ -263,7 +263,7 @@ def act_altruistic_thresholds(p, observation, memory, action):
         if doubt <= p.low + SLACK:
             q, cost = model.params.effort.p, 0.0
         elif doubt > p.high + SLACK:
-            q, cost = dearest(model, left)
+            q, cost = most_expensive(model, left)
         else:
             q, cost = cheapest(model, read_opinion(model.reading, observation, j), left, True)
         left -= cost

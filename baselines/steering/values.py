@@ -78,8 +78,8 @@ def _bound(which: ByKey[SocialSteering], budget: float) -> tuple[float, float]:
 
     if budget >= problem.topics * unlimited(alone):
         return dual(0.0), 0.0
-    # At a price at which even all that can be lost is not worth a thousandth of the dearest precision, nobody buys.
-    most = 1000.0 * alone.params.loss * alone.params.periods / dearest(alone)
+    # At a price at which even all that can be lost is not worth a thousandth of the most expensive precision, nobody buys.
+    most = 1000.0 * alone.params.loss * alone.params.periods / most_expensive(alone)
     tried = [(dual(0.0), 0.0)]
 
     def note(price: float) -> float:
@@ -123,11 +123,11 @@ def single_topic(problem: SocialSteering) -> SocialSteering:
 
 def unlimited(alone: SocialSteering) -> float:
     """Effort of one topic that cannot run out."""
-    return alone.params.periods * dearest(alone)
+    return alone.params.periods * most_expensive(alone)
 
 
-def dearest(alone: SocialSteering) -> float:
-    """Effort that the dearest precision takes."""
+def most_expensive(alone: SocialSteering) -> float:
+    """Effort that the most expensive precision takes."""
     p = alone.params
     if levels_of(alone) is not None:
         return float(p.costs.max())

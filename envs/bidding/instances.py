@@ -73,7 +73,7 @@ def market_1458() -> Market:
     test sample for theta and for its dependence on the price (measured on 100,000 auctions with 65 clicks).
 
     * theta: mean .000577 / .000577, sd .0133 / .0133, log-sd 1.10 / 1.10, q10 .000029 / .000031, q50 .00013 / .00013,
-      q90 .00046 / .00045, q99 .0012 / .0011, q99.9 .08 / .07, q99.99 .71 / .63, max .79 / .83; the dearest 0.1 % of
+      q90 .00046 / .00045, q99 .0012 / .0011, q99.9 .08 / .07, q99.99 .71 / .63, max .79 / .83; the most expensive 0.1 % of
       auctions hold 64 % / 64 % of all theta. Two log-normals and a rare third one (share .0011, mean .34). The log
       rounds theta to six decimals (17 zeros); the smallest atom here is 1e-6.
     * price: mean 68.99 / 68.89, sd 54.1 / 53.5, q10/25/50/75/90/99 17/32/59/80/147/274 / 17/32/60/80/147/267, 21 atoms
@@ -211,7 +211,7 @@ _PRICE_1458 = _PriceLaw(
 )  # fmt: skip
 
 # Inner borders of the price groups, as quantiles of theta. They are narrow where the mean price changes quickly: in
-# 2997 the top tenth of theta is far dearer than the rest, in 1458 the rare heavy component is a group of its own.
+# 2997 the top tenth of theta is far more expensive than the rest, in 1458 the rare heavy component is a group of its own.
 _GROUP_EDGES_2997 = (0.10, 0.20, 0.50, 0.75, 0.85, 0.90, 0.95)
 _GROUP_EDGES_1458 = (0.20, 0.40, 0.60, 0.75, 0.85, 0.95, 0.9989)
 

@@ -25,7 +25,12 @@ from .settings import read_budget, read_control, read_conversions, read_limits, 
 from .state import CONTROLS, FEEDBACK, REWARDS, Params, State
 from .statistics import TrainingStatistics
 
-TOLD = {"win": (), "price": ("price_paid",), "minimum": ("price_paid", "minimum_bid"), "full": ("price_paid", "market_price")}
+REPORTED = {
+    "win": (),
+    "price": ("price_paid",),
+    "minimum": ("price_paid", "minimum_bid"),
+    "full": ("price_paid", "market_price"),
+}
 """What `info` tells of the latest auction, by feedback."""
 
 
@@ -213,7 +218,7 @@ class RealTimeBidding(Problem):
         self.click_value = self.statistics.cost_per_click if click_value is None else positive("click_value", click_value)
         self.rule = rule
         self.feedback = one_of("feedback", feedback, FEEDBACK)
-        self.told = TOLD[self.feedback]
+        self.reported = REPORTED[self.feedback]
         self.cost_event = one_of("cost_event", cost_event, EVENTS)
         rules = read_rules(rule, reserve, soft_reserve)
         conversions = read_conversions(

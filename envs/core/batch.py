@@ -52,7 +52,7 @@ class Batch:
         self.seeded = np.zeros(n, np.bool_)
         self._ready = False
         self._world = (self.params, self.rules, self.state)
-        self._told = [(name, getattr(self.state, name)) for name in problem.info_fields]
+        self._reported = [(name, getattr(self.state, name)) for name in problem.info_fields]
         # The loops on the path of every step are bound: numba's dispatch would take longer than their work.
         self._step = bind(self.loops.step, *self._world, True, self.stride, self._blank_actions(), *self._blank_transition())
         self._observe = bind(self.loops.observe, *self._world, self._all_lanes, self._blank_transition().observation)
@@ -193,7 +193,7 @@ class Batch:
         everything = isinstance(lanes, slice)
         if self.problem.constraint is not None:
             info["cost"] = getattr(state, self.problem.constraint)[lanes].copy()
-        for name, column in self._told:
+        for name, column in self._reported:
             info[name] = column.copy() if everything else column[lanes]
         if self._mask_shape is not None:
             info["action_mask"] = self.action_mask()[lanes]
@@ -340,4 +340,4 @@ def _check_state(problem: Problem, state: State, n: int) -> None:
             raise TypeError(f"{type(problem).__name__}.allocate({n}): {name} has shape {array.shape}; expected ({n}, ...)")
     unknown = [name for name in problem.info_fields if name not in state._fields]
     if unknown:
-        raise TypeError(f"{type(problem).__name__}.metrics or told: {unknown} are not fields of the state")
+        raise TypeError(f"{type(problem).__name__}.metrics or reported: {unknown} are not fields of the state")

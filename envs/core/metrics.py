@@ -10,6 +10,6 @@ class Metric(NamedTuple):
     """Field of the state and column of the episodes table, shape (n,)."""
     label: str
     """Heading in tables."""
-    how: Literal["total", "mean", "per step", "untold"]
-    """How tables condense it: the sum over episodes, the mean per episode, or the share of all steps. "untold" is left out
+    how: Literal["total", "mean", "per step", "hidden"]
+    """How tables condense it: the sum over episodes, the mean per episode, or the share of all steps. "hidden" is left out
     of tables: it stands in `info` and in the results of every episode."""

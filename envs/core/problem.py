@@ -87,7 +87,7 @@ class Problem:
     """What an episode is; see `state`."""
     resources: tuple[str, ...] = ("money",)
     metrics: tuple[Metric, ...] = ()
-    told: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
     """Further fields of the state, (n,), that `info` tells: what the latest step came to."""
     constraint: str | None = None
     """Field of the state that `info["cost"]` reports instead of the spend: the cost of a constrained MDP."""
@@ -123,7 +123,7 @@ class Problem:
     @property
     def info_fields(self) -> list[str]:
         """Fields of the state that `info` tells beside the ledger."""
-        return [*(metric.name for metric in self.metrics), *self.told]
+        return [*(metric.name for metric in self.metrics), *self.reported]
 
     @classmethod
     def setting_names(cls) -> list[str]:

@@ -2,7 +2,7 @@
 
 In a step an action (m,) is chosen from the feasible set; it treats every arm with some level; every arm moves on by the row
 of its transition table for that level, alone. The random number of arm j in step t of an episode is always the same, so all
-agents meet the same luck.
+agents meet the same random numbers.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def restless_kernels(contains: Callable[..., bool]) -> Kernels:
             pulls += action[k]
         # Not more than there are components: a huge budget, for "unlimited", would not fit into an integer.
         affordable = np.int64(min(state.remaining[i, 0] + 1e-9, np.float64(action.shape[0])))
-        if pulls > affordable or (params.project and not contains(params.members, pulled, state.desk[i])):
-            pulls = keep(params.members, params.order, action, affordable, pulled, state.desk[i])
+        if pulls > affordable or (params.project and not contains(params.members, pulled, state.scratch[i])):
+            pulls = keep(params.members, params.order, action, affordable, pulled, state.scratch[i])
             state.blocked[i] += 1
         treat(params, pulled, state.level[i])
         expected, realised = move(params, state, i)
@@ -113,6 +113,6 @@ def restless_kernels(contains: Callable[..., bool]) -> Kernels:
 
     @jit
     def feasible(params, state, i, action):
-        return params.project or contains(params.members, action, state.desk[i])
+        return params.project or contains(params.members, action, state.scratch[i])
 
     return Kernels(reset, step, observe, feasible=feasible)

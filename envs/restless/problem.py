@@ -122,7 +122,7 @@ class Restless(Problem):
     @property
     def sizes(self) -> Mapping[str, int]:
         """Arms, components of an action, and the scratch space of the feasible set."""
-        return {"arms": len(self.coupling), "components": self.coupling.shape[1], "desk": self.feasible.desk}
+        return {"arms": len(self.coupling), "components": self.coupling.shape[1], "scratch": self.feasible.scratch_size}
 
     @property
     def refuses_actions(self) -> bool:

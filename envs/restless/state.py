@@ -46,7 +46,7 @@ class State(CoreState):
     """(n, m) the latest action as it was carried out."""
     level: Annotated[Ints, Shape("arms")]
     """(n, J) how it treated every arm."""
-    desk: Annotated[Ints, Shape("desk")]
+    scratch: Annotated[Ints, Shape("scratch")]
     """(n, d) for the test of the feasible set to write on."""
     realised: Floats
     """Sum of the rewards that came of it."""

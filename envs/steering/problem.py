@@ -205,7 +205,7 @@ class SocialSteering(Problem):
         if levels is None and discrete:
             raise ValueError("levels=None with discrete=True; expected a number of precisions, or a list of them")
         offered = np.array([p]) if levels is None else _levels(levels, p, q_max)
-        dearest = max(effort_of(effort, q_max), effort_of(effort, 0.5))
+        most_expensive = max(effort_of(effort, q_max), effort_of(effort, 0.5))
         history = one_of("observation", observation, ("belief", "history")) == "history"
         masks = kernels.mask if discrete and topics == 1 else None
         self.kernels = Kernels(kernels.reset, kernels.step, kernels.observe, masks, kernels.resample)
@@ -239,8 +239,8 @@ class SocialSteering(Problem):
             features=_features(topics, q_max, history, self.opinions_apart, len(observes)),
             action_space=_action_space(discrete, topics, len(offered)),
             horizon=periods,
-            budget=topics * periods * dearest if budget is None else budget,
-            budget_scale=topics * length * dearest or 1.0,
+            budget=topics * periods * most_expensive if budget is None else budget,
+            budget_scale=topics * length * most_expensive or 1.0,
             budget_aware=budget_aware,
         )
 

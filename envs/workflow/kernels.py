@@ -5,7 +5,7 @@ side; the round lasts as long as its longest sample and costs what all of them c
 samples passes the verifier. What stands still is not charged: a round costs nothing but its samples.
 
 The a-th sample of subtask v ever drawn in an episode has its own two random numbers, whatever was done before: all agents
-meet the same luck, and better models turn the same failures into successes.
+meet the same random numbers, and better models turn the same failures into successes.
 """
 
 from __future__ import annotations
@@ -106,16 +106,16 @@ def cut_to_budget(params, done, remaining, initial, actions):
 
 
 @jit
-def draw(luck, v, attempt, which):
+def draw(key, v, attempt, which):
     """The random number in [0, 1) of a sample: `which` is 0 for its length, 1 for its success."""
     position = (np.uint64(v) << np.uint64(40)) + np.uint64(2 * attempt + which + 1)
-    return rng.unit(rng.mix(luck + rng.GOLDEN_GAMMA * position))
+    return rng.unit(rng.mix(key + rng.GOLDEN_GAMMA * position))
 
 
 @jit
 def reset(params, state, i):
-    """Nothing is done yet, and the luck of the episode is drawn."""
-    state.luck[i] = rng.next_uint64(state.rng, i)
+    """Nothing is done yet, and the key of the episode is drawn."""
+    state.sample_key[i] = rng.next_uint64(state.rng, i)
     state.done[i] = 0
     state.attempts[i, :] = 0
     state.samples[i] = 0
@@ -141,10 +141,10 @@ def step(params, state, i, action):
         state.blocked[i] += n < asked
         passed = False
         for attempt in range(state.attempts[i, v], state.attempts[i, v] + n):
-            length = np.int64(draw(state.luck[i], v, attempt, 0) * params.atoms[v, m])
+            length = np.int64(draw(state.sample_key[i], v, attempt, 0) * params.atoms[v, m])
             dollars += params.dollars[v, m, length]
             seconds = max(seconds, params.seconds[v, m, length])
-            passed |= draw(state.luck[i], v, attempt, 1) < success_probability(params, v, m)
+            passed |= draw(state.sample_key[i], v, attempt, 1) < success_probability(params, v, m)
         state.attempts[i, v] += n
         drawn += n
         if passed:
@@ -170,5 +170,5 @@ def observe(params, state, i, out):
 
 @jit
 def resample(params, state, i):
-    """A planner does not know the luck of the samples to come."""
-    state.luck[i] = rng.next_uint64(state.rng, i)
+    """A planner does not know the samples to come."""
+    state.sample_key[i] = rng.next_uint64(state.rng, i)

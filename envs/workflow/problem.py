@@ -154,7 +154,7 @@ class WorkflowRouting(Problem):
         amounts = _read_budget(budget, deadline, self.workflow, typical)
         V, M = len(self.workflow.subtasks), len(self.workflow.models)
         dollars, seconds, atoms = _sample_tables(self.workflow)
-        # What the cheapest call of the dearest subtask may cost, and the fastest call of the slowest one may take.
+        # What the cheapest call of the most expensive subtask may cost, and the fastest call of the slowest one may take.
         least = np.array([table[..., -1].min(axis=1).max() for table in (dollars, seconds)]) * (1.0 - k.ROUNDING)
         latest = as_budget(amounts, self.resources).range_of(SECONDS)[1]
         super().__init__(

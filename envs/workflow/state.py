@@ -33,7 +33,7 @@ class Params(NamedTuple):
 class State(CoreState):
     """One entry per episode: the fields of the core, then the workflow's."""
 
-    luck: Bits
+    sample_key: Bits
     """Key of the random numbers of all samples of the episode."""
     done: Ints
     """The set of completed subtasks, as bits."""

@@ -133,7 +133,7 @@ def test_more_than_two_models_share_cost():
         ({"weak": "large", "strong": "large"}, "weak and strong are both 'large'"),
         ({"weak": "large", "strong": "small"}, "expected the strong model to be better"),
         ({"models": ["small"]}, "expected at least two"),
-        ({"prices": {"small": 2, "medium": 2, "large": 2}, "weak": "small"}, "expected the strong model to be dearer"),
+        ({"prices": {"small": 2, "medium": 2, "large": 2}, "weak": "small"}, "expected the strong model to be more expensive"),
         ({"split": "dev"}, "split is 'dev'"),
     ],
 )

@@ -112,7 +112,7 @@ class ActionValueLearner(OffPolicyAlgorithm):
         terminal_mask: nothing is expected after the last step.
         exploration: (first, last) probability to explore, and the share of learning over which it falls.
         diversity: share of exploration that plays the best action under perturbed values; the rest is random.
-        control_variate: subtract from every target the luck of the next state as the Lagrangian relaxation values it. Its
+        control_variate: subtract from every target the noise of the next state as the Lagrangian relaxation values it. Its
             expectation is known exactly, so targets have the same mean and a fraction of the variance.
         warm_states: situations of the warm start; 0 for none.
         warm_epochs, warm_batch, warm_decay: of its regression; the learning rate falls by the latter with every epoch.
@@ -263,7 +263,7 @@ class ActionValueLearner(OffPolicyAlgorithm):
             arms, t, _, initial = read_situations(problem.reading, buffer.observations[at])
             after = read_arms(problem.reading, buffer.next_observations[at])
             expected = self._variate.expected_ahead(arms, t, initial, buffer.actions[at].astype(np.int64))
-            buffer.luck[at] = self._variate.ahead(after, t + 1, initial) - expected
+            buffer.noise[at] = self._variate.ahead(after, t + 1, initial) - expected
 
     # --- phase 3: what comes after ----------------------------------------------------------------------------------------
 
@@ -355,7 +355,7 @@ class ActionValueLearner(OffPolicyAlgorithm):
             buffer.next_values[asked] = self.policy.values(self.policy.q_net_target, rows, actions)
             buffer.known[asked] = True
         ahead[~over] = buffer.next_values[at][~over]
-        return buffer.rewards[at] + self.gamma * (ahead - buffer.luck[at])
+        return buffer.rewards[at] + self.gamma * (ahead - buffer.noise[at])
 
     def _descend(self, rows: torch.Tensor, codes: torch.Tensor, targets: torch.Tensor) -> float:
         """One step of the optimiser on the Huber loss, in the network's unit. Returns the loss."""
@@ -375,24 +375,24 @@ class ActionValueLearner(OffPolicyAlgorithm):
 
 
 class TransitionBuffer(ReplayBuffer):
-    """Replay that remembers the best next action of every transition, and the luck of its next state.
+    """Replay that remembers the best next action of every transition, and the noise of its next state.
 
     Attributes:
         next_actions: (size, lanes, m) the best known so far.
         next_values: (size, lanes) the target network's value of them.
         known: (size, lanes) whether that is up to date.
-        luck: (size, lanes) what the next state is worth above its expectation; 0 without a control variate.
+        noise: (size, lanes) what the next state is worth above its expectation; 0 without a control variate.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.next_actions = np.zeros(self.actions.shape, np.int8)
-        self.next_values, self.luck = np.zeros(self.rewards.shape), np.zeros(self.rewards.shape)
+        self.next_values, self.noise = np.zeros(self.rewards.shape), np.zeros(self.rewards.shape)
         self.known = np.zeros(self.rewards.shape, np.bool_)
 
     def forget(self, at: int) -> None:
         """A new row of transitions stands at `at`."""
-        self.next_actions[at], self.known[at], self.luck[at] = 0, False, 0.0
+        self.next_actions[at], self.known[at], self.noise[at] = 0, False, 0.0
 
     def moved(self, share: float) -> None:
         """The target network has moved by this share of its way; by less than a hundredth, answers still hold."""

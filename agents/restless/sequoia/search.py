@@ -83,7 +83,7 @@ class Search:
                 level=np.zeros(self.coding.arms, np.int64),
                 action=np.zeros(m, np.int64),
                 best=np.zeros(m, np.int64),
-                members=np.zeros(self.coding.feasible.desk, np.int64),
+                members=np.zeros(self.coding.feasible.scratch_size, np.int64),
                 random=np.zeros(1, np.uint64),
             ),
         )

@@ -22,7 +22,7 @@ GROUP: dict[str, Any] = {
     "rollouts_per_task": 8,
     "learning_rate": falling(3e-3),
     "entropy": 0.01,
-    "shared_luck": True,
+    "shared_noise": True,
 }
 """Of the group-relative learners."""
 

@@ -30,12 +30,12 @@ from ...core.policy import Information
 from .routers import Router
 from .values import (
     PRICED_BY_START,
-    arrive_told,
+    arrive_known,
     check_grid,
     check_solvable,
     end_payoffs,
-    judge_told,
-    move_told,
+    judge_known,
+    move_known,
     task_key,
     task_table,
     worth_of_unspent,
@@ -107,9 +107,9 @@ def expected_worth(p, memory, s, g, e, left, k, m, verdict):
         arrival = p.arrival[d, left - 1, :, low_arrival : low_arrival + subgoals + 1]
         z, upper = belief[d, CORRUPTED], belief[d, TIERS + 1]
         if verdict:
-            worth = judge_told(p.laws, m, rest, g, e, z, upper, payoff, arrival, later)
+            worth = judge_known(p.laws, m, rest, g, e, z, upper, payoff, arrival, later)
         else:
-            worth = move_told(p.laws, d, m, rest, g, e, z, upper, payoff, arrival, later)
+            worth = move_known(p.laws, d, m, rest, g, e, z, upper, payoff, arrival, later)
         total += belief[d, WEIGHT] * worth
     return total
 
@@ -169,7 +169,7 @@ class Belief(Router):
         super().check(problem)
         routing = cast(AgenticRouting, problem)
         try:
-            check_solvable(routing, "told")
+            check_solvable(routing, "difficulty")
         except ValueError as error:
             raise ValueError(f"belief needs the exact values of the problem: {error}") from None
         if routing.tasks > 1:
@@ -222,7 +222,7 @@ def stacked_tables(problem: AgenticRouting, payoff: NDArray[np.float64], grid: t
     by_difficulty = []
     for d in range(DIFFICULTIES):
         parts = [
-            task_table(problem, payoff[d, s], "told", d, s, grid).astype(np.float32)
+            task_table(problem, payoff[d, s], "difficulty", d, s, grid).astype(np.float32)
             for s in range(len(problem.profile.subgoals))
         ]
         by_difficulty.append(np.concatenate(parts, axis=2))
@@ -242,7 +242,7 @@ def stacked_arrivals(problem: AgenticRouting, payoff: NDArray[np.float64], value
             arrival = np.empty((later.shape[0], later.shape[1], subgoals + 1, ERROR_LEVELS, later.shape[4]), np.float32)
             for left in range(later.shape[0]):
                 args = (np.ascontiguousarray(payoff[d, s]), row, np.ascontiguousarray(later[left]), arrival[left])
-                arrive_told(laws, problem.params.criticality_accuracy, subgoals, *args)
+                arrive_known(laws, problem.params.criticality_accuracy, subgoals, *args)
             parts.append(arrival)
         by_difficulty.append(np.concatenate(parts, axis=2))
     return np.stack(by_difficulty)

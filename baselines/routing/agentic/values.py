@@ -27,7 +27,7 @@ from ....envs.routing.agentic.profile import DIFFICULTIES, ERROR_LEVELS
 from ...core.cache import cached_array
 
 Floats = NDArray[np.float64]
-Knowledge = Literal["informed", "told"]
+Knowledge = Literal["informed", "difficulty"]
 
 GRID = (9, 9)
 """Points of a belief: probabilities of corruption (denser near 0), and of the upper tier."""
@@ -35,7 +35,7 @@ GRID = (9, 9)
 PRICED_BY_START = ("gated", "boundary")
 """Rewards for which it matters with how many calls a task began. For the others a call costs the same at any time."""
 
-MOST_LAYERS = {"told": 100, "informed": 10_000}
+MOST_LAYERS = {"difficulty": 100, "informed": 10_000}
 """Amounts of budget that a task is solved for, over all tasks, at most: about half a minute."""
 
 
@@ -132,7 +132,7 @@ def place_tier(x, points):
 
 
 @jit
-def fill_told(laws, accuracy, d, subgoals, calls, stop, verify, payoff, row, arrival, value):
+def fill_known(laws, accuracy, d, subgoals, calls, stop, verify, payoff, row, arrival, value):
     """The table of the told router, for one difficulty and number of subgoals, for two tiers.
 
     payoff, calls: as in `fill_informed`. row: (4,) scratch. arrival: (K, G + 1, E, Z) scratch. value: (T + 1, K, G, E, Z, B),
@@ -142,7 +142,7 @@ def fill_told(laws, accuracy, d, subgoals, calls, stop, verify, payoff, row, arr
     budgets, corruptions, beliefs = payoff.shape[1], value.shape[4], value.shape[5]
     for left in range(value.shape[0]):
         if left > 0:
-            arrive_told(laws, accuracy, subgoals, payoff, row, value[left - 1], arrival)
+            arrive_known(laws, accuracy, subgoals, payoff, row, value[left - 1], arrival)
         for k in range(budgets):
             for g in range(subgoals):
                 for e in range(ERROR_LEVELS):
@@ -156,16 +156,16 @@ def fill_told(laws, accuracy, d, subgoals, calls, stop, verify, payoff, row, arr
                                     rest = k - calls[m]
                                     if rest < 0:
                                         continue
-                                    worth = move_told(laws, d, m, rest, g, e, z, upper, payoff, arrival, value[left - 1])
+                                    worth = move_known(laws, d, m, rest, g, e, z, upper, payoff, arrival, value[left - 1])
                                     best = max(best, worth)
                                     if verify:
-                                        worth = judge_told(laws, m, rest, g, e, z, upper, payoff, arrival, value[left - 1])
+                                        worth = judge_known(laws, m, rest, g, e, z, upper, payoff, arrival, value[left - 1])
                                         best = max(best, worth)
                             value[left, k, g, e, j, b] = best
 
 
 @jit
-def arrive_told(laws, accuracy, subgoals, payoff, row, later, arrival):
+def arrive_known(laws, accuracy, subgoals, payoff, row, later, arrival):
     """The worth of coming to a subgoal, before its signal is seen; and of the end."""
     corruptions, beliefs = later.shape[3], later.shape[4]
     for g in range(subgoals):
@@ -209,7 +209,7 @@ def arrival_worth(z, arrival):
 
 
 @jit
-def move_told(laws, d, m, rest, g, e, z, upper, payoff, arrival, later):
+def move_known(laws, d, m, rest, g, e, z, upper, payoff, arrival, later):
     """The worth of a move by model m, if the task is corrupted with probability z and the upper tier has `upper`."""
     found = law.found(laws, m, z)
     unfound = z * (1.0 - law.found(laws, m, 1)) / (1.0 - found) if found < 1.0 else 0.0
@@ -228,7 +228,7 @@ def move_told(laws, d, m, rest, g, e, z, upper, payoff, arrival, later):
 
 
 @jit
-def judge_told(laws, m, rest, g, e, z, upper, payoff, arrival, later):
+def judge_known(laws, m, rest, g, e, z, upper, payoff, arrival, later):
     """The worth of asking model m for a verdict."""
     right, wrong = law.accused(laws, m, 1), law.accused(laws, m, 0)
     accused = z * right + (1.0 - z) * wrong
@@ -256,7 +256,7 @@ def task_table(
         value = np.empty((*shape, *grid))
         arrival = np.empty((budgets, subgoals + 1, ERROR_LEVELS, grid[0]))
         accuracy = problem.params.criticality_accuracy
-        fill_told(law_arrays, accuracy, d, subgoals, *rules, np.empty(2 + problem.profile.tiers), arrival, value)
+        fill_known(law_arrays, accuracy, d, subgoals, *rules, np.empty(2 + problem.profile.tiers), arrival, value)
     return value
 
 
@@ -276,11 +276,13 @@ def start_values(problem: AgenticRouting, table: Floats, knowledge: Knowledge) -
     return expected
 
 
-def optimum_curve(problem: AgenticRouting, cap: int, knowledge: Knowledge = "told", grid: tuple[int, int] = GRID) -> Floats:
+def optimum_curve(
+    problem: AgenticRouting, cap: int, knowledge: Knowledge = "difficulty", grid: tuple[int, int] = GRID
+) -> Floats:
     """The best expected score of an episode, for every budget from 0 to `cap` large calls, (cap + 1,).
 
     Raises:
-        ValueError: the budget is in dollars; the reward looks at dollars or at other episodes; "told" with other than two
+        ValueError: the budget is in dollars; the reward looks at dollars or other episodes; "difficulty" with other than two
             tiers; or no model that a budget of calls does not limit.
     """
     cap, start = _checked(problem, cap, knowledge, grid)
@@ -305,7 +307,7 @@ def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge |
         problem = problem.replace(unit="calls", budget=budget)
     if knowledge is None:
         two_tiers = problem.profile.tiers == 2
-        knowledge = "told" if two_tiers and _layers(problem, budget) <= MOST_LAYERS["told"] else "informed"
+        knowledge = "difficulty" if two_tiers and _layers(problem, budget) <= MOST_LAYERS["difficulty"] else "informed"
     if (layers := _layers(problem, budget)) > MOST_LAYERS[knowledge]:
         raise ValueError(f"{problem.instance} with tasks={problem.tasks} and {budget:g} calls needs {layers} tables, too many")
     _, start = _checked(problem, int(budget), knowledge, GRID)
@@ -346,7 +348,7 @@ def task_key(problem: AgenticRouting) -> tuple[Any, ...]:
     """What tables of a problem are kept under: all that they depend on but the budget."""
     without = ("budget", "budget_aware", "instance")
     settings = {name: value for name, value in problem.settings.items() if name not in without}
-    sources = [fingerprint(fill.py_func) for fill in (fill_informed, fill_told)]  # type: ignore[attr-defined]
+    sources = [fingerprint(fill.py_func) for fill in (fill_informed, fill_known)]  # type: ignore[attr-defined]
     return ("routing", *sources, repr(problem.profile), sorted(settings.items()))
 
 
@@ -415,13 +417,13 @@ def end_payoffs(problem: AgenticRouting, start: int, future: Floats) -> Floats:
 def check_solvable(problem: AgenticRouting, knowledge: Knowledge) -> None:
     """Refuse problems whose optimum is not known; see `optimum_curve`."""
     if knowledge not in MOST_LAYERS:
-        raise ValueError(f"knowledge is {knowledge!r}; expected 'told' or 'informed'")
+        raise ValueError(f"knowledge is {knowledge!r}; expected 'difficulty' or 'informed'")
     if problem.unit != "calls":
         raise ValueError("unit is 'dollars'; the exact optimum is known for budgets in calls only")
     if problem.reward in ("windowed", "bill"):
         raise ValueError(f"reward is {problem.reward!r}, which looks beyond the calls of a task: its optimum is not known")
-    if knowledge == "told" and problem.profile.tiers != 2:
-        raise ValueError(f"knowledge='told' needs two tiers; {problem.instance} has {problem.profile.tiers}")
+    if knowledge == "difficulty" and problem.profile.tiers != 2:
+        raise ValueError(f"knowledge='difficulty' needs two tiers; {problem.instance} has {problem.profile.tiers}")
     if (problem.params.calls > 0).all():
         raise ValueError(f"all models of {problem.instance} are of the highest tier: a budget of calls would limit them all")
 

@@ -417,7 +417,7 @@ class Predicting(LogRouter):
 
 def money_prices(log: RoutingLog) -> Floats:
     """Prices of money from 0 to where nothing but the cheapest model is called, outcome per dollar, rising."""
-    return np.append(0.0, np.geomspace(1e-4, 1e5, PRICES) / log.known.dearest_cost)
+    return np.append(0.0, np.geomspace(1e-4, 1e5, PRICES) / log.known.highest_cost)
 
 
 def _tabulate(predictor: Predictor, reading: Reading) -> Floats:

@@ -78,14 +78,14 @@ class SetKernels(NamedTuple):
     """Compiled functions of a kind of set, made from its test of membership."""
 
     contains: Callable[..., bool]
-    """contains(members, action (m,), desk (d,)) -> bool."""
+    """contains(members, action (m,), scratch (d,)) -> bool."""
     keep: Callable[..., int]
-    """keep(members, order (m,), wanted (m,), most, kept (m,), desk (d,)) -> count: take up the wanted components in this
+    """keep(members, order (m,), wanted (m,), most, kept (m,), scratch (d,)) -> count: take up the wanted components in this
     order, each if it still fits, up to `most`."""
     contains_all: Callable[..., None]
-    """contains_all(members, actions (k, m), desk, out (k,))."""
+    """contains_all(members, actions (k, m), scratch, out (k,))."""
     keep_all: Callable[..., None]
-    """keep_all(members, orders (k, m), wanted (k, m), most, kept (k, m), desk)."""
+    """keep_all(members, orders (k, m), wanted (k, m), most, kept (k, m), scratch)."""
 
 
 @lru_cache
@@ -93,28 +93,28 @@ def set_kernels(contains: Callable[..., bool]) -> SetKernels:
     """The kernels of a kind of set with this compiled test."""
 
     @jit
-    def keep(members, order, wanted, most, kept, desk):
+    def keep(members, order, wanted, most, kept, scratch):
         kept[:] = 0
         count = 0
         for k in range(order.shape[0]):
             i = order[k]
             if wanted[i] and count < most:
                 kept[i] = 1
-                if contains(members, kept, desk):
+                if contains(members, kept, scratch):
                     count += 1
                 else:
                     kept[i] = 0
         return count
 
     @jit
-    def contains_all(members, actions, desk, out):
+    def contains_all(members, actions, scratch, out):
         for k in range(actions.shape[0]):
-            out[k] = contains(members, actions[k], desk)
+            out[k] = contains(members, actions[k], scratch)
 
     @jit
-    def keep_all(members, orders, wanted, most, kept, desk):
+    def keep_all(members, orders, wanted, most, kept, scratch):
         for k in range(wanted.shape[0]):
-            keep(members, orders[k], wanted[k], most, kept[k], desk)
+            keep(members, orders[k], wanted[k], most, kept[k], scratch)
 
     return SetKernels(contains, keep, contains_all, keep_all)
 
@@ -125,12 +125,12 @@ class FeasibleSet(ABC):
     A subclass sets `test` and the attributes, and implements `linear` and `explain`.
 
     Attributes:
-        test: compiled `contains(members, action (m,), desk (d,)) -> bool`, exact.
+        test: compiled `contains(members, action (m,), scratch (d,)) -> bool`, exact.
         easy_test: the same for searches, which ask often: it may refuse a feasible action, and never admits another. None
             where `test` is quick.
         m: components of an action.
         members: NamedTuple of arrays that `test` reads.
-        desk: how many whole numbers `test` needs to write on.
+        scratch_size: how many whole numbers `test` needs to write on.
         most: an upper bound on the pulls of a feasible action.
     """
 
@@ -138,7 +138,7 @@ class FeasibleSet(ABC):
     easy_test: ClassVar[Callable[..., bool] | None] = None
     m: int
     members: Any
-    desk: int = 1
+    scratch_size: int = 1
     most: int
 
     @abstractmethod
@@ -158,7 +158,7 @@ class FeasibleSet(ABC):
         """Whether one action (m,) belongs to the set, or which of a batch (k, m) do."""
         rows = self._rows("actions", actions)
         out = np.empty(len(rows), np.bool_)
-        self.kernels.contains_all(self.members, rows, self._desk(), out)
+        self.kernels.contains_all(self.members, rows, self._scratch(), out)
         return bool(out[0]) if np.ndim(actions) == 1 else out
 
     def project(
@@ -177,7 +177,7 @@ class FeasibleSet(ABC):
         kept = np.empty_like(rows)
         limit = self.m if most is None else most
         self.kernels.keep_all(
-            self.members, np.ascontiguousarray(np.broadcast_to(orders, rows.shape)), rows, limit, kept, self._desk()
+            self.members, np.ascontiguousarray(np.broadcast_to(orders, rows.shape)), rows, limit, kept, self._scratch()
         )
         return kept[0] if np.ndim(actions) == 1 else kept
 
@@ -283,8 +283,8 @@ class FeasibleSet(ABC):
             raise ValueError(f"most is {most!r}; expected a number >= 0")
         return numbers.astype(float)
 
-    def _desk(self) -> NDArray[np.int64]:
-        return np.zeros(self.desk, np.int64)
+    def _scratch(self) -> NDArray[np.int64]:
+        return np.zeros(self.scratch_size, np.int64)
 
 
 class FeasibleActions(spaces.MultiBinary):

@@ -33,7 +33,7 @@ class Members(NamedTuple):
 
 
 @jit
-def contains(members, action, desk):
+def contains(members, action, scratch):
     """Whether the workers can share the pulled arms: one look into the table of what fits."""
     at, count = 0, 0
     for j in range(action.shape[0]):

@@ -20,7 +20,7 @@ class Members(NamedTuple):
 
 
 @jit
-def contains(members, action, desk):
+def contains(members, action, scratch):
     """Whether at most so many components are chosen."""
     return action.sum() <= members.most
 

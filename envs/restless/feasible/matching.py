@@ -32,7 +32,7 @@ class Members(NamedTuple):
 
 
 @jit
-def contains(members, action, desk):
+def contains(members, action, scratch):
     """Whether no set of slots has more pulled arms that depend on it than appointments."""
     for w in range(members.limits.shape[0]):
         count = np.uint64(0)

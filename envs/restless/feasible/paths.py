@@ -13,7 +13,7 @@ from ...core.jit import jit
 from ...core.problem import read_only
 from ..network import Network
 from .base import FeasibleSet, LinearSet, linear_set
-from .tours import DESK_ROWS, search_tour, tabulate, tour_found, tour_within
+from .tours import SCRATCH_ROWS, search_tour, tabulate, tour_found, tour_within
 
 LARGEST_TABLE = 20
 """Networks of up to so many nodes have a table of all sets of nodes."""
@@ -35,21 +35,21 @@ class Members(NamedTuple):
 
 
 @jit
-def contains(members, action, desk):
+def contains(members, action, scratch):
     """Whether a closed walk from the source within the length passes all pulled nodes, and they are not too many."""
     if members.table.shape[0] > 0:
         return _tabulated(members, action)
-    stops = _stops(members, action, desk)
-    return stops >= 0 and tour_within(members.hops, members.source, members.walk, stops, desk)
+    stops = _stops(members, action, scratch)
+    return stops >= 0 and tour_within(members.hops, members.source, members.walk, stops, scratch)
 
 
 @jit
-def contains_surely(members, action, desk):
+def contains_surely(members, action, scratch):
     """The same, but only if such a walk is easy to find."""
     if members.table.shape[0] > 0:
         return _tabulated(members, action)
-    stops = _stops(members, action, desk)
-    return stops >= 0 and tour_found(members.hops, members.source, members.walk, stops, desk)
+    stops = _stops(members, action, scratch)
+    return stops >= 0 and tour_found(members.hops, members.source, members.walk, stops, scratch)
 
 
 @jit
@@ -61,8 +61,8 @@ def _tabulated(members, action):
 
 
 @jit
-def _stops(members, action, desk):
-    """How many nodes besides the source have to be passed, with their numbers on the desk; -1 if too many are pulled."""
+def _stops(members, action, scratch):
+    """How many nodes besides the source have to be passed, with their numbers on the scratch; -1 if too many are pulled."""
     count, stops = 0, 0
     for j in range(action.shape[0]):
         if action[j]:
@@ -70,7 +70,7 @@ def _stops(members, action, desk):
             if j != members.source:  # the walk begins there
                 if count > members.most:
                     return -1
-                desk[stops] = j
+                scratch[stops] = j
                 stops += 1
     return stops if count <= members.most else -1
 
@@ -108,7 +108,7 @@ class PathSet(FeasibleSet):
             lengths = np.zeros((1 << self.m, self.m), np.int16)
             tabulate(hops, self.source, self.walk, self.most, lengths, table)
         self.members = Members(read_only(table), read_only(hops), self.source, self.walk, self.most)
-        self.desk = DESK_ROWS * (self.most + 2)
+        self.scratch_size = SCRATCH_ROWS * (self.most + 2)
 
     def linear(self) -> LinearSet:
         """A circulation on the edges' two directions that is connected to the pulled nodes by a flow.
@@ -157,11 +157,11 @@ class PathSet(FeasibleSet):
         limit = self.most if most is None else min(self.most, most)
         action = np.zeros(self.m, np.int64)
         if limit > 0:
-            luck = np.zeros(1, np.uint64)  # always the same, so that the same question has the same answer
+            random = np.zeros(1, np.uint64)  # always the same, so that the same question has the same answer
             scratch, chosen = np.zeros((3, limit + 1), np.int64), np.zeros(self.m, np.int64)
             rounds = max(1, ROUNDS // self.m)
             values = np.ascontiguousarray(values, float)
-            search_tour(self.hops, self.source, self.walk, limit, values, rounds, luck, scratch, chosen, action)
+            search_tour(self.hops, self.source, self.walk, limit, values, rounds, random, scratch, chosen, action)
         return action
 
     def explain(self) -> str:

@@ -19,8 +19,8 @@ ASCENTS = 500
 AFRESH = 0.2
 """How often the local search gives up a tour wholly."""
 
-DESK_ROWS = 9
-"""`tour_within` writes on a desk of so many rows of (stops + 2) numbers."""
+SCRATCH_ROWS = 9
+"""`tour_within` writes on a scratch of so many rows of (stops + 2) numbers."""
 
 
 @jit
@@ -52,38 +52,38 @@ def tabulate(hops, source, walk, most, lengths, table):
 
 
 @jit
-def tour_within(hops, source, walk, stops, desk):
-    """Whether a tour from the source through the stops, the first `stops` numbers of the desk, has at most `walk` edges.
+def tour_within(hops, source, walk, stops, scratch):
+    """Whether a tour from the source through the stops, the first `stops` numbers of the scratch, has at most `walk` edges.
 
     Exact. An insertion tour often answers yes, and Held and Karp's bound (1970) no: the least 1-tree at prices for the
     degrees of the nodes. What lies between is searched depth first, with spanning trees at the same prices as bound.
     """
     n = stops
-    width = desk.shape[0] // DESK_ROWS
-    node = desk[:width]
+    width = scratch.shape[0] // SCRATCH_ROWS
+    node = scratch[:width]
     for i in range(n):
         if 2 * hops[source, node[i]] > walk:
             return False
     if n <= 1:
         return True
     node[n] = source
-    if _insertion_length(hops, node, n, desk[width : 2 * width]) <= walk:
+    if _insertion_length(hops, node, n, scratch[width : 2 * width]) <= walk:
         return True
     if n == 2:
         return False  # there was but one tour
-    price, best = desk[width : 2 * width], desk[2 * width : 3 * width]
-    verdict = _ascend(hops, node, n, walk, price, best, desk[3 * width :], width)
+    price, best = scratch[width : 2 * width], scratch[2 * width : 3 * width]
+    verdict = _ascend(hops, node, n, walk, price, best, scratch[3 * width :], width)
     if verdict != 0:
         return verdict > 0
-    return _branch(hops, node, n, walk, best, desk[3 * width :], width)
+    return _branch(hops, node, n, walk, best, scratch[3 * width :], width)
 
 
 @jit
-def tour_found(hops, source, walk, stops, desk):
+def tour_found(hops, source, walk, stops, scratch):
     """Whether insertion and 2-opt find a tour within the walk, for the same arguments; a no proves nothing."""
     n = stops
-    width = desk.shape[0] // DESK_ROWS
-    node, tour = desk[:width], desk[width : 2 * width]
+    width = scratch.shape[0] // SCRATCH_ROWS
+    node, tour = scratch[:width], scratch[width : 2 * width]
     for i in range(n):
         if 2 * hops[source, node[i]] > walk:
             return False
@@ -137,9 +137,9 @@ def _cost(hops, node, price, a, b):
 
 
 @jit
-def _ascend(hops, node, n, walk, price, best, desk, width):
+def _ascend(hops, node, n, walk, price, best, scratch, width):
     """Raise the bound: 1 if the tour is within the walk, -1 if it can't be, 0 if that stays open, with `best` prices."""
-    degree, near, link = desk[:width], desk[width : 2 * width], desk[2 * width : 3 * width]
+    degree, near, link = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
     for i in range(n + 1):
         price[i] = best[i] = 0
     highest = -1
@@ -193,10 +193,10 @@ def _ascend(hops, node, n, walk, price, best, desk, width):
 
 
 @jit
-def _branch(hops, node, n, walk, price, desk, width):
+def _branch(hops, node, n, walk, price, scratch, width):
     """Whether any order of the stops is within the walk: depth first, cut off by what the rest must cost at least."""
-    order, tried, spent = desk[:width], desk[width : 2 * width], desk[2 * width : 3 * width]
-    used, near, link = desk[3 * width : 4 * width], desk[4 * width : 5 * width], desk[5 * width : 6 * width]
+    order, tried, spent = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
+    used, near, link = scratch[3 * width : 4 * width], scratch[4 * width : 5 * width], scratch[5 * width : 6 * width]
     limit = walk * SCALE
     for i in range(n):
         used[i] = 0
@@ -255,11 +255,11 @@ def _rest(hops, node, n, price, here, used, near, link):
 
 
 @jit
-def search_tour(hops, source, walk, most, values, rounds, luck, scratch, chosen, best):
+def search_tour(hops, source, walk, most, values, rounds, random, scratch, chosen, best):
     """Mark in `best` (J,) up to `most` stops of a tour within the walk that earn much: iterated local search.
 
     Again and again a stretch of the tour is given up, or all of it for a tour by way of some other stop; it is filled and
-    improved anew, and what is better stays (as in Vansteenwegen et al., 2009, for the orienteering problem). `luck` (1,) is
+    improved anew, and what is better stays (as in Vansteenwegen et al., 2009, for the orienteering problem). `random` (1,) is
     the generator's counter, `scratch` (3, most + 1) and `chosen` (J,) are written on.
     """
     tour, kept, trial = scratch[0], scratch[1], scratch[2]
@@ -271,7 +271,7 @@ def search_tour(hops, source, walk, most, values, rounds, luck, scratch, chosen,
         tour[0] = source
         n = 1
     for _ in range(rounds):
-        n, length = _improve(hops, source, walk, most, values, luck, tour, trial, n, length, chosen)
+        n, length = _improve(hops, source, walk, most, values, random, tour, trial, n, length, chosen)
         worth = 0.0
         for k in range(n):
             worth += values[tour[k]]
@@ -279,7 +279,7 @@ def search_tour(hops, source, walk, most, values, rounds, luck, scratch, chosen,
             top, count = worth, n
             for k in range(n):
                 kept[k] = tour[k]
-        elif rng.uniform(luck, 0) < 0.5:  # go on from the best
+        elif rng.uniform(random, 0) < 0.5:  # go on from the best
             for k in range(n):
                 chosen[tour[k]] = 0
             n = count
@@ -288,9 +288,9 @@ def search_tour(hops, source, walk, most, values, rounds, luck, scratch, chosen,
                 chosen[tour[k]] = 1
         if n == 0:
             break
-        afresh = rng.uniform(luck, 0) < AFRESH
-        stretch = n if afresh else 1 + rng.integer(luck, 0, max(1, n // 2))
-        begin = rng.integer(luck, 0, n)
+        afresh = rng.uniform(random, 0) < AFRESH
+        stretch = n if afresh else 1 + rng.integer(random, 0, max(1, n // 2))
+        begin = rng.integer(random, 0, n)
         left = 0
         for k in range(n):
             if (k - begin) % n < stretch:
@@ -299,7 +299,7 @@ def search_tour(hops, source, walk, most, values, rounds, luck, scratch, chosen,
                 tour[left] = tour[k]
                 left += 1
         n = left
-        j = rng.integer(luck, 0, values.shape[0])
+        j = rng.integer(random, 0, values.shape[0])
         if afresh and values[j] > 0.0 and 2 * hops[source, j] <= walk:  # by way of some place that may be far away
             tour[0] = j
             chosen[j] = 1
@@ -320,9 +320,9 @@ def _length(hops, source, tour, n):
 
 
 @jit
-def _improve(hops, source, walk, most, values, luck, tour, trial, n, length, chosen):
+def _improve(hops, source, walk, most, values, random, tour, trial, n, length, chosen):
     """Fill the tour, shorten it, exchange stops, as long as that helps. Returns its number of stops and its length."""
-    weight = rng.uniform(luck, 0)  # how much a detour counts against a value
+    weight = rng.uniform(random, 0)  # how much a detour counts against a value
     while True:
         n, length = _fill(hops, source, walk, most, values, weight, tour, n, length, chosen)
         shorter = _shorten(hops, source, tour, n)

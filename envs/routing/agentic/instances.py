@@ -70,7 +70,7 @@ TARGETS = {
     "tau2-telecom": Target(
         0.489,
         0.340,
-        "tau2-bench telecom with gpt-4.1-mini / gpt-4.1: pass^1 48.9 % / 34.0 %, the dearer model is the worse. Numbers of "
+        "tau2-bench telecom with gpt-4.1-mini / gpt-4.1: pass^1 48.9 % / 34.0 %, the expensive model is the worse. Numbers of "
         "subgoals as the tasks' required actions; no tier is required, so there is no criticality, and each model has its "
         "own skill. Tokens as in tau2-retail.",
     ),

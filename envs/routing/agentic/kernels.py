@@ -59,7 +59,7 @@ def draw_from(pmf, u):
 
 @jit
 def begin_task(params, state, i):
-    """The next task of the stream: its facts from its own key, an empty desk, cold caches."""
+    """The next task of the stream: its facts from its own key, no errors, cold caches."""
     d = np.int64(task_uniform(state, i, 1) * DIFFICULTIES)
     s = draw_from(params.laws.subgoals_pmf, task_uniform(state, i, 2))
     state.difficulty[i] = d

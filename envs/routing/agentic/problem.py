@@ -43,7 +43,7 @@ class AgenticRouting(Problem):
     one error. See `budgetgym.envs.routing.agentic.profile`.
 
     ## Action Space
-    `Discrete(N)`: the model that makes the next move, from the cheapest (0) to the dearest. `stop=True` adds action N, to
+    `Discrete(N)`: the model that makes the next move, from the cheapest (0) to the most expensive. `stop=True` adds action N:
     give the task up and keep the money; `verify=True` adds N more at the end: ask that model for a verdict on the work so
     far. A verdict is right with the model's `verify_accuracy`; an accused subgoal is done again, rightly or not.
 
@@ -65,7 +65,7 @@ class AgenticRouting(Problem):
     | 10 | last_model[1] | | {0, 1} |
     | 11 | warm[0] | share of the next prompt in that model's cache | [0, 1] |
     | 12 | warm[1] | | [0, 1] |
-    | 13 | price[0] | expected cost of a call to that model now, / the dearest possible | [0, 1] |
+    | 13 | price[0] | expected cost of a call to that model now, / the most expensive possible | [0, 1] |
     | 14 | price[1] | | [0, 1] |
     | 15 | affordable[0] | the budget can pay such a call whatever the length of its output | {0, 1} |
     | 16 | affordable[1] | | {0, 1} |
@@ -137,7 +137,7 @@ class AgenticRouting(Problem):
     | budget_aware | see Observation Space | True |
 
     ## Instances
-    `"appworld"`, `"alfworld"`, `"webshop"`, `"sciworld"`, `"tau2-retail"`, `"tau2-airline"`, `"tau2-telecom"` (the dearer
+    `"appworld"`, `"alfworld"`, `"webshop"`, `"sciworld"`, `"tau2-retail"`, `"tau2-airline"`, `"tau2-telecom"` (the expensive
     model is worse), `"swe"` (four tiers). Which of their numbers are published, and which are placeholders, stands in
     `budgetgym.envs.routing.agentic.instances`; `fit_profile` makes one from your own success rates.
 
@@ -162,13 +162,13 @@ class AgenticRouting(Problem):
         Metric("large_calls", "large calls", "mean"),
         Metric("dollars", "dollars", "mean"),
         Metric("wasted", "wasted", "mean"),
-        Metric("bankrupt", "bankrupt", "untold"),
-        Metric("difficulty_class", "difficulty class", "untold"),
-        Metric("first_error_step", "first error step", "untold"),
-        Metric("trap_at_1", "trap at 1", "untold"),
-        Metric("recovered", "recovered", "untold"),
-        Metric("cost_min", "C_min", "untold"),
-        Metric("cost_max", "C_max", "untold"),
+        Metric("bankrupt", "bankrupt", "hidden"),
+        Metric("difficulty_class", "difficulty class", "hidden"),
+        Metric("first_error_step", "first error step", "hidden"),
+        Metric("trap_at_1", "trap at 1", "hidden"),
+        Metric("recovered", "recovered", "hidden"),
+        Metric("cost_min", "C_min", "hidden"),
+        Metric("cost_max", "C_max", "hidden"),
     )
 
     @classmethod
@@ -218,7 +218,7 @@ class AgenticRouting(Problem):
         if probability("criticality_accuracy", criticality_accuracy) < 1 / tiers - 1e-12 and tiers > 1:
             raise ValueError(f"criticality_accuracy is {criticality_accuracy!r}; expected a probability in [1/{tiers}, 1]")
 
-        calls, cost, dearest, least = self._costs()
+        calls, cost, most_expensive, least = self._costs()
         mean_cost = self.boundary.mean(cost, self.profile)
         always_large = mean_cost[-1] * tasks
         default = DEFAULT_CALLS * tasks if unit == "calls" else max(always_large / 2, least)
@@ -257,13 +257,13 @@ class AgenticRouting(Problem):
                     token=1.0 / self.profile.largest_prompt,
                     step=1.0 / self.profile.T,
                     task=1.0 / self.tasks,
-                    price=1.0 / dearest,
+                    price=1.0 / most_expensive,
                 ),
             ),
             features=self._features(budget_aware),
             action_space=spaces.Discrete(models * (1 + self.verify) + self.stop),
             horizon=self.profile.T * self.tasks,
-            budget=_read_budget(budget, default, dearest * self.profile.T * tasks),
+            budget=_read_budget(budget, default, most_expensive * self.profile.T * tasks),
             budget_scale=always_large,
             budget_aware=budget_aware,
             least_budget=0.0 if exhaustion == "free" else least,
@@ -355,7 +355,7 @@ class AgenticRouting(Problem):
 
     def _costs(self) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
         """In the budget's unit: calls that each model's call counts (N,), what the boundary policies use on every kind of
-        task (N, D, S), the dearest call there can be, and the cheapest first one."""
+        task (N, D, S), the most expensive call there can be, and the cheapest first one."""
         models = self.profile.models
         top = max(model.tier for model in models)
         calls = np.array([float(model.tier == top) for model in models])
@@ -363,12 +363,12 @@ class AgenticRouting(Problem):
             return calls, calls[:, None, None] * self.boundary.calls, 1.0, 0.0
         read, write, output = self.profile.prices().T
         longest = np.maximum(self.profile.tokens()[:, -1], self.profile.verdict_tokens)
-        dearest = np.max(np.maximum(read, write) * self.profile.largest_prompt + output * longest)
+        most_expensive = np.max(np.maximum(read, write) * self.profile.largest_prompt + output * longest)
         least = np.min(write * self.profile.first_prompt + output * self.profile.tokens()[:, -1])
         if not least > 0:
             names = [model.name for model in models if sum(model.prices) == 0]
             raise ValueError(f"unit is 'dollars'; models {names} cost nothing, so that no budget could limit their calls")
-        return calls, self.boundary.dollars, float(dearest), float(least)
+        return calls, self.boundary.dollars, float(most_expensive), float(least)
 
 
 def _cost_weight(value: float | None, reward: str, large_cost: float) -> float:

@@ -69,7 +69,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Profile:
-    """How tasks of a kind go, with the models of a pool, ordered from the cheapest to the dearest.
+    """How tasks of a kind go, with the models of a pool, ordered from the cheapest to the most expensive.
 
     A task has a difficulty d ~ N(0, spread), `subgoals` to reach one after another, and a limit of `T` steps. Subgoal g
     requires a tier; the model that makes the next move succeeds with probability
@@ -134,7 +134,7 @@ class Profile:
 
     def _check_models(self) -> None:
         if len(self.models) < 2 or not all(isinstance(model, Model) for model in self.models):
-            raise ValueError(f"models is {self.models!r}; expected at least two Models, from the cheapest to the dearest")
+            raise ValueError(f"models is {self.models!r}; expected at least two Models, cheapest first")
         names = [model.name for model in self.models]
         if len(set(names)) < len(names):
             raise ValueError(f"models are named {names}; expected names that differ")

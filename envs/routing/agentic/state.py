@@ -23,7 +23,7 @@ class Scales(NamedTuple):
     step: float
     task: float
     price: float
-    """1 / the dearest call."""
+    """1 / the most expensive call."""
 
 
 class Params(NamedTuple):
@@ -66,7 +66,7 @@ class Params(NamedTuple):
     labels: NDArray[np.float64]
     """(D, S, 3) probabilities of a task's label."""
     boundary_cost: NDArray[np.float64]
-    """(2, D, S) expected cost of the cheaper and the dearer boundary policy on such a task, in the budget's unit."""
+    """(2, D, S) expected cost of the cheaper and the more expensive boundary policy on such a task, in the budget's unit."""
     prices: NDArray[np.float64]
     """(N, 3) dollars per token: read, write, output."""
     tokens: NDArray[np.float64]
@@ -160,4 +160,4 @@ class State(CoreState):
     cost_min: Floats
     """C_min: expected cost of the cheaper boundary policy on this task."""
     cost_max: Floats
-    """C_max: of the dearer one."""
+    """C_max: of the more expensive one."""

@@ -46,7 +46,7 @@ def reset(params, state, i):
     state.imagined[i] = False
     state.done[i] = 0
     state.quality[i] = 0.0
-    state.dear_calls[i] = 0
+    state.expensive_calls[i] = 0
     state.unanswered[i] = 0
     if params.shuffled:
         state.source[i] = draw_task(params, state, i)
@@ -81,7 +81,7 @@ def step(params, state, i, action):
         outcome = params.outcome[source, model]
         cost = min(params.cost[source, model], params.quote[state.shown[i], model])  # in a fork, another row's cost
         usual = params.mean_outcome[model]
-        state.dear_calls[i] += model == params.dearest
+        state.expensive_calls[i] += model == params.most_expensive
     else:
         state.unanswered[i] += 1
     state.passing[i] *= outcome

@@ -70,9 +70,9 @@ class Known(NamedTuple):
     length_sd: float
     steps: int
     """In the longest task."""
-    dearest: int
+    most_expensive: int
     """The model with the highest mean cost; of several, the best one."""
-    dearest_cost: float
+    highest_cost: float
     """Its mean cost of a task, dollars."""
     highest_expected: float
     """The highest expected cost of any call, dollars."""
@@ -599,13 +599,13 @@ def _measure(log: RoutingLog) -> Known:
     excess = (log.cost - base - slope * log.prompt_chars[:, None]).max(axis=0)
     length = np.log1p(log.prompt_chars)
     quality, mean_cost = log.each_alone()
-    dearest = int(np.argmax(np.where(mean_cost >= mean_cost.max() * (1.0 - 1e-9), quality, -1.0)))
+    most_expensive = int(np.argmax(np.where(mean_cost >= mean_cost.max() * (1.0 - 1e-9), quality, -1.0)))
     return Known(
         cost_line=np.column_stack([base, slope, excess]),
         length_mean=float(length.mean()),
         length_sd=float(length.std()) or 1.0,
         steps=int(np.bincount(log.task).max()),
-        dearest=dearest,
-        dearest_cost=float(mean_cost[dearest]),
+        most_expensive=most_expensive,
+        highest_cost=float(mean_cost[most_expensive]),
         highest_expected=float((base + slope * log.prompt_chars[:, None]).max()),
     )

@@ -46,10 +46,10 @@ class LoggedRouting(Problem):
     | 0 | prompt_length | log(1 + characters), standardised over the log | [-5, 5] |
     | 1 | step | calls so far in this task, in lengths of the longest one | [0, 1] |
     | 2 .. | domain[k] | 1 for the query's domain, else 0 | [0, 1] |
-    | 2+K .. | cost[m] | expected cost of a call, in multiples of the dearest model's mean cost of a task | [0, highest] |
+    | 2+K .. | cost[m] | expected cost of a call / the most expensive model's mean cost of a task | [0, highest] |
     | 2+K+N .. | affordable[m] | whether the model can be called | [0, 1] |
     | 2+K+2N | tasks_remaining | remaining share of the tasks | [0, 1] |
-    | 3+K+2N | dollars_size | size of the budget: initial / (initial + T * the dearest model's mean cost) | [0, 1] |
+    | 3+K+2N | dollars_size | size of the budget: initial / (initial + T * the most expensive model's mean cost) | [0, 1] |
     | 4+K+2N | dollars_remaining | remaining share of the budget | [0, 1] |
     | 5+K+2N | time_remaining | remaining share of the steps, were all tasks as long as the longest | [0, 1] |
 
@@ -66,7 +66,7 @@ class LoggedRouting(Problem):
     one does not fit, the query stays unanswered: outcome 0, for free. Both count in `info["blocked"]`. The episode goes on,
     as a later, shorter query may still fit.
 
-    `budget=` is dollars: an amount, or a range to draw it from; `share=` is the share of what the dearest model would cost
+    `budget=` is dollars: an amount, or a range to draw it from; `share=` is the share of the cost of the most expensive model
     for T average tasks, a number, a fraction or a range. Without either, the share is 1/2. It must pay for at least the
     cheapest call of the log.
 
@@ -79,7 +79,7 @@ class LoggedRouting(Problem):
     Terminates after `T` tasks, or at the end of the log.
 
     ## Information
-    The ledger (`cost`, `spent`, `remaining`, `blocked`), `quality` (sum of the outcomes, the score), `dear_calls` (to the
+    The ledger (`cost`, `spent`, `remaining`, `blocked`), `quality` (sum of the outcomes, the score), `expensive_calls` (to the
     model with the highest mean cost), `unanswered`, and `action_mask`.
 
     ## Arguments
@@ -120,7 +120,7 @@ class LoggedRouting(Problem):
     budget_settings = ("budget", "share")
     metrics = (
         Metric("quality", "quality", "mean"),
-        Metric("dear_calls", "dear calls", "per step"),
+        Metric("expensive_calls", "expensive calls", "per step"),
         Metric("unanswered", "unanswered", "total"),
     )
 
@@ -143,18 +143,18 @@ class LoggedRouting(Problem):
         self.played = self.log.part(split)
         self.statistics = _statistics(self.log, self.played, split)
         known = self.log.known
-        if not known.dearest_cost > 0.0:
+        if not known.highest_cost > 0.0:
             raise ValueError(f"{self.log.source} has no cost above 0; expected dollars, without which there is no budget")
         if not shuffled:
             self.num_episodes = math.ceil(self.played.tasks / T)
-        money = T * known.dearest_cost
+        money = T * known.highest_cost
         some_costs, some_domains = np.zeros(len(self.log.models)), np.zeros(len(self.log.domains))
-        costs = some_costs, some_costs + known.highest_expected / known.dearest_cost
+        costs = some_costs, some_costs + known.highest_expected / known.highest_cost
         features = [
             Feature("prompt_length", -5.0, 5.0, "log(1 + characters), standardised over the log"),
             Feature("step", 0.0, 1.0, "calls so far in this task / those of the longest task"),
             Feature("domain", some_domains, some_domains + 1.0, "the query's domain, one-hot"),
-            Feature("cost", *costs, "expected cost of a call to each model / mean cost of a task with the dearest one"),
+            Feature("cost", *costs, "expected cost of a call to each model / mean cost of a task with the most expensive one"),
         ]
         if budget_aware:
             features.append(Feature("affordable", some_costs, some_costs + 1.0, "whether each model can be called"))
@@ -165,8 +165,8 @@ class LoggedRouting(Problem):
                 shuffled=bool(shuffled),
                 tells_budget=bool(budget_aware),
                 steps=known.steps,
-                cost_scale=known.dearest_cost,
-                dearest=known.dearest,
+                cost_scale=known.highest_cost,
+                most_expensive=known.most_expensive,
                 **{name: read_only(array) for name, array in _arrays(self.played).items()},
             ),
             features=features,
@@ -220,7 +220,7 @@ def _statistics(log: RoutingLog, played: RoutingLog, split: Part) -> RoutingLog:
 
 
 def _read_budget(budget: Any, share: Any, money: float) -> Any:
-    """Dollars from `budget`, or from the share of what the dearest model would cost."""
+    """Dollars from `budget`, or from the share of what the most expensive model would cost."""
     if budget is not None:
         if share is not None:
             raise ValueError(f"budget={budget!r} and share={share!r}; expected only one of them")
@@ -236,7 +236,7 @@ def _share(value: Any) -> float:
     except (TypeError, ValueError, ZeroDivisionError):
         share = math.nan
     if not (math.isfinite(share) and share >= 0):
-        raise ValueError(f"share is {value!r}; expected a share >= 0 of the dearest model's cost, such as 1/2, or a range")
+        raise ValueError(f"share is {value!r}; expected a share >= 0 of the largest cost, such as 1/2, or a range")
     return share
 
 

@@ -23,7 +23,7 @@ class Params(NamedTuple):
     """In the longest task; scale of the step in observations."""
     cost_scale: float
     """Scale of costs in observations."""
-    dearest: int
+    most_expensive: int
     """The model whose calls are counted."""
     outcome: NDArray[np.float64]
     """(n, m)"""
@@ -71,7 +71,7 @@ class State(CoreState):
     """Tasks finished."""
     quality: Floats
     """Sum of their outcomes."""
-    dear_calls: Ints
-    """Calls to the dearest model."""
+    expensive_calls: Ints
+    """Calls to the most expensive model."""
     unanswered: Ints
     """Calls for which no model could be afforded."""

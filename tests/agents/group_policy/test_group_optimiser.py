@@ -64,7 +64,7 @@ def test_shared_luck_makes_equal_actions_equal(problem):
     policy = policy_of(problem)
     with torch.no_grad():
         policy.head[-1].bias[:] = torch.tensor([50.0, 0.0])  # always small
-    rollouts = collect(problem, policy, visit, np.full(20, 4), random, shared_luck=True)
+    rollouts = collect(problem, policy, visit, np.full(20, 4), random, shared_noise=True)
     success = rollouts.outcomes.metrics["success"].reshape(20, 4)
     assert (success == success[:, :1]).all()
     assert 0 < success.mean() < 1
@@ -78,7 +78,7 @@ def test_compiled_policies_play_the_same_tasks(problem):
     policy = policy_of(problem, affordable=(15, 2))
     with torch.no_grad():
         policy.head[-1].bias[:] = torch.tensor([0.0, 50.0])  # large, while that can be paid
-    ours = collect(problem, policy, visit, np.ones(30, np.int64), random, shared_luck=True).outcomes
+    ours = collect(problem, policy, visit, np.ones(30, np.int64), random, shared_noise=True).outcomes
     theirs = play_kernel(problem, AlwaysLarge(problem), visit, np.arange(30), visit.futures)
     assert (ours.spent == theirs.spent).all()
     assert (ours.metrics["success"] == theirs.metrics["success"]).all()
@@ -175,7 +175,7 @@ def test_a_baseline_does_not_move_the_gradient(problem):
     """With or without the group's mean, the mean gradient of the first logit's bias is the same; its spread is not."""
     pool, random = TaskPool(problem, 400), np.random.default_rng(0)
     visit, policy = pool.draw(400, random), policy_of(problem)
-    rollouts = collect(problem, policy, visit, np.full(400, 8), random, shared_luck=True)
+    rollouts = collect(problem, policy, visit, np.full(400, 8), random, shared_noise=True)
     reward, alive = rollouts.outcomes.reward, torch.as_tensor(rollouts.alive)
     p = torch.softmax(policy.episodes(torch.as_tensor(rollouts.observation), alive), dim=1)[:, 1].detach().numpy()
     score = np.zeros(rollouts.alive.shape)
@@ -194,7 +194,7 @@ def test_a_baseline_does_not_move_the_gradient(problem):
     "plugins",
     [
         {},
-        {"shared_luck": True},
+        {"shared_noise": True},
         {"allocator": Knapsack(most=32)},
         {"baseline": GroupMean("group"), "truncation": AfterSteps(6)},
         {"policy_kwargs": {"memory": "recurrent", "memory_size": 8}},
@@ -226,19 +226,19 @@ class Counting(BaseCallback):
 
     def __init__(self):
         super().__init__()
-        self.told = []
+        self.reported = []
 
     def _on_training_start(self):
-        self.told.append("start")
+        self.reported.append("start")
 
     def _on_rollout_end(self):
-        self.told.append("rollout")
+        self.reported.append("rollout")
 
     def _on_step(self):
-        return self.told.count("rollout") < 3
+        return self.reported.count("rollout") < 3
 
     def _on_training_end(self):
-        self.told.append("end")
+        self.reported.append("end")
 
 
 def test_it_has_the_shape_of_sb3(problem, tmp_path):

@@ -99,7 +99,7 @@ def test_who_follows_the_demonstration_may_look_further_ahead(distance):
 
 
 def test_who_wanders_may_not():
-    """Who goes elsewhere stays at the first discount; a walk by chance gets a few steps far, by luck."""
+    """Who goes elsewhere stays at the first discount; a random walk gets a few steps far."""
     assert gammas(0.0, 60 * STEPS) == [discount_of(4)]
     assert discount_of(4) < max(gammas(0.5, 60 * STEPS)) < discount_of(15)
 

@@ -54,7 +54,7 @@ class TwoArms(Problem):
 
 
 def test_two_arms_have_their_closed_form():
-    """At a limit of .4 the dear arm is pulled with probability .4 = sigmoid((1 - .3 - price of one) / weight of entropy)."""
+    """At a limit of .4 the expensive arm is pulled with P = .4 = sigmoid((1 - .3 - price of one) / weight of entropy)."""
     limit, entropy = 0.4, 0.1
     venv = LagrangianVecEnv(TwoArms(), 512, limit, seed=0)
     mover = MoveMultiplier()
@@ -113,7 +113,7 @@ def test_every_cost_counts_the_last_one_of_an_episode_too():
 
 
 def test_it_reaches_the_linear_programme_of_bidding():
-    """Clicks and spend of the known optimum in expectation; the soft budget is exceeded by luck, the hard one never."""
+    """Clicks and spend of the known optimum in expectation; the soft budget is exceeded now and then, the hard one never."""
     problem = RealTimeBidding(instance="uniform", T=200, c0=1 / 8)
     agent: Any = make_agent("lagrangian_ppo", problem, seed=0, lanes=64, batch_size=800)
     agent.learn(500_000)

@@ -205,7 +205,7 @@ def test_first_states_have_their_distribution(kind):
     assert begun(kind(start=1.0), 50).state.arms.all()
 
 
-# --- instances and luck ------------------------------------------------------------------------------------------------
+# --- instances and noise ----------------------------------------------------------------------------------------------
 
 
 @every

@@ -140,7 +140,7 @@ def test_a_chain_of_fixed_lengths_is_a_negative_binomial(limit):
 
 
 def test_luck_does_not_depend_on_what_was_done_before():
-    """The a-th sample of a subtask has the same luck, whether drawn alone or with others, early or late."""
+    """The a-th sample of a subtask has the same outcome, whether drawn alone or with others, early or late."""
     problem = WorkflowRouting(
         workflow=one_model(("a", (), 0.2, [100, 200, 300, 400]), ("b", (), 0.2, [100, 200, 300, 400])),
         budget=1.0,

@@ -81,7 +81,7 @@ class BoundaryGuidedOptimiser(GroupPolicyOptimiser):
         reward = BoundaryReward(self.taxonomy, self.cost_weight, self.hard_bonus, free_below)
         self.shaper = reward
         self.baseline = (
-            BoundaryReference(problem, reward, shared_luck=self.shared_luck, scale=self.scale, seed=seed + 2)
+            BoundaryReference(problem, reward, shared_noise=self.shared_noise, scale=self.scale, seed=seed + 2)
             if self.reference
             else GroupMean(self.scale)
         )

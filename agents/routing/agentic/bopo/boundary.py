@@ -10,7 +10,7 @@ from .....envs.core.checks import non_negative, one_of, positive_integer
 from .....envs.routing.agentic.kernels import HARD
 from .....envs.routing.agentic.problem import AgenticRouting
 from ....group_policy.baselines import SCALES, group_means, scaled
-from ....group_policy.rollouts import Outcomes, Rollouts, luck_of, outcomes_together, play_kernel
+from ....group_policy.rollouts import Outcomes, Rollouts, keys_of, outcomes_together, play_kernel
 from ....group_policy.tasks import Visit
 from .taxonomy import Taxonomy
 
@@ -55,9 +55,9 @@ class BoundaryReference:
         problem: the routing problem.
         reward: the shaper, for the references' rewards.
         copies: rollouts of each boundary policy per task.
-        shared_luck: as the optimiser's: references meet the same random numbers too.
+        shared_noise: as the optimiser's: references meet the same random numbers too.
         scale: "group" as published; see `scaled`.
-        seed: of the references' luck.
+        seed: of the references' random numbers.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class BoundaryReference:
         problem: AgenticRouting,
         reward: BoundaryReward,
         copies: int = 1,
-        shared_luck: bool = False,
+        shared_noise: bool = False,
         scale: str = "batch",
         seed: int = 0,
     ) -> None:
         self.problem, self.reward, self.copies = problem, reward, positive_integer("copies", copies)
-        self.shared_luck, self.scale = shared_luck, one_of("scale", scale, SCALES)
+        self.shared_noise, self.scale = shared_noise, one_of("scale", scale, SCALES)
         self._random = np.random.default_rng(seed)
 
     def references(self, visit: Visit) -> Outcomes:
@@ -78,7 +78,7 @@ class BoundaryReference:
         task = np.repeat(np.arange(len(visit.numbers)), self.copies)
         return outcomes_together(
             [
-                play_kernel(self.problem, policy, visit, task, luck_of(visit, task, self.shared_luck, self._random))
+                play_kernel(self.problem, policy, visit, task, keys_of(visit, task, self.shared_noise, self._random))
                 for policy in (AlwaysSmall(self.problem), AlwaysLarge(self.problem))
             ]
         )

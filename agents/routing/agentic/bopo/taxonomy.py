@@ -24,7 +24,7 @@ class Taxonomy(NamedTuple):
     success: NDArray[np.float64]
     """(N, 2) success rates of always-small and always-large."""
     cost: NDArray[np.float64]
-    """(N, 2) what the cheaper and the dearer of them took from the budget, on average."""
+    """(N, 2) what the cheaper and the more expensive of them took from the budget, on average."""
 
     def shares(self) -> dict[str, float]:
         """How many of the tasks have which label."""
@@ -48,8 +48,8 @@ def classify(problem: AgenticRouting, pool: TaskPool, rollouts: int = ROLLOUTS_P
     task = np.repeat(np.arange(N), K)
     success, cost = np.zeros((N, 2)), np.zeros((N, 2))
     for k, policy in enumerate((AlwaysSmall(free), AlwaysLarge(free))):
-        luck = random.integers(2**64, size=N * K, dtype=np.uint64)
-        found = play_kernel(free, policy, visit, task, luck)
+        keys = random.integers(2**64, size=N * K, dtype=np.uint64)
+        found = play_kernel(free, policy, visit, task, keys)
         success[:, k] = found.metrics["success"].reshape(N, K).mean(axis=1)
         cost[:, k] = found.spent[:, 0].reshape(N, K).mean(axis=1)
     label = np.where(success[:, 0] > 0.0, EASY, np.where(success[:, 1] > 0.0, HARD, INTRACTABLE))

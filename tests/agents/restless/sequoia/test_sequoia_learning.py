@@ -61,7 +61,7 @@ def test_pulls_left_are_those_that_policies_read(budget):
 @pytest.mark.parametrize("mask", [True, False])
 @pytest.mark.parametrize("kind", ["capacity", "interventions"])
 def test_targets_by_hand(kind, mask, double):
-    """Reward, luck, and the value of the best next action of all, however often they were asked for before."""
+    """Reward, noise, and the value of the best next action of all, however often they were asked for before."""
     problem = tiny(kind, 3, S=2, J=4, budget=4)
     agent = Sequoia(problem, double=double, terminal_mask=mask, gamma=0.9, **FEW).learn(60)
     model = agent.model
@@ -81,9 +81,9 @@ def test_targets_by_hand(kind, mask, double):
         worth, choice = (policy.values(net, repeated, possible) for net in (policy.q_net_target, policy.q_net))
         ahead = 0.0 if mask and done else worth[(choice if double else worth).argmax()]
         arms, t, _, initial = read_situations(problem.reading, now[None])
-        luck = base.ahead(read_situations(problem.reading, after[None]).arms, t + 1, initial)
-        luck = luck - base.expected_ahead(arms, t, initial, action[None])
-        expected.append(float(buffer.rewards[row, lane] + 0.9 * (ahead - luck[0])))
+        noise = base.ahead(read_situations(problem.reading, after[None]).arms, t + 1, initial)
+        noise = noise - base.expected_ahead(arms, t, initial, action[None])
+        expected.append(float(buffer.rewards[row, lane] + 0.9 * (ahead - noise[0])))
     assert buffer.dones.any()
     for _ in range(2):  # the second time from what is remembered
         assert model._targets(buffer, at) == pytest.approx(expected, abs=1e-4)

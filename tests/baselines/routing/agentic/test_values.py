@@ -140,7 +140,7 @@ def ours(cap, knowledge, **settings):
     )
 
 
-@pytest.mark.parametrize("knowledge", ["informed", "told"])
+@pytest.mark.parametrize("knowledge", ["informed", "difficulty"])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -155,7 +155,7 @@ def test_the_optimum_is_the_expectimax_by_hand(knowledge, settings):
     for cap in (0, 2):
         exact = by_hand(
             cap,
-            told=knowledge == "told",
+            told=knowledge == "difficulty",
             reward=settings.get("reward", "sparse"),
             stop=settings.get("stop", False),
             verify=settings.get("verify", False),
@@ -173,12 +173,12 @@ def webshop():
 
 def test_no_large_calls_is_always_small_and_many_are_at_least_always_large(webshop):
     small, large = (webshop.boundary.mean(webshop.boundary.success, webshop.profile)[m] for m in (0, 1))
-    for knowledge in ("informed", "told"):
+    for knowledge in ("informed", "difficulty"):
         curve = optimum_curve(webshop, 15, knowledge)
         assert curve[0] == pytest.approx(small, abs=1e-9)
         assert curve[-1] >= large - 1e-9
         assert (np.diff(curve) >= -1e-12).all()
-    assert (optimum_curve(webshop, 15, "informed") >= optimum_curve(webshop, 15, "told") - 2e-3).all()
+    assert (optimum_curve(webshop, 15, "informed") >= optimum_curve(webshop, 15, "difficulty") - 2e-3).all()
 
 
 def test_a_better_signal_is_worth_more(webshop):
@@ -189,7 +189,7 @@ def test_a_better_signal_is_worth_more(webshop):
 
 
 def test_the_grid_converges_from_above(webshop):
-    values = [optimum_curve(webshop, 5, "told", grid)[-1] for grid in ((5, 5), (9, 9), (17, 17))]
+    values = [optimum_curve(webshop, 5, "difficulty", grid)[-1] for grid in ((5, 5), (9, 9), (17, 17))]
     assert values[0] >= values[1] >= values[2]
     assert values[1] - values[2] < 0.002
 
@@ -198,7 +198,7 @@ def test_the_belief_router_earns_the_told_value_when_told():
     """With the difficulty told, lookahead into the tables is the optimum itself, up to the grid."""
     problem = AgenticRouting(instance="webshop", budget=5, difficulty_noise=0.0)
     success = play(Belief(problem), problem, range(40_000), 0).episodes["success"]
-    assert success.mean() == pytest.approx(optimum_curve(problem, 5, "told", (17, 17))[-1], abs=4 * 0.5 / 200)
+    assert success.mean() == pytest.approx(optimum_curve(problem, 5, "difficulty", (17, 17))[-1], abs=4 * 0.5 / 200)
 
 
 def test_the_belief_router_with_verdicts_and_a_price_on_calls():
@@ -295,7 +295,7 @@ def test_bad_questions_are_refused(webshop):
     with pytest.raises(ValueError, match="knowledge is 'foo'"):
         optimum_curve(webshop, 1, "foo")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="grid is 5"):
-        optimum_curve(webshop, 1, "told", 5)  # type: ignore[arg-type]
+        optimum_curve(webshop, 1, "difficulty", 5)  # type: ignore[arg-type]
     both = tuple(replace(model, tier=1) for model in webshop.profile.models)
     limited = AgenticRouting(instance=replace(webshop.profile, models=both), budget=2)
     with pytest.raises(ValueError, match="a budget of calls would limit them all"):
@@ -314,7 +314,7 @@ def test_what_has_no_exact_answer_says_so():
         assert np.isnan(exact_optimum(problem)) == ("reward" in settings)
     swe = AgenticRouting(instance="swe")
     with pytest.raises(ValueError, match="needs two tiers"):
-        optimum_curve(swe, 5, "told")
+        optimum_curve(swe, 5, "difficulty")
     with pytest.raises(ValueError, match="two tiers"):
         Belief(swe)
     with pytest.raises(ValueError, match="tasks=2"):

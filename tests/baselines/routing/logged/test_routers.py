@@ -223,7 +223,7 @@ def test_one_model_and_random():
     problem = stream(0.3)
     assert make_agent("always:model=large", problem).parameters.model == 2  # type: ignore[attr-defined]
     assert make_agent("always:model=1", problem).parameters.model == 1  # type: ignore[attr-defined]
-    calls = evaluate(make_agent("random:p=0.25", problem), problem.replace(share=2.0), 50).summary["dear_calls"]
+    calls = evaluate(make_agent("random:p=0.25", problem), problem.replace(share=2.0), 50).summary["expensive_calls"]
     assert calls == pytest.approx(0.25, abs=0.03)
 
 

@@ -54,7 +54,7 @@ def test_by_hand():
     assert quality == pytest.approx([0.5, 1])
     assert cost == pytest.approx([0.4 / 3, 2])
     assert [column.tolist() for column in log.under(np.array([1, 0, 0]))] == [[1, 0, 0.5], [1.0, 0.1, 0.2]]
-    assert log.known.dearest == 1
+    assert log.known.most_expensive == 1
     assert not log.outcome.flags.writeable
 
 
@@ -105,7 +105,7 @@ def test_parts():
 def test_models_can_be_chosen_and_priced():
     log = load_routing_log(TWO, models=["b"])
     assert log.models == ("b",)
-    assert log.known.dearest_cost == 2.0
+    assert log.known.highest_cost == 2.0
     assert load_routing_log(TWO, models=["b", "a"]).outcome[1].tolist() == [1, 0]
     priced = load_routing_log(TWO, prices={"a": 0.5, "b": (8.0, 20.0)})
     answer = 20.0 * ANSWER_TOKENS

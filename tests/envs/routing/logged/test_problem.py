@@ -43,7 +43,7 @@ def test_outcomes_and_costs_are_those_of_the_log():
     assert column(steps, "cost") == [1, 30, 1, 10, 10]
     assert [terminated for _, _, terminated, _, _ in steps] == [False] * 4 + [True]
     last = steps[-1][-1]
-    assert (last["quality"], last["dear_calls"], last["unanswered"], last["blocked"]) == (2.5, 3, 0, 0)
+    assert (last["quality"], last["expensive_calls"], last["unanswered"], last["blocked"]) == (2.5, 3, 0, 0)
 
 
 def test_what_cannot_be_afforded_goes_to_the_cheapest_and_then_nowhere():
@@ -149,7 +149,7 @@ def test_shuffled_episodes_draw_whole_tasks():
 
 def test_a_budget_for_so_many_calls_pays_for_so_many():
     steps = play([1] * 5, prices={"weak": 0, "strong": 1}, budget=3)
-    assert column(steps, "dear_calls") == [1, 2, 3, 3, 3]
+    assert column(steps, "expensive_calls") == [1, 2, 3, 3, 3]
     assert column(steps, "cost") == [1, 1, 1, 0, 0]
     assert steps[-1][-1]["unanswered"] == 0
 

@@ -186,7 +186,7 @@ def test_grpo_learns_without_guidance(env):
         {"scale": "group"},
         {"memory": "stack"},
         {"memory": "recurrent"},
-        {"shared_luck": False},
+        {"shared_noise": False},
     ],
     ids=str,
 )
