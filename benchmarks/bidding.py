@@ -68,7 +68,7 @@ COLUMNS = (
 
 
 def campaigns(data: Path) -> dict[str, dict[str, Any]]:
-    """The two logs, each with what its bidders are told before: price counts and averages, or a training log."""
+    """The two logs, each with what its bidders know before: price counts and averages, or a training log."""
     return {
         "2997": {
             "log": str(data / "2997/rlb-dp.test.theta.txt"),
@@ -92,7 +92,7 @@ def study(data: Path) -> pd.DataFrame:
     frames = []
     for campaign, settings in campaigns(data).items():
         problem = RealTimeBidding(**settings, budget=1.0)
-        # Only a training log tells the law of theta.
+        # Only a training log gives the law of theta.
         known = [name for name in BIDDERS if name != "rlb_pmf" or problem.statistics.theta is not None]
         for budget in BUDGETS.removeprefix("c0=").split(","):
             frames.append(compared(problem, known, f"c0={budget}", campaign))

@@ -186,10 +186,10 @@ def table() -> None:
                 cells[router, "seeds"] = str(of["seed"].nunique())
         shown = pd.Series(cells).unstack().reindex(routers).fillna("")
         problem = AgenticRouting(instance=instance)
-        knowledge: Any = "told" if problem.profile.tiers == 2 else "informed"
+        knowledge: Any = "difficulty" if problem.profile.tiers == 2 else "informed"
         curve = optimum_curve(problem, 15, knowledge)
         print(
-            f"\n{instance}: success in % (large calls); {knowledge} optimum at 5, 10, 15: "
+            f"\n{instance}: success in % (large calls); optimum (knowledge: {knowledge}) at 5, 10, 15: "
             f"{100 * curve[5]:.2f}, {100 * curve[10]:.2f}, {100 * curve[15]:.2f}"
         )
         print(shown.to_string())

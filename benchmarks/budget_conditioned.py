@@ -5,7 +5,7 @@
     python benchmarks/budget_conditioned.py plot      # writes docs/budget_conditioned.png
 
 PPO learns each family four ways: one policy with budgets drawn from the whole range, on a log scale, or one policy at each
-budget; and each of these with observations that tell budget and time, or without (`budget_aware=False`). All trainings have
+budget; and each of these with observations that show budget and time, or without (`budget_aware=False`). All trainings have
 the same number of decisions, so that the one policy learns from a third of what the three of them have together. A run is a
 training seed; all play the same episodes.
 """

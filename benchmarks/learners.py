@@ -59,9 +59,9 @@ def trained(name: str, family: str, seed: int) -> dict[str, Any]:
     agent.learn()
     seconds = time.process_time() - started
     summary = evaluate(agent, problem, EPISODES.get(family, 20_000), EPISODES_SEED).summary
-    told = {column: summary[column] for column in ("share_of_optimum", "spent_share", "blocked")}
+    values = {column: summary[column] for column in ("share_of_optimum", "spent_share", "blocked")}
     steps = agent.model.num_timesteps
-    return {"agent": name, "family": family, "seed": seed, "timesteps": steps, "seconds": seconds, **told}
+    return {"agent": name, "family": family, "seed": seed, "timesteps": steps, "seconds": seconds, **values}
 
 
 def soft() -> None:
@@ -88,10 +88,10 @@ def spending(agent: Any, name: str, problem: Problem, unlimited: Problem, seed: 
     for budget, played in (("soft", unlimited), ("hard", problem)):
         episodes: Any = play(agent, played, range(EPISODES.get(family, 20_000)), EPISODES_SEED).episodes
         spent = episodes["spent"]
-        told = {"score": episodes[problem.score].mean(), "spent_share": spent.mean() / limit}
+        values = {"score": episodes[problem.score].mean(), "spent_share": spent.mean() / limit}
         above = float((spent > limit * (1.0 + 1e-9)).mean())
         rows.append(
-            {"agent": name, "family": family, "seed": seed, "budget": budget, **told, "above": above, "seconds": seconds}
+            {"agent": name, "family": family, "seed": seed, "budget": budget, **values, "above": above, "seconds": seconds}
         )
     return rows
 

@@ -79,7 +79,7 @@ def caps() -> None:
         for cap in (5, 10, 15):
             problem = AgenticRouting(instance=instance, budget=cap)
             two_tiers = problem.profile.tiers == 2
-            told = float(optimum_curve(problem, cap)[-1]) if two_tiers else np.nan
+            known = float(optimum_curve(problem, cap)[-1]) if two_tiers else np.nan
             informed = float(optimum_curve(problem, cap, "informed")[-1])
             for router in ROUTERS:
                 if router == "belief" and not two_tiers:
@@ -95,7 +95,7 @@ def caps() -> None:
                         "half_width": half_width(success),
                         "large_calls": episodes["large_calls"].mean(),
                         "dollars": episodes["dollars"].mean(),
-                        "best_honest_at_most": told,
+                        "best_honest_at_most": known,
                         "informed_optimum": informed,
                     }
                 )
@@ -104,7 +104,7 @@ def caps() -> None:
 
 
 def grid() -> None:
-    """The told optimum of appworld at cap 10 by its grid, cold, beside the belief router's simulated success."""
+    """The optimum given the difficulty by its grid (appworld, cap 10, cold), and the belief router's simulated success."""
     problem = AgenticRouting(budget=10)
     rows = []
     for points in ((5, 5), (9, 9), (17, 17), (33, 33)):
@@ -113,7 +113,8 @@ def grid() -> None:
             optimum_curve(problem, 0, "difficulty", points)  # compiled
             started = time.perf_counter()
             value = float(optimum_curve(problem, 10, "difficulty", points)[-1])
-            rows.append({"what": f"told, grid {points}", "success": value, "seconds": time.perf_counter() - started})
+            seconds = time.perf_counter() - started
+            rows.append({"what": f"given the difficulty, grid {points}", "success": value, "seconds": seconds})
     with tempfile.TemporaryDirectory() as folder:
         os.environ["BUDGETGYM_CACHE"] = folder
         optimum_curve(problem, 0, "informed")
@@ -121,8 +122,8 @@ def grid() -> None:
         value = float(optimum_curve(problem, 10, "informed")[-1])
         rows.append({"what": "informed", "success": value, "seconds": time.perf_counter() - started})
         for noise in (0.0, 1.0):
-            told = problem.replace(difficulty_noise=noise)
-            success = play(Belief(told), told, range(200_000), SEED).episodes["success"].to_numpy(float)
+            noisy = problem.replace(difficulty_noise=noise)
+            success = play(Belief(noisy), noisy, range(200_000), SEED).episodes["success"].to_numpy(float)
             what = f"belief router simulated, difficulty_noise {noise:g}"
             rows.append({"what": what, "success": success.mean(), "half_width": half_width(success)})
     print(write(rows, "routing_grid").to_string(index=False))
@@ -136,7 +137,7 @@ def ppo(seeds: int, first: int) -> None:
     for p in (0.3, 0.5, 0.7, 0.9, 1.0):
         others[f"random:p={p}"] = success_of(make_agent(f"random:p={p}", problem), problem)["success"].to_numpy(float)
     best_random = max((name for name in others if name.startswith("random")), key=lambda name: others[name].mean())
-    told = float(optimum_curve(problem, 10)[-1])
+    optimum = float(optimum_curve(problem, 10)[-1])
     path = RESULTS / "routing_ppo.csv"
     for seed in range(first, first + seeds):
         agent = make_agent("ppo", problem, seed=seed)
@@ -150,7 +151,7 @@ def ppo(seeds: int, first: int) -> None:
             "seed": seed,
             "ppo": success.mean(),
             "half_width": half_width(success),
-            "share_of_told": success.mean() / told,
+            "share_of_optimum": success.mean() / optimum,
             "large_calls": episodes["large_calls"].mean(),
             "best_random": best_random,
             **{f"minus_{name}": (success - values).mean() for name, values in others.items() if name in ROUTERS},
@@ -163,7 +164,7 @@ def ppo(seeds: int, first: int) -> None:
             path, index=False
         )
     table = pd.read_csv(path)
-    print(f"PPO solves {table['ppo'].mean():.4f}, {table['share_of_told'].mean():.1%} of the told optimum {told:.4f}")
+    print(f"PPO solves {table['ppo'].mean():.4f}, {table['share_of_optimum'].mean():.1%} of the optimum {optimum:.4f}")
     for column in [name for name in table.columns if name.startswith("minus_")]:
         print(f"PPO {column.replace('_', ' ', 1)}: {over_seeds(table[column].to_numpy())}")
 
@@ -191,7 +192,7 @@ def blind(seeds: int, first: int) -> None:
     curve = optimum_curve(AgenticRouting(), max(BLIND_CAPS))
     means = table.pivot_table(index="cap", columns="router", values="success")
     spread = table.pivot_table(index="cap", columns="router", values="success", aggfunc="std")
-    print(means.assign(told_optimum=[curve[cap] for cap in means.index]).round(4).to_string())
+    print(means.assign(optimum=[curve[cap] for cap in means.index]).round(4).to_string())
     print(f"standard deviation over seeds: at most {float(spread.max().max()):.4f}")
 
 

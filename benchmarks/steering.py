@@ -70,7 +70,7 @@ def train(job: tuple[str, Any, int]) -> dict[str, Any]:
 
 
 def learners(objectives: Sequence[str], seeds: int) -> None:
-    """Both learners, so many seeds; two at a time. Rows of other objectives in the file stay."""
+    """Both learners, `seeds` seeds; two at a time. Rows of other objectives in the file stay."""
     jobs = [(name, objective, seed) for objective in objectives for name in ("sac", "ppo") for seed in range(seeds)]
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(2) as pool:

@@ -251,7 +251,7 @@ def main() -> None:
     routing = gym.make(ROUTING)
     fast, slow = alternate(lambda: single_rate(routing, [0, 1, 1, 0]), lambda: single_rate(gym.make("CartPole-v1"), [0, 1]))
     note("routing, single env through gym.make", fast / 1e3, "k steps/s", "reported", "CartPole-v1", slow / 1e3)
-    for knowledge in ("informed", "told"):
+    for knowledge in ("informed", "difficulty"):
         routing_seconds(knowledge)
         seconds = median(routing_seconds(knowledge) for _ in range(3))
         note(f"routing, {knowledge} optimum of appworld at cap 10, cold", seconds, "s", "< 10")

@@ -82,12 +82,12 @@ class Family:
         name: lower case, as its folders are called.
         problem: the class that the family consists of, with its subclasses; or where it is.
         environments: id -> `Environment`.
-        agents: name -> `Agent`, the family's own. Learners and planners that serve every family come by themselves.
+        agents: name -> `Agent`, the family's own. Learners and planners that serve every family are added automatically.
         oracle: an `Oracle` (`baselines/core/oracle.py`): optimum, bounds, and the value of doing nothing.
         learning: a `Learning` (`agents/learning/configuration.py`): how learners are set up.
         lookahead: a `Lookahead` (`agents/planning/lookahead.py`): what planners start from.
-        masks: masks(problem, observations (n, d)) -> (n, actions): which can be executed, as far as observations tell; by
-            default learners are told by the environment.
+        masks: masks(problem, observations (n, d)) -> (n, actions): which can be executed, as far as observations show it; by
+            default learners get the masks from the environment.
         drawing: draw(problem, state, lane, observation) -> a frame (height, width, 3); by default bars of all entries.
         games: name -> module of a PettingZoo environment, for families of several agents.
         demo: arguments of `budgetgym compare` that show the family at its best within a minute.

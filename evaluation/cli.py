@@ -254,7 +254,7 @@ def frontier(
     routers: Annotated[str, typer.Option(help="Of knn, mf, length and random, with commas.")] = "knn,mf,length,random",
     models: Annotated[str | None, typer.Option(help="Which models of the log to keep, with commas.")] = None,
     weak: Annotated[str | None, typer.Option(help="The model at the cheap end; by default the cheapest.")] = None,
-    strong: Annotated[str | None, typer.Option(help="The model at the dear end; by default the best of the others.")] = None,
+    strong: Annotated[str | None, typer.Option(help="The expensive model; by default the best of the others.")] = None,
     split: Annotated[
         str | None, typer.Option(help="The part to measure: test, train or all. By default a log's own test part, or all.")
     ] = None,

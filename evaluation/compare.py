@@ -52,13 +52,13 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Progress:
-    """What a comparison tells while it runs; the base class is silent."""
+    """What a comparison reports while it runs; the base class is silent."""
 
     def begin(self, label: str, episodes: int) -> None:
         """A part begins."""
 
     def advance(self, episodes: int) -> None:
-        """So many of its episodes were just finished."""
+        """`episodes` of its episodes were just finished."""
 
     def end(self, loaded: bool) -> None:
         """The part is done; `loaded` if it had been played before."""
@@ -87,7 +87,7 @@ def compare(
             each of them.
         out: folder for `results.parquet` and `report.html`, and for what is finished: run again after an interruption,
             it continues.
-        progress: told how far it is.
+        progress: is notified of progress.
 
     Returns:
         One row per budget and agent, see `summarise`; the differences are to the first agent.

@@ -64,7 +64,7 @@ def evaluate(
         seed: of the episodes.
         precision: play as many episodes as it takes, up to `precision.MOST` or the end of a log, until half the width of the
             95 % interval of the share of the optimum is at most this (else of the bound; else of the mean score, in units of
-            the standard deviation of an episode's). `summary` tells how many there were and how wide the interval is.
+            the standard deviation of an episode's). `summary` reports how many there were and how wide the interval is.
         budget: play with this budget instead of the environment's own.
         advanced: called with the number of episodes that were just finished, to show progress.
 
@@ -216,7 +216,7 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
 def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200, seconds: float = 2.0) -> float:
     """The median time of `predict` on one observation, the first one of an episode, in microseconds.
 
-    Of so many decisions, or as many as begin within so many seconds; one before them, which may compile, does not count.
+    Of `decisions` decisions, or as many as begin within `seconds`; one before them, which may compile, does not count.
     """
     batch, keys = Batch(problem, 1), episode_keys(0, decisions + 1)
     if isinstance(agent, Planner):

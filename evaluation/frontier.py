@@ -43,7 +43,7 @@ RESAMPLES = 200
 RULES = ("random", "length")
 ROUTERS = (*PREDICTORS, *RULES)
 LEVELS = (0.2, 0.5, 0.8)
-"""Performance gaps recovered whose CPT is told."""
+"""Performance gaps recovered whose CPT is reported."""
 
 CPT_COLUMNS = tuple(f"CPT({100 * level:.0f} %)" for level in LEVELS)
 
@@ -102,11 +102,11 @@ def frontier(
 
     Args:
         log: path, table or log; see `load_routing_log`.
-        routers: `knn` and `mf` learn; `length` calls the strong model for long prompts, `random` by chance.
+        routers: `knn` and `mf` learn; `length` calls the strong model for long prompts, `random` at random.
         models: which ones to keep.
         prices: of the models, in place of the log's costs.
         weak: the model at the cheap end; by default the cheapest.
-        strong: the model at the dear end; by default the best of the others.
+        strong: the expensive model; by default the best of the others.
         split: the part to measure, "test", "train" or "all"; by default a log's own test part, or all.
         seed: of `random` and of the bootstrap.
 
@@ -227,7 +227,7 @@ def choices_by_price(predicted: Floats, log: RoutingLog) -> list[NDArray[np.int6
 
 
 def _spread(n: int, most: int = POINTS) -> NDArray[np.int64]:
-    """At most so many of the numbers 0..n-1, evenly spread, the first and the last among them."""
+    """At most `most` of the numbers 0..n-1, evenly spread, the first and the last among them."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
 
 

@@ -29,10 +29,10 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Progress:
-    """What the leaderboard tells while it runs; the base class is silent."""
+    """What the leaderboard reports while it runs; the base class is silent."""
 
     def plan(self, runs: Sequence[Run], kept: int) -> None:
-        """These runs are to be carried out; so many more were kept from before."""
+        """These runs are to be carried out; `kept` more were kept from before."""
 
     def begin(self, run: Run) -> None:
         """A run begins."""
@@ -65,9 +65,9 @@ def run_leaderboard(
             stand there for them.
         effort: the share of every learner's configured timesteps.
         workers: processes side by side.
-        imports: modules that register agents when they are imported; those that define other families come by themselves.
+        imports: modules that register agents when they are imported; those that define other families are added.
         command: recorded with every row.
-        progress: told how far it is.
+        progress: is notified of progress.
 
     Returns:
         A row per run, in the order of environments and agents. `status` is "finished", "left out" (the agent can't serve the

@@ -111,7 +111,7 @@ def _across(table: Frame, ranks: Frame, compared: dict[str, dict[str, str]], plo
 
 
 def _standings(rows: Sequence[Standing], environments: int) -> str:
-    """A row for each, of so many environments in all."""
+    """A row for each, of `environments` environments in all."""
 
     def cell(row: Standing, what: str, text: Callable[..., str]) -> str:
         return text(*map(float, row.statistics[what])) if what in row.statistics else UNKNOWN
@@ -148,9 +148,9 @@ def _environment(environment: str, runs: Frame, ranks: Frame) -> str:
         lines.append(_ranks(ranks))
     for status, word in (("left out", "Left out"), ("failed", "Failed")):
         reasons = runs[runs["status"] == status].groupby(["agent", "reason"], sort=False).size()
-        told = [f"- `{agent}`: {reason}" for (agent, reason), _ in reasons.items()]
-        if told:
-            lines.append(f"{word}:\n\n" + "\n".join(told))
+        items = [f"- `{agent}`: {reason}" for (agent, reason), _ in reasons.items()]
+        if items:
+            lines.append(f"{word}:\n\n" + "\n".join(items))
     return "\n\n".join(lines)
 
 

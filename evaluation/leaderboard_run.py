@@ -53,7 +53,7 @@ def carry_out(run: Run, folder: Path) -> dict[str, Any]:
     """Train, if it learns, and play; the result is kept in the folder.
 
     Returns:
-        The run's row. Where the agent can't serve the environment as it is, the row tells the reason.
+        The run's row. Where the agent can't serve the environment as it is, the row gives the reason.
     """
     problem = problem_of_id(run.environment)
     row = {**facts(run, problem), **_result(run, problem)}
@@ -123,7 +123,7 @@ def _scores(result: Result, score: str) -> dict[str, Any]:
 def resampled_shares(episodes: pd.DataFrame, score: str, cell: dict[str, Any], share_of: str) -> Floats:
     """The run's share in resamples of its episodes, (RESAMPLES,).
 
-    Runs of as many episodes share the draws, so that an interval over training seeds and episodes can pair them.
+    Runs of equal numbers of episodes share the draws, so that an interval over training seeds and episodes can pair them.
     """
     n = len(episodes)
     rng = np.random.default_rng(0)

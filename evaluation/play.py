@@ -17,7 +17,7 @@ from ..envs.core.loops import OK, compile_rollout
 from ..envs.core.problem import Problem
 
 CHECKPOINTS = 20
-"""The spend of an episode is noted so many times."""
+"""The spend of an episode is noted this many times."""
 
 LANES = 1024
 """Episodes side by side, at most."""
@@ -55,7 +55,7 @@ def play(
     """Play the episodes with these numbers.
 
     The randomness of an episode depends on `seed` and its number alone: every agent meets the same episodes, in whatever
-    order or company they are played. Agents whose memory carries over play them one after another.
+    order and batch they are played. Agents whose memory carries over play them one after another.
 
     Args:
         agent: a policy of the suite, a Stable-Baselines3 model, or anything that predicts.
@@ -149,7 +149,7 @@ class _Compiled:
         self.returns = np.zeros(batch.n)
 
     def advance(self, steps: int) -> None:
-        """Play so many steps in every lane that has not finished."""
+        """Play `steps` steps in every lane that has not finished."""
         batch = self._batch
         fault = self._rollout(
             batch.params,
@@ -191,7 +191,7 @@ class _Predicting:
         self.returns = np.zeros(batch.n)
 
     def advance(self, steps: int) -> None:
-        """Play so many steps in every lane that has not finished."""
+        """Play `steps` steps in every lane that has not finished."""
         batch = self._batch
         for _ in range(steps):
             if batch.state.finished.all():

@@ -48,7 +48,7 @@ class BarProgress(_OneBar, Progress):
         self._bars.reset(self._task, total=episodes or None, description=label)
 
     def advance(self, episodes: int) -> None:
-        """So many of its episodes were just finished."""
+        """`episodes` of its episodes were just finished."""
         self._bars.advance(self._task, episodes)
 
     def end(self, loaded: bool) -> None:

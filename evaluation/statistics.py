@@ -2,8 +2,8 @@
 the statistical precipice", NeurIPS 2021, arXiv:2108.13264).
 
 Scores are a list with the scores of an algorithm's runs for every task, or a matrix (runs, tasks). Tasks count alike: where
-they have different numbers of runs (an agent that does not learn has one), every run is repeated until all have as many. With
-equal numbers that changes nothing, and all statistics are rliable's.
+they have different numbers of runs (an agent that does not learn has one), every run is repeated until all have the same
+number. With equal numbers that changes nothing, and all statistics are rliable's.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def as_tasks(scores: Sequence[ArrayLike] | ArrayLike) -> list[Floats]:
 
 
 def as_matrix(tasks: Sequence[Floats]) -> Floats:
-    """Scores (runs, tasks), where runs are repeated until all tasks have as many; tasks may have leading axes."""
+    """Scores (runs, tasks), where runs are repeated until all tasks have the same number; tasks may have leading axes."""
     runs = int(np.lcm.reduce([task.shape[-1] for task in tasks]))
     return np.stack([np.repeat(task, runs // task.shape[-1], axis=-1) for task in tasks], axis=-1)
 

@@ -20,12 +20,12 @@ EVALUATION_SEED = 987_654_321
 
 
 def checkpoint_every(decisions: int, learner: Learner, out: Path) -> BaseCallback:
-    """Save the learner as OUT-DECISIONS.zip whenever so many decisions were made; see `Checkpoint`."""
+    """Save the learner as OUT-DECISIONS.zip every `decisions` decisions; see `Checkpoint`."""
     return EveryNTimesteps(positive_integer("checkpoint-every", decisions), Checkpoint(learner, out))
 
 
 def evaluate_every(decisions: int, learner: Learner, out: Path, episodes: Any = None) -> BaseCallback:
-    """Evaluate the learner whenever so many decisions were made; see `Evaluation`."""
+    """Evaluate the learner every `decisions` decisions; see `Evaluation`."""
     return EveryNTimesteps(positive_integer("evaluate-every", decisions), Evaluation(learner, out, episodes))
 
 
@@ -68,14 +68,14 @@ class Evaluation(BaseCallback):
     def _on_step(self) -> bool:
         problem = self._learner.problem
         summary = evaluate(self._learner, problem, self._episodes, EVALUATION_SEED).summary
-        told = {name: value for name, value in summary.items() if isinstance(value, int | float)}
+        numbers = {name: value for name, value in summary.items() if isinstance(value, int | float)}
         seconds = time.perf_counter() - self._started
-        self._rows.append({"timesteps": self.num_timesteps, "seconds": round(seconds, 3), **told})
+        self._rows.append({"timesteps": self.num_timesteps, "seconds": round(seconds, 3), **numbers})
         pd.DataFrame(self._rows).to_csv(beside(self._out, "-evaluations.csv"), index=False)
-        if told[problem.score] > self._best:
-            self._best = told[problem.score]
+        if numbers[problem.score] > self._best:
+            self._best = numbers[problem.score]
             save_whole(self._learner, beside(self._out, "-best.zip"))
-        for name, value in told.items():
+        for name, value in numbers.items():
             self.logger.record(f"eval/{name}", value)
         self.logger.dump(self.num_timesteps)
         return True
@@ -87,7 +87,7 @@ def beside(out: Path, ending: str) -> Path:
 
 
 def save_whole(learner: Learner, path: Path) -> None:
-    """Save a learner so that the file is never there in part: whoever is killed while writing leaves the one before."""
+    """Save a learner so that the file is never there in part: a process killed while writing leaves the one before."""
     partial = path.with_name(f".{path.name.removesuffix('.zip')}.partial.zip")
     learner.save(partial)
     os.replace(partial, path)

@@ -66,7 +66,7 @@ def each_in_processes(
                 yield task, _received(link, process, idle)
     finally:
         for link, process in idle:
-            link.close()  # it ends by itself, and leaves nothing behind
+            link.close()  # it ends on its own, and leaves nothing behind
             process.join()
         for process, _ in busy.values():
             process.terminate()

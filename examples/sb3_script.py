@@ -1,4 +1,4 @@
-"""A script for Stable-Baselines3 as one finds it anywhere; only the id is ours, and `module:id` imports the suite by itself.
+"""A script for Stable-Baselines3 as one finds it anywhere; only the id is ours, and `module:id` imports the suite.
 
     python examples/sb3_script.py [ID]
 

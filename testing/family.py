@@ -110,9 +110,9 @@ def check_observed_masks(problem: Problem, seed: int = 0) -> None:
     batch = started(problem, *first_episodes(problem, 6, seed))
     for _ in play(batch, RandomActions(problem, seed), 60):
         running = ~batch.state.finished
-        told, true = reader(problem, batch.observe()), batch.action_mask().astype(bool)
+        read, true = reader(problem, batch.observe()), batch.action_mask().astype(bool)
         require(
-            np.array_equal(told[running], true[running]),
+            np.array_equal(read[running], true[running]),
             problem,
             "the masks that `masks` reads from observations are not those of the environment",
         )

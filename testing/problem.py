@@ -105,7 +105,7 @@ def check_lanes(problem: Problem, seed: int = 0) -> None:
     require(
         np.array_equal(together.observe(), np.concatenate(firsts)),
         problem,
-        "a lane begins differently in company; expected a reset that looks at its own lane i only",
+        "a lane begins differently in a batch than alone; expected a reset that looks at its own lane i only",
     )
     for step, (actions, transition) in enumerate(play(together, RandomActions(problem, seed), STEPS)):
         single = [batch.step(batch.read_actions(actions[i : i + 1])) for i, batch in enumerate(alone)]
@@ -113,7 +113,7 @@ def check_lanes(problem: Problem, seed: int = 0) -> None:
         require(
             same(parts, transition),
             problem,
-            f"step {step} of a lane differs in company; expected kernels that look at their own lane i only",
+            f"step {step} of a lane is different in a batch than alone; expected kernels that look at their own lane i only",
         )
 
 
@@ -177,7 +177,7 @@ def check_masks(problem: Problem, seed: int = 0) -> None:
 
 
 def check_budget_observation(problem: Problem, seed: int = 0) -> None:
-    """The end of an observation tells the budget and the time as the ledger has them."""
+    """The end of an observation shows the budget and the time as the ledger has them."""
     if not problem.budget_aware:
         return
     k = len(problem.resources)

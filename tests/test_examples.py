@@ -76,7 +76,7 @@ TRAPTREE, STEERING = "budgetgym:budgetgym/TrapTree-v0", "budgetgym:budgetgym/Soc
 def test_sb3_script():
     import sb3_script
 
-    assert max(sb3_script.main(TRAPTREE, timesteps=30_000).values()) > 0.05  # by chance 0.005
+    assert max(sb3_script.main(TRAPTREE, timesteps=30_000).values()) > 0.05  # at random 0.005
     with pytest.warns(UserWarning, match="dtype float64"):  # SB3 would like 32-bit actions; it has got by with them
         returns = sb3_script.main(STEERING, timesteps=1000)
     assert list(returns) == ["PPO", "A2C", "SAC"]

@@ -49,7 +49,7 @@ def tiny(kind: str, seed: int, *, J: int = 3, S: int = 2, horizon: int = 3, limi
 
 
 def all_actions(problem: Restless, most: float = np.inf) -> list[tuple[int, ...]]:
-    """All feasible actions with at most so many ones."""
+    """All feasible actions with at most `most` ones."""
     every = product((0, 1), repeat=problem.feasible.m)
     return [a for a in every if sum(a) <= most and problem.feasible.contains(np.array(a))]
 

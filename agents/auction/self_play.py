@@ -87,7 +87,7 @@ class FrozenPool:
 
 
 class SelfPlay(BaseCallback):
-    """Puts a frozen copy of the learner into the pool after every so many rollouts.
+    """Puts a frozen copy of the learner into the pool after every `every` rollouts.
 
     Args:
         pool: the opponents of the environment that it learns in.

@@ -20,7 +20,7 @@ class BiddingFeatures(BaseFeaturesExtractor):
     """Logarithms of theta and of the money per auction left, and the time: the state of a stationary market.
 
     Money per auction left is what the best bid depends on; as remaining share and size apart it is hard to learn. What only
-    some problems tell (wins, clicks, conversions, slack) is handed on. For problems whose observation tells the budget.
+    some problems show (wins, clicks, conversions, slack) is handed on. For problems whose observation shows the budget.
     """
 
     def __init__(self, observation_space: spaces.Box, budget: int) -> None:
@@ -36,7 +36,7 @@ class BiddingFeatures(BaseFeaturesExtractor):
 
 
 class BlindBiddingFeatures(BaseFeaturesExtractor):
-    """The observation of a bidder that is not told its budget, with the logarithm of theta."""
+    """The observation of a bidder that does not see its budget, with the logarithm of theta."""
 
     def __init__(self, observation_space: spaces.Box) -> None:
         super().__init__(observation_space, features_dim=int(np.prod(observation_space.shape)))

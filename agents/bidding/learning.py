@@ -27,7 +27,7 @@ def bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
 
 
 def short_bidding_training(problem: RealTimeBidding) -> RealTimeBidding:
-    """Training episodes of 50 decisions with the same money per auction; `BiddingFeatures` does not tell them apart.
+    """Training episodes of 50 decisions with the same money per auction; `BiddingFeatures` does not distinguish them.
 
     A critic has to see what one bid is worth beside all later ones; of a thousand that is lost in its error.
     """

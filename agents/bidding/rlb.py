@@ -49,7 +49,7 @@ class RlbPmf(TableBidder):
     On heavy tails RLB spends too much too early: its table does not know that a few impressions are worth hundreds of others.
 
     Args:
-        problem: a bidding problem whose training statistics tell the law of theta: a training log, or a synthetic instance.
+        problem: a bidding problem whose training statistics give the law of theta: a training log, or a synthetic instance.
     """
 
     name = "rlb_pmf"
@@ -80,7 +80,7 @@ class FirstPriceParameters(NamedTuple):
     border: NDArray[np.float64]
     """(R, H) where the thetas of a group end."""
     regime_of: NDArray[np.int64]
-    """(T + 1,) the regime with so many auctions left."""
+    """(T + 1,) the regime with that number of auctions left."""
 
 
 @jit

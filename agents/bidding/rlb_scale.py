@@ -31,7 +31,7 @@ from ...envs.core.checks import natural, positive_integer
 from ...envs.core.problem import Problem
 
 MARGIN = 1.25
-"""The table reaches to so many times the money per auction that the largest budget begins with: some may be left over."""
+"""The table reaches to this many times the money per auction that the largest budget begins with: some may be left over."""
 
 LARGEST_TABLE = 8 * values.LARGEST_TABLE
 """Bytes; a table beyond is refused."""
@@ -170,7 +170,7 @@ class RlbSeg(_AtScale):
 
 
 TIMES, RATES = 64, 512
-"""The network is tabulated at so many numbers of auctions and so many amounts of money per auction."""
+"""The network is tabulated at TIMES numbers of auctions and RATES amounts of money per auction."""
 
 
 class NetworkParameters(NamedTuple):
@@ -273,7 +273,7 @@ def fit_marginal(
     rows, columns = value.shape[0] - 1, value.shape[1] - 1
 
     def points(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        # Few auctions are the table's own affair: the network learns what it will continue.
+        # Few auctions are left to the table: the network learns what it will continue.
         t = rng.integers(max(rows // 10, 1), rows + 1, n)
         b = np.minimum(t * columns / rows * rng.random(n), columns - 1).astype(np.int64)
         marginal = (value[t, b + 1] - value[t, b]) / scale

@@ -47,7 +47,7 @@ def evenly(tasks: int, rollouts: int) -> NDArray[np.int64]:
 
 
 def mixed_probability(rollouts: NDArray | int, p: NDArray | float) -> NDArray[np.float64]:
-    """The probability that so many rollouts with success rate p neither all succeed nor all fail: a gradient is not zero."""
+    """The probability that not all rollouts of success rate p succeed, and not all fail: a gradient is not zero."""
     p = np.asarray(p, float)
     return 1.0 - p**rollouts - (1.0 - p) ** rollouts
 
@@ -64,7 +64,7 @@ def information(p: NDArray | float) -> NDArray[np.float64]:
 
 
 def rollout_value(rollouts: NDArray | int, p: NDArray | float) -> NDArray[np.float64]:
-    """The value of so many rollouts on a task of success rate p (Knapsack RL, arXiv:2509.25849)."""
+    """The value of a number of rollouts on a task of success rate p (Knapsack RL, arXiv:2509.25849)."""
     return mixed_probability(rollouts, p) * information(p)
 
 
@@ -102,7 +102,7 @@ def knapsack(p: NDArray[np.float64], total: int, low: int = 2, most: int = 128) 
 
 
 def _filled(room: NDArray[np.int64], spare: int) -> NDArray[np.int64]:
-    """`spare` or as many as fit, divided evenly over places with so much room (n,)."""
+    """`spare` or as many as fit, divided evenly over places with this much room (n,)."""
     order = np.argsort(room, kind="stable")
     given, left = np.zeros_like(room), min(spare, int(room.sum()))
     for place, k in enumerate(order):
@@ -142,7 +142,7 @@ class Knapsack:
 
 
 def risk(trials: NDArray | int, distance: NDArray | float) -> NDArray[np.float64]:
-    """The mean squared error of V_0.5's baseline at the best weight, after so many rollouts, if the prior is off by
+    """The mean squared error of V_0.5's baseline at the best weight, after `trials` rollouts, if the prior is off by
     the root of `distance`."""
     return np.asarray(distance, float) / (np.asarray(trials) * np.asarray(distance, float) + 1.0)
 

@@ -94,7 +94,7 @@ class ValuePrior:
         return self._features(first) @ np.linalg.solve(self._gram + penalty, self._moment)
 
     def update(self, first: NDArray[np.float64], rewards: NDArray[np.float64], counts: NDArray[np.int64]) -> None:
-        """Learn from tasks: first observations (M, d), mean rewards (M,) of so many rollouts (M,)."""
+        """Learn from tasks: first observations (M, d), mean rewards (M,), numbers of rollouts (M,)."""
         some = counts > 0
         x, weight = self._features(first[some]), counts[some].astype(float)
         gram, moment = (x.T * weight) @ x, (x.T * weight) @ rewards[some]

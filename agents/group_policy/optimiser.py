@@ -129,7 +129,7 @@ class GroupPolicyOptimiser(BaseAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Update the policy until so many decisions were made; see SB3."""
+        """Train for `total_timesteps` decisions; see SB3."""
         total, calls = self._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name)
         if self.pool is None:
             self.pool = TaskPool(self.problem, self.tasks, 0 if self.seed is None else self.seed)

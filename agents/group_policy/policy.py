@@ -83,7 +83,7 @@ class GroupPolicy(BasePolicy):
         net_arch: hidden layers.
         memory: "none", "stack" or "recurrent".
         memory_size: observations in the stack, the present one included, or units of the recurrent network.
-        affordable: where the observation tells which of the first actions can be paid, (first entry, how many); those that
+        affordable: where the observation shows which of the first actions can be paid, (first entry, how many); those that
             can't are never chosen. None: all actions are always possible.
         features_extractor_class, features_extractor_kwargs: as SB3's.
     """

@@ -69,7 +69,7 @@ class Never:
 
 
 class AfterSteps:
-    """Rollouts end after so many decisions, as with the fixed budgets of Elastic Reasoning (arXiv:2505.05315).
+    """Rollouts end after a number of decisions, as with the fixed budgets of Elastic Reasoning (arXiv:2505.05315).
 
     Args:
         steps: at least 1.

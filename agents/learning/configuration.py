@@ -90,7 +90,7 @@ def configuration_of(name: str, problem: Problem, default: Configuration | None)
 def budgets_around(problem: Problem, factor: float) -> Budget:
     """The problem's budgets, widened by `factor` both ways, on a log scale.
 
-    With one budget all episodes spend along nearly the same curve; a critic that sees only that curve cannot tell what a
+    With one budget all episodes spend along nearly the same curve; a critic that sees only that curve cannot learn what a
     little more money is worth, and the policy swings between hoarding and wasting.
     """
     low, high = problem.budget.arrays(problem.resources)

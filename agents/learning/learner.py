@@ -54,7 +54,7 @@ class Learner(Policy):
         return configuration_of(self.name, problem, self.default)
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
-        """The environment to learn in, with so many episodes side by side."""
+        """The environment to learn in, with `lanes` episodes side by side."""
         return BudgetedSb3VecEnv(training, lanes, seed=self._seed)
 
     def scaled(self, venv: VecEnv) -> VecEnv:
@@ -62,7 +62,7 @@ class Learner(Policy):
         return VecNormalize(venv, norm_obs=False, norm_reward=True, gamma=0.999, clip_reward=np.inf)
 
     def learn(self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False) -> Self:
-        """Learn from so many decisions, by default what the configuration finds enough; a loaded agent goes on learning."""
+        """Train for `total_timesteps` decisions, by default those of the configuration; a loaded agent goes on learning."""
         configuration = self.configuration
         settings = {**configuration.settings, **self._overrides}
         lanes = settings.pop("lanes", configuration.lanes)

@@ -68,10 +68,10 @@ class MaskablePpo(Learner):
 
         Args:
             observation, state, episode_start, deterministic: see `Policy.predict`.
-            action_masks: (number of actions,) or (n, number of actions); by default what the observation tells.
+            action_masks: (number of actions,) or (n, number of actions); by default what the observation shows.
 
         Raises:
-            ValueError: it has not learned yet, or there are no masks where observations don't tell them.
+            ValueError: it has not learned yet, or there are no masks where observations don't show them.
         """
         model, rows = self.learned(), observation_rows(self.problem, observation)
         masks = observed_masks(self._training, rows) if action_masks is None else np.asarray(action_masks, bool)
@@ -81,7 +81,7 @@ class MaskablePpo(Learner):
 
 
 class MaskedVecEnv(BudgetedSb3VecEnv):
-    """A batch whose masks are those that its observations tell."""
+    """A batch whose masks are those that its observations show."""
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions can be executed now, as far as is observed, (n, number of actions)."""

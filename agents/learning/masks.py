@@ -1,4 +1,4 @@
-"""Which actions can be executed: read from observations where a family says how, else told by the environment."""
+"""Which actions can be executed: read from observations where a family says how, else given by the environment."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def reader_of_masks(problem: Problem) -> ReadMasks | None:
 
 
 def observed_masks(problem: Problem, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which actions can be executed under observations (n, d), as far as these tell.
+    """Which actions can be executed under observations (n, d), as far as these show it.
 
     Raises:
-        ValueError: observations of this family don't tell.
+        ValueError: observations of this family don't show it.
     """
     reader = reader_of_masks(problem)
     if reader is None:

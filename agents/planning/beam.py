@@ -27,7 +27,7 @@ def earned_so_far(
 class BeamSearch(Planner):
     """Keeps the `width` best-scored continuations at every depth, then plays the first action of the best one, and plans anew.
 
-    Every continuation is tried once, so where things happen by chance it plans for one future of many.
+    Every continuation is tried once, so where outcomes are random it plans for one future of many.
 
     Args:
         problem: with Discrete actions, or others of which some are tried; see `Flare`.

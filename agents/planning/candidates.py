@@ -27,7 +27,7 @@ class Candidates(Protocol):
 
 
 class Listed:
-    """All possible actions of a Discrete space; of more than `most`, the policy's own and others by chance (pruning).
+    """All possible actions of a Discrete space; of more than `most`, the policy's own and random others (pruning).
 
     Args:
         problem: with Discrete actions.

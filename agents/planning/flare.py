@@ -25,7 +25,7 @@ from .tree import Tree, back_up, blank_tree, bytes_of, clear, compile_walk
 from .world import Planner
 
 WAVES = 16
-"""Simulations are made in so many groups: those of a group do not know of each other's values."""
+"""Simulations are made in this many groups: those of a group do not know of each other's values."""
 
 REMEMBERED = 100_000
 """Decisions that are kept for the report, the latest ones."""
@@ -262,7 +262,7 @@ def likeliest(tree: Tree, node: int, k: int) -> int:
 
 
 class OneStep(Flare):
-    """Looks one step ahead: every action is tried in as many forks, and the evaluator says what comes after.
+    """Looks one step ahead: every action is tried in the same number of forks, and the evaluator says what comes after.
 
     Args:
         problem: what to decide on.

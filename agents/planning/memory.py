@@ -18,8 +18,8 @@ class Trajectories:
         space: of observations.
         size: the oldest are forgotten beyond it; FLARE has 200.
         threshold: from which similarity on two situations are taken for one; FLARE has .9.
-        trust: values that a situation must have had before its mean is used instead of another one. 1 where nothing happens
-            by chance.
+        trust: values that a situation must have had before its mean is used instead of another one. 1 where nothing is
+            random.
     """
 
     def __init__(self, space: spaces.Box, size: int = 200, threshold: float = 0.9, trust: int = 8) -> None:

@@ -108,7 +108,7 @@ class Planner(Policy):
         return
 
     def random(self, observation: NDArray[np.float64]) -> np.random.Generator:
-        """What decides by chance in a situation: the same one has the same, in whatever company."""
+        """Random choices in a situation: the same one makes the same, alone and in a batch."""
         digest = blake2b(observation.tobytes(), digest_size=8, key=self._seed.to_bytes(8, "little")).digest()
         return np.random.default_rng(int.from_bytes(digest, "little"))
 

@@ -74,7 +74,7 @@ class LatentPpo(Learner, RestlessPolicy):
     component is worth now, and the feasible action with the largest sum is played.
 
     Args:
-        problem: a restless bandit whose observations tell time and budget.
+        problem: a restless bandit whose observations show time and budget.
         path: of a saved agent; without it the agent has to `learn` first.
         seed: of network, exploration and training episodes.
         decoder: "greedy" or "exact", see `decode`; by default what a saved agent has learned with, else greedy, since the

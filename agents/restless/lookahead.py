@@ -27,7 +27,7 @@ class RelaxationAhead:
 def near_misses(
     problem: Restless, action: NDArray[np.int64], most: int, random: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """Feasible actions with as many pulls that keep most of this one."""
+    """Feasible actions with the same number of pulls that keep most of this one."""
     if not action.any():
         return []
     values = action + random.normal(scale=0.5, size=(most, len(action)))

@@ -38,7 +38,7 @@ class PartialActions:
         self.open = np.zeros((n, m), np.bool_)
 
     def begin(self, lanes: NDArray[np.bool_], left: NDArray[np.float64] | NDArray[np.int64]) -> None:
-        """Start new actions in these lanes, (n,) bool, with so many pulls left of the total budget, (n,)."""
+        """Start new actions in these lanes, (n,) bool, with `left` pulls of the total budget, (n,)."""
         self._left[lanes] = np.floor(left[lanes] + 1e-9)  # as the environment counts what can be paid
         self.chosen[lanes] = 0
         self.open[lanes] = self._alone & (self._left[lanes, None] >= 1.0)

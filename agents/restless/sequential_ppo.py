@@ -25,7 +25,7 @@ class SequentialPpo(Learner, RestlessPolicy):
     micro-steps.
 
     Args:
-        problem: a restless bandit whose observations tell time and budget.
+        problem: a restless bandit whose observations show time and budget.
         path: of a saved agent; without it the agent has to `learn` first.
         seed: of network, exploration and training episodes.
         overrides: replace settings of the configuration, such as `learning_rate` or `lanes`.

@@ -26,7 +26,7 @@ class WorkflowFeatures(BaseFeaturesExtractor):
 
 
 def workflow_features(problem: WorkflowRouting) -> dict[str, Any]:
-    """`WorkflowFeatures`, where the observation tells the budget."""
+    """`WorkflowFeatures`, where the observation shows the budget."""
     if not problem.budget_aware:
         return {}
     known = {"budget": problem.reading.budget}

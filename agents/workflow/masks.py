@@ -33,7 +33,7 @@ def write_launch_masks(params, reading, rows, initial, out):
 
 
 def launch_masks(problem: WorkflowRouting, rows: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """For every subtask: leaving it, and if it is ready each launch that can be paid by itself, (n, V (1 + M N)).
+    """For every subtask: leaving it, and if it is ready each launch that can be paid alone, (n, V (1 + M N)).
 
     Of launches that can only be paid one by one, the environment cuts the later ones. Without dollars and seconds in the
     observation, all launches of ready subtasks are open.

@@ -41,7 +41,7 @@ MOST_PLANS = 100_000
 """Decisions that are kept."""
 
 FIRST_FUTURES = 100
-"""Every candidate is tried with every rule in so many futures; then the race begins."""
+"""Every candidate is tried with every rule in this many futures; then the race begins."""
 
 _FIRST = 3
 """In a fork's memory the rule and its scratch come first; then whether the candidate was played, and the candidate."""
@@ -78,7 +78,7 @@ class Mcpp(WorkflowPolicy):
     Args:
         problem: the workflow.
         rollouts: futures of the candidates that stay to the end, at least 100.
-        candidates: try all combinations of launches if there are no more than so many.
+        candidates: try all combinations of launches if there are no more than this.
         patience, caution: see above, >= 0.
         portfolio: names of the rules to continue with, with `+` between them; by default all of `PORTFOLIO`.
         seed: of the futures. The same situation gets the same decision, which is kept for the next time.
@@ -249,7 +249,7 @@ class Mcpp(WorkflowPolicy):
         return returns[:used].reshape(len(pair), each)
 
     def _options(self, situation: Situation) -> list[list[int]]:
-        """For every subtask the entries that make sense: 0, and if it is ready, each launch that is affordable by itself."""
+        """For every subtask the entries that make sense: 0, and if it is ready, each launch that is affordable alone."""
         params = self.problem.params
         done, initial, (dollars, seconds) = situation.done, situation.initial, situation.remaining
         options = [[0] for _ in range(len(params.before))]

@@ -15,7 +15,7 @@ class MultiplicativePacing:
     """One multiplier per agent, moved after every tick by (plan / spend) ** rate and kept within [lowest, highest].
 
     The plan is an even share of the budget for every tick; an agent with less than that left keeps its multiplier, as its
-    spend no longer tells whether it bids too much. In first-price auctions, with a highest multiplier of 1, all agents
+    spend no longer shows whether it bids too much. In first-price auctions, with a highest multiplier of 1, all agents
     doing this approach the first-price pacing equilibrium. Reads each agent's own observation, nothing else.
 
     Args:

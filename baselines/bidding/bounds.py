@@ -37,8 +37,8 @@ def fractional_knapsack(worth: NDArray[np.float64], price: NDArray[np.float64], 
 def hindsight_bounds(problem: RealTimeBidding, batch: Batch) -> NDArray[np.float64]:
     """For every lane of a batch that has just been reset: the knapsack over all auctions of its episode, (n,).
 
-    No bidder can score more: whoever wins pays at least the price of the least winning bid. NaN where clicks or conversions
-    are charged, or conversions earn the money that is the score: these come by chance, and a conversion earns more than the
+    No bidder can score more: a winner pays at least the price of the least winning bid. NaN where clicks or conversions
+    are charged, or conversions earn the money that is the score: these are random, and a conversion earns more than the
     worth of its click. The batch's episodes are left unplayed.
     """
     n, T = batch.n, problem.params.auctions

@@ -87,7 +87,7 @@ def solve_cmdp(problem: RealTimeBidding) -> NDArray[np.float64]:
 
     The programme's variables are y[g, d], the probability of bidding at least d for theta g: in a second-price auction a price
     is won, and paid, with just that probability. The budget is the only constraint between them, which makes the programme a
-    fractional knapsack: y is 1 by falling gain per money until the budget is spent. So y falls with d by itself. A general
+    fractional knapsack: y is 1 by falling gain per money until the budget is spent. So y falls with d anyway. A general
     solver's tolerances would leave the bids of rare thetas to chance.
     """
     unit, price_weight = worth_and_price_weight(problem)

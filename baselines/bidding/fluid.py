@@ -145,7 +145,7 @@ class Fluid(Bidder):
     worth + t v((b - d) / t) >= t v(b / t), for the t auctions after this one.
 
     Not from a paper: certainty equivalence with re-solving (as in Jasin, Kumar, Operations Research 2013), where the lookahead
-    over d keeps what is dear from eating up a small budget.
+    over d keeps what is expensive from eating up a small budget.
 
     Args:
         problem: the bidding problem.

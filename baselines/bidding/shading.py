@@ -27,7 +27,7 @@ class ShadingParameters(NamedTuple):
     step: float
     rules: Rules
     sees_minimum: bool
-    """Whether the feedback tells the least winning bid, or the highest bid of the others."""
+    """Whether the feedback shows the least winning bid, or the highest bid of the others."""
 
 
 @jit
@@ -65,7 +65,7 @@ class Shading(Bidder):
     """First-price shading by the empirical win curve, with a price of money by dual mirror descent.
 
     Bids the b that maximises (worth - mu b) F(b), where F is the share of least winning bids up to b: at first the training
-    statistics', counted as `prior` auctions; where the feedback tells the minimum bid or all bids, every auction adds to it
+    statistics', counted as `prior` auctions; where the feedback shows the minimum bid or all bids, every auction adds to it
     (Balseiro, Lu, Mirrokni, arXiv:2011.10124, with the win curve of Wang et al., arXiv:2304.13477). mu moves as in `dmd`. Both
     run on from episode to episode.
 

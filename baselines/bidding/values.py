@@ -106,7 +106,7 @@ def fill_optimal(paid, regime_of, worth, theta_pmf, group_end, price_pmf, price_
 def fill_first_price(
     paid, regime_of, worth, theta_pmf, group_end, win_cdf, price_weight, slope, intercept, value, first, last
 ):
-    """Rows `first` to `last` - 1 of the exact table where a bid a pays paid[a], whoever else bids.
+    """Rows `first` to `last` - 1 of the exact table where a bid a pays paid[a], whatever others bid.
 
     As `fill_optimal`; win_cdf: (R, H, 301), the probability that a bid wins. slope, intercept: (302,) scratch.
 
@@ -236,14 +236,14 @@ def pmf_values(problem: RealTimeBidding, budget: int) -> NDArray[np.float64]:
     """The table (T + 1, budget + 1) that is exact if theta and price follow the training statistics, independently.
 
     Raises:
-        ValueError: the training statistics do not tell the law of theta.
+        ValueError: the training statistics do not give the law of theta.
     """
     check_training_law(problem)
     return _exact_values(problem, problem.statistics.law(), budget)
 
 
 def check_training_law(problem: RealTimeBidding) -> None:
-    """Refuse problems whose training statistics do not tell the law of theta."""
+    """Refuse problems whose training statistics do not give the law of theta."""
     if problem.statistics.theta is None:
         what = f"the statistics ({problem.statistics.source}) know only the average theta, not its law"
         raise ValueError(f"{what}; give statistics= the path of a training log")
@@ -267,14 +267,14 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     """The expected score of the best non-anticipating bidder in one episode of a synthetic instance.
 
     It names a bid for every auction, knows theta and pays by the rule, with reserve. Where the problem charges more (soft
-    reserve), tells less (noise, calibration) or allows less (limits, ticks), this is an upper bound.
+    reserve), shows less (noise, calibration) or allows less (limits, ticks), this is an upper bound.
 
     Raises:
         ValueError: the problem replays a log, does not charge for impressions, or has too large a table.
     """
     T = problem.params.auctions
     b = int(min(budget, T * law.payments(problem.params.rules).max()))  # more can't be spent
-    # Kept by itself as well: the table of a large budget is too large to keep.
+    # Kept separately as well: the table of a large budget is too large to keep.
     key = _arguments(problem, known_market(problem))[1]
     return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *key, T, b))
 

@@ -253,7 +253,7 @@ class Whittle(SetPolicy):
 
 
 class Lagrangian(SetPolicy):
-    """What every component of the action is worth by itself until the end of the episode, in a linear programme.
+    """What every component of the action is worth alone until the end of the episode, in a linear programme.
 
     The values of the arms' states come from the Lagrangian relaxation of the whole episode. Where components meet at an arm
     (interventions, spillover) their effects are added up as if each were alone: that is the decoupling.

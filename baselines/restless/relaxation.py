@@ -6,7 +6,7 @@ probabilities rho[t, j, s, l] that arm j is in state s and gets level l at time 
 Operations Research 2008). Two relaxations of the feasible set:
 
 * `"budget"`: only the number of pulls in a step is limited, on average, as usual in the literature on restless bandits;
-* `"set"`: the average action must be a mixture of feasible ones (as far as the linear rows of the set tell). Never worse.
+* `"set"`: the average action must be a mixture of feasible ones (as far as the linear rows of the set say). Never worse.
 
 Where several components meet at an arm, the average action says what its average level is, and that it is at the highest
 level at least as often as any component is chosen that takes it there alone (on a network, the arm's own pull).
@@ -45,7 +45,7 @@ class Relaxation(NamedTuple):
 
 
 def relax(problem: Restless, budget: float, relaxation: str = "set") -> Relaxation:
-    """The relaxation of a problem with so many pulls in the whole episode; kept on disk.
+    """The relaxation of a problem with `budget` pulls in the whole episode; kept on disk.
 
     Raises:
         ValueError: an unknown relaxation.

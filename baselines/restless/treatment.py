@@ -17,7 +17,7 @@ from ...envs.restless.feasible.programme import Programme
 from ...envs.restless.problem import Restless
 
 LISTED = 25_000
-"""Up to so many actions are tried one and all, in a millisecond or two."""
+"""Up to this number, all actions are tried, in a millisecond or two."""
 
 
 class Treatment:

@@ -11,7 +11,7 @@ from .relaxation import relax
 
 
 def optimal_value(problem: Restless, budget: float) -> float:
-    """The best expected return of any policy where dynamic programming can tell, otherwise the bound of the relaxation.
+    """The best expected return of any policy where dynamic programming can find it, otherwise the bound of the relaxation.
 
     Args:
         problem: arms, feasible set and horizon.

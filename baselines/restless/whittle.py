@@ -62,7 +62,7 @@ def _advantage(
 def _stays_out(
     fixed: NDArray[np.float64], slope: NDArray[np.float64], out: NDArray[np.bool_], low: float, high: float
 ) -> bool:
-    """Whether no state that is out would rather be pulled at a price in (low, high): linear, so the ends tell."""
+    """Whether no state that is out would rather be pulled at a price in (low, high): linear, so the ends decide."""
     scale = TOLERANCE * (1.0 + np.abs(fixed[out]).max(initial=0.0))
     ends = [price for price in (low, high) if np.isfinite(price)]
     inside = all((fixed[out] + slope[out] * price <= scale * (1.0 + abs(price))).all() for price in ends)

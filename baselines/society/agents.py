@@ -24,7 +24,7 @@ class BayesianAgents:
         game: the society.
 
     Raises:
-        ValueError: the history is observed, and the prior is a range: nothing tells which one an episode has.
+        ValueError: the history is observed, and the prior is a range: nothing shows which one an episode has.
     """
 
     def __init__(self, game: Society) -> None:
@@ -32,7 +32,7 @@ class BayesianAgents:
         if params.history and params.prior_low != params.prior_high:
             raise ValueError(
                 f"prior is {(params.prior_low, params.prior_high)} with observation='history'; expected a number, since a "
-                "history does not tell which prior its episode has"
+                "history does not show which prior its episode has"
             )
         self.game = game
         self._prior = bh.log_odds(params.prior_low)

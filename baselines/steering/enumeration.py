@@ -1,4 +1,4 @@
-"""The exact optimum where one belief does not tell all: biased public beliefs, and small networks.
+"""The exact optimum where one belief is not enough: biased public beliefs, and small networks.
 
 There the state is the planner's belief together with what the next agents think, or with all that was said. All states that
 can be reached from the prior are listed, period by period; the same one reached in two ways counts once.
@@ -35,7 +35,7 @@ MOST_STATES = 1_500_000
 """In one period, before the same ones are joined."""
 
 DIGITS = 8
-"""Log-odds and effort that agree to so many decimals are the same."""
+"""Log-odds and effort that agree to this many decimals are the same."""
 
 
 class Layer(NamedTuple):

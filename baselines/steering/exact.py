@@ -183,7 +183,7 @@ def _cell(problem: SocialSteering, action: int, L: float, price: float) -> tuple
 def rests_of(
     costs: NDArray[np.float64], budget: float, periods: int, least: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The amounts of effort that must be told apart, and which follows which; see `Exact`.
+    """The amounts of effort that must be distinguished, and which follows which; see `Exact`.
 
     They are all sums of costs within the budget: what is left pays for the same purchases as the largest sum within it.
 

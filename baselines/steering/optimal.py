@@ -73,7 +73,7 @@ def best_level(p, period, rest, L, left):
 
 @jit
 def act_look_ahead(p, observation, memory, action):
-    """The best precision for every topic by itself."""
+    """The best precision for every topic alone."""
     model = p.model
     left = read_left(model.reading, observation)
     period = min(read_period(model.reading, observation), model.params.periods - 1)  # after the end nobody listens
@@ -201,7 +201,7 @@ class Lagrangian(Steering):
         problem: what to steer.
 
     Raises:
-        ValueError: where a topic by itself has no exact solution, see `exact`.
+        ValueError: where a single topic has no exact solution, see `exact`.
     """
 
     name = "lagrangian"
@@ -209,7 +209,7 @@ class Lagrangian(Steering):
 
     @classmethod
     def check(cls, problem: Problem) -> None:
-        """See `Policy.check`: a topic by itself must have an exact solution."""
+        """See `Policy.check`: a single topic must have an exact solution."""
         super().check(problem)
         check_exact(single_topic(cast(SocialSteering, problem)))
 

@@ -96,7 +96,7 @@ class Null(Steering):
 
 
 class Random(SteeringPolicy):
-    """A precision by chance, all alike."""
+    """A random precision, all equally likely."""
 
     information: ClassVar[Information] = "observation"
     name = "random"

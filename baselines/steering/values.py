@@ -20,7 +20,7 @@ GRID_STEP = 1e-3
 
 
 def optimal_value(problem: SocialSteering, budget: float) -> float:
-    """The best expected return where dynamic programming can tell, otherwise an upper bound on it.
+    """The best expected return where dynamic programming can find it, otherwise an upper bound on it.
 
     Args:
         problem: its own budget is ignored.
@@ -117,7 +117,7 @@ def single_topic(problem: SocialSteering) -> SocialSteering:
         ValueError: networks and biased public beliefs.
     """
     if problem.opinions_apart:
-        raise ValueError(f"{problem.instance}: no topic by itself is solved with networks and biased public beliefs")
+        raise ValueError(f"{problem.instance}: a single topic can't be solved with networks and biased public beliefs")
     return problem.replace(topics=1, budget=None)
 
 

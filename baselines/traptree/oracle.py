@@ -12,7 +12,7 @@ def optimal_value(problem: TrapTree, budget: float) -> float:
 
 
 def random_success(problem: TrapTree) -> float:
-    """The success probability of moves down by chance, without backtracking: b^-D.
+    """The success probability of random moves down, without backtracking: b^-D.
 
     Raises:
         ValueError: with backtracking, which this does not cover.

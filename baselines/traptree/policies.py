@@ -101,7 +101,7 @@ class RandomParameters(NamedTuple):
 
 @jit
 def act_random(p, observation, memory, action):
-    """A child by chance: by a hash of the key, the number of the move, and what was seen at the first move."""
+    """A random child: by a hash of the key, the number of the move, and what was seen at the first move."""
     if memory[0] == 0.0:
         for child in range(p.reading.branching):
             memory[1] = 2.0 * memory[1] + read_score(observation, child)
@@ -111,7 +111,7 @@ def act_random(p, observation, memory, action):
 
 
 class Random(Walker):
-    """Goes to a child by chance, all alike.
+    """Goes to a random child, all equally likely.
 
     Solutions are drawn independently of these choices, so that the same choices in many episodes are as good as others.
 

@@ -351,7 +351,7 @@ def optimal_tables(program: Program) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 def optimal_value(problem: WorkflowRouting, dollars: float, seconds: float) -> float:
-    """The completion probability of the best policy with so many dollars and seconds.
+    """The completion probability of the best policy with these dollars and seconds.
 
     Raises:
         ValueError: the workflow is too large, or its costs and durations lie on too fine a grid.

@@ -160,9 +160,9 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
         return {agent: observation[self._number[agent]] for agent in self.agents}
 
     def _infos(self) -> Infos:
-        told = {name: rows[0].tolist() for name, rows in self._batch.info().items()}
+        reported = {name: rows[0].tolist() for name, rows in self._batch.info().items()}
         return {
-            agent: {name: row[self._number[agent]] if isinstance(row, list) else row for name, row in told.items()}
+            agent: {name: row[self._number[agent]] if isinstance(row, list) else row for name, row in reported.items()}
             for agent in self.agents
         }
 

@@ -99,7 +99,7 @@ def step(params, state, work, w, action, reward):
 
 @jit
 def close_step(params, state, w, reward, minimum, auctions):
-    """Turn what a step has summed up into what is told of it. reward (N,): the worth won before, the reward afterwards."""
+    """Turn what a step has summed up into what is reported of it. reward (N,): the worth won before, the reward afterwards."""
     for i in range(reward.shape[0]):
         cost = state.cost[w, i] - state.remaining[w, i]
         state.cost[w, i] = cost

@@ -1,7 +1,7 @@
 """One auction: who gets which slot, and what it costs.
 
-All money is in scores, quality * bid: what a bid offers for a slot of full exposure. The winner of slot s pays what it is told
-here for `effects[s]` of exposure; with quality 1 and one slot of effect 1, scores are bids.
+All money is in scores, quality * bid: what a bid offers for a slot of full exposure. The winner of slot s pays the price
+given here for `effects[s]` of exposure; with quality 1 and one slot of effect 1, scores are bids.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def reset(params, state, i):
 
 @jit
 def forget_decision(state, i):
-    """What is told of a decision's auctions starts from nothing."""
+    """What is reported of a decision's auctions starts from nothing."""
     state.won[i] = 0.0
     state.price_paid[i] = 0.0
     state.minimum_bid[i] = 0.0

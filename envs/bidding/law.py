@@ -63,7 +63,7 @@ def least_price(rules, minimum):
 
 @jit
 def highest_bid(rules, money):
-    """The highest bid that pays at most so much, whoever else bids."""
+    """The highest bid that pays at most `money`, whatever others bid."""
     return money
 
 

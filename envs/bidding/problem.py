@@ -31,7 +31,7 @@ REPORTED = {
     "minimum": ("price_paid", "minimum_bid"),
     "full": ("price_paid", "market_price"),
 }
-"""What `info` tells of the latest auction, by feedback."""
+"""What `info` reports of the latest auction, by feedback."""
 
 
 class RealTimeBidding(Problem):
@@ -81,7 +81,7 @@ class RealTimeBidding(Problem):
     ## Market rules
     - `rule`: `"second_price"` or `"first_price"`. `reserve`: bids below it never win, and a second price is at least that.
       `soft_reserve`: a winning bid below it pays itself, one above it at least the soft reserve.
-    - `feedback`: what an auction tells. `"win"`: whether it was won. `"price"`: also what a win costs. `"minimum"`: the least
+    - `feedback`: what an auction shows. `"win"`: whether it was won. `"price"`: also what a win costs. `"minimum"`: the least
       bid that wins, after every auction. `"full"`: the highest bid of the others, also where the reserve was above it. `info`
       holds `price_paid`, `minimum_bid` or `market_price` to match. What is charged shows in the account in any case.
     - `cost_event`: what is paid for. `"click"`: bids and prices are still money per impression; a click is charged the
@@ -116,7 +116,7 @@ class RealTimeBidding(Problem):
     ## Information
     The ledger (`cost`, `spent`, `remaining`, `blocked`), `wins`, `clicks` and `theta_value` (the sum of theta over the
     impressions won, the score of tables: clicks are too rare to rank bidders), `conversions` if there are any, what `feedback`
-    tells, `excess` with a limit (prices so far minus what the true theta won may cost), and `action_mask` if `discrete`.
+    shows, `excess` with a limit (prices so far minus what the true theta won may cost), and `action_mask` if `discrete`.
 
     ## Arguments
     | Name | Meaning | Default |

@@ -29,7 +29,7 @@ def read_theta(reading, observation):
 
 @jit
 def read_last(observation):
-    """What the feedback tells of the auction before, in money: the price paid, the minimum bid to win, or the market price."""
+    """What the feedback shows of the auction before, in money: the price paid, the minimum bid to win, or the market price."""
     return observation[1] * HIGHEST_PRICE
 
 

@@ -19,7 +19,7 @@ REWARDS = ("expected", "click", "conversion")
 EXPECTED = 0
 
 FEEDBACK = ("win", "price", "minimum", "full")
-"""What an auction tells its bidders."""
+"""What an auction shows its bidders."""
 WIN, PRICE, MINIMUM, FULL = range(4)
 
 

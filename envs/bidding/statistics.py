@@ -1,4 +1,4 @@
-"""What a bidder is told about the market before the first auction."""
+"""What a bidder knows about the market before the first auction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COUNT_KEYS = ("clk_train", "imp_train", "cost_train")
 HISTOGRAM_KEY = "price_counter_train"
 
 THETA_ATOMS = 256
-"""A log's law of theta is kept at so many values at most: theta spans four decades, so that neighbours differ by 4 %."""
+"""A log's law of theta is kept at this many values at most: theta spans four decades, so that neighbours differ by 4 %."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class TrainingStatistics:
         """Read a campaign's `info.json` as rlb-dp ships it, or measure a training log.
 
         A file that does not begin with a brace is a log, `click price theta` (see `load_log` and `from_log`); only a log
-        tells the law of theta. Otherwise it is a JSON object with the integers `clk_train`, `imp_train` and `cost_train`
+        gives the law of theta. Otherwise it is a JSON object with the integers `clk_train`, `imp_train` and `cost_train`
         (clicks, impressions and money spent in the training log) and the list `price_counter_train` of 301 counts of the
         market prices 0..300; other keys are ignored. The price pmf is smoothed by Laplace's rule,
         (count + 1) / (imp_train + 301), as in the code of Cai et al. (2017), so that no price is impossible.

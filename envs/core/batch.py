@@ -1,4 +1,9 @@
-"""`Batch`: a problem, the state of n episodes, and what can be done to them. The faces are thin layers over it."""
+"""`Batch`: a problem, the state of n episodes, and what can be done to them. The faces are thin layers over it.
+
+A face is one of the interfaces through which a problem is used: the Gymnasium environment (`env.py`), the Gymnasium vector
+environment (`vector.py`) and Stable-Baselines3's VecEnv (`sb3.py`). They differ in how they are
+called, not in what happens.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +38,7 @@ class Batch:
     Args:
         problem: the problem; shared, never changed.
         n: number of lanes, at least 1.
-        max_steps: truncate episodes after so many steps.
+        max_steps: truncate episodes after this many steps.
         stride: how far a lane's episode number moves on at every reset; a batch plays every episode of a log once if
             lane i begins at i and moves on by n.
     """
@@ -175,7 +180,7 @@ class Batch:
     # --- the ledger, as info ----------------------------------------------------------------------------------------------
 
     def info(self, lanes: NDArray[np.int64] | slice = slice(None)) -> dict[str, NDArray[Any]]:
-        """Fresh arrays with a row per lane: cost, spent, remaining, blocked, what else the problem tells, and its action mask.
+        """Fresh arrays with a row per lane: cost, spent, remaining, blocked, what else the problem reports, its action mask.
 
         For all lanes (any slice is taken for that), or for those with these numbers.
         With a single resource the first three have shape (n,), otherwise (n, resources). A problem with a `constraint` has the

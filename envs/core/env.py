@@ -22,7 +22,7 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
     """Any problem of the suite as a Gymnasium environment. `env.unwrapped.problem.__doc__` describes the problem.
 
     `info` of every reset and step holds `cost` (what this step spent), `spent`, `remaining`, `blocked` (actions so far that
-    could not be afforded as asked for), the problem's metrics and what else it tells, and `action_mask` where actions can be
+    could not be afforded as asked for), the problem's metrics and what else it reports, and `action_mask` where actions can be
     infeasible. `cost`, `spent` and `remaining` are floats for a single resource, otherwise arrays in the order of
     `problem.resources`.
 

@@ -17,7 +17,7 @@ class Feature(NamedTuple):
         name: of the entry; with array bounds there are several, `name[0]`, `name[1]`, ...
         low: the smallest value it can take, or an array of them, one per entry.
         high: the largest value, likewise.
-        meaning: what it tells, in a few words.
+        meaning: what it shows, in a few words.
         unit: of the number, where it has one.
     """
 

@@ -37,8 +37,8 @@ class Kernels:
         resample: `resample(params, state, i)` redraws what the agent cannot see from its posterior. Without it nothing but
             the generator is redrawn, which is right where the state hides nothing.
         feasible: `feasible(params, state, i, action) -> bool` says whether an action that is within its range belongs to the
-            set of what can be done at all; if not, it is refused like one out of range, before anything happens. What can
-            merely not be afforded is the affair of `step`.
+            set of what can be done at all; if not, it is refused like one out of range, before anything happens. `step`
+            handles affordability.
     """
 
     reset: Callable[..., Any]
@@ -54,7 +54,7 @@ class Rules(NamedTuple):
 
     horizon: int
     max_steps: int
-    """Truncation after so many steps; 0 is never."""
+    """Truncation after this many steps; 0 is never."""
     budget_low: NDArray[np.float64]
     budget_high: NDArray[np.float64]
     budget_log: bool
@@ -88,7 +88,7 @@ class Problem:
     resources: tuple[str, ...] = ("money",)
     metrics: tuple[Metric, ...] = ()
     reported: tuple[str, ...] = ()
-    """Further fields of the state, (n,), that `info` tells: what the latest step came to."""
+    """Further fields of the state, (n,), that `info` reports: what the latest step came to."""
     constraint: str | None = None
     """Field of the state that `info["cost"]` reports instead of the spend: the cost of a constrained MDP."""
     num_episodes: int | None = None
@@ -96,7 +96,7 @@ class Problem:
     budget_settings: tuple[str, ...] = ("budget",)
     """Arguments that set the budget, the one that takes amounts first; at most one of them is given."""
     limit_settings: tuple[str, ...] = ()
-    """Further arguments that limit an episode, each by itself; comparisons may vary them in place of the budget."""
+    """Further arguments that limit an episode, each separately; comparisons may vary them in place of the budget."""
     settings: dict[str, Any]
     """The arguments that the problem was made with."""
 
@@ -122,7 +122,7 @@ class Problem:
 
     @property
     def info_fields(self) -> list[str]:
-        """Fields of the state that `info` tells beside the ledger."""
+        """Fields of the state that `info` reports beside the ledger."""
         return [*(metric.name for metric in self.metrics), *self.reported]
 
     @classmethod

@@ -14,7 +14,7 @@ from .jit import jit
 def amount_of(size, scale):
     """The initial amount that an observed `size = amount / (amount + scale)` stands for; infinite at size 1.
 
-    Observations are rounded, so amounts are off by a little: whoever counts in whole units adds a tolerance.
+    Observations are rounded, so amounts are off by a little: add a tolerance to count in whole units.
     """
     return scale * size / (1.0 - size) if size < 1.0 else np.inf
 

@@ -19,8 +19,8 @@ class Shape:
     """What a field has beyond one number per episode, as metadata of `Annotated`.
 
     Args:
-        sizes: names of the further axes, as in `Annotated[Ints, Shape("arms")]` for (n, arms). `Problem.sizes` tells how long
-            they are.
+        sizes: names of the further axes, as in `Annotated[Ints, Shape("arms")]` for (n, arms). `Problem.sizes` gives their
+            lengths.
         fill: what every entry is when the state is made.
     """
 

@@ -29,7 +29,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         problem: a `Problem`, its class, or the class's path "module:Class".
         num_envs: number of lanes.
         autoreset_mode: Gymnasium's NEXT_STEP, SAME_STEP or DISABLED.
-        max_episode_steps: truncate episodes after so many steps.
+        max_episode_steps: truncate episodes after this many steps.
         render_mode: None, "ansi" or "rgb_array"; see `BudgetedEnv`. A tuple with an entry per lane.
         settings: the problem's own arguments.
     """
@@ -136,7 +136,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         return self._batch.snapshot()
 
     def restore(self, snapshot: State) -> None:
-        """Return to a snapshot of this environment, or of one with as many lanes."""
+        """Return to a snapshot of this environment, or of one with the same number of lanes."""
         self._batch.restore(snapshot)
 
     def resample_hidden(self, seed: int | None = None) -> None:

@@ -18,7 +18,7 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
 
     The environment's own (flat Box) observation comes first, then the remaining share of the budget, and, with a `horizon`,
     the remaining share of time. `info` gains `spent` and `remaining`. The wrapper cannot stop a foreign environment from
-    spending more than the budget with its last step: the share then shows 0, `info["remaining"]` tells the truth.
+    spending more than the budget with its last step: the share then shows 0, `info["remaining"]` is right.
 
     Args:
         env: an environment with a one-dimensional Box observation and `info[cost_key]` at every step.

@@ -1,4 +1,4 @@
-"""Coupled restless bandits: arms that move on by themselves, and few of them can be pulled at once."""
+"""Coupled restless bandits: arms that move on their own, and few of them can be pulled at once."""
 
 from ..family import Agent, Environment, Episodes, Family
 

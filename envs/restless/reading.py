@@ -94,7 +94,7 @@ def with_arms(reading: Reading, rows: NDArray[Any], arms: NDArray[np.int64]) -> 
 
 
 def rows_after(reading: Reading, rows: NDArray[Any], arms: NDArray[np.int64], pulls: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Observations (n, d) one step later: arms in these states (n, J), after so many pulls (n,)."""
+    """Observations (n, d) one step later: arms in these states (n, J), after `pulls` pulls (n,)."""
     after = with_arms(reading, rows, arms)
     share, time = reading.budget + 1, reading.budget + 2
     after[:, share] = np.maximum(rows[:, share] - pulls / np.maximum(read_initial(reading, rows), 1e-9), 0.0)

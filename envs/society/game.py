@@ -61,7 +61,7 @@ class Society:
     ## Rewards
     Agents, once: -C for a wrong action. Planner, `objective="altruistic"`: -C for each wrong action of the cohort;
     `"biased"`: -C for each bad one, right or wrong; minus `price` times the effort. `reward="realised"` is what happened.
-    Realised, **the altruistic planner's reward tells the hidden state**. `reward="expected"` is the mean given what is known:
+    Realised, **the altruistic planner's reward shows the hidden state**. `reward="expected"` is the mean given what is known:
     the agent's, given the public belief and her signal; the planner's, given the public belief after the cohort has acted.
     It is as right as the public belief is.
 

@@ -146,7 +146,7 @@ def level_of(levels, q):
 
 @jit
 def count_episode(params, state, w):
-    """Count how the agents of a finished episode acted. Only now: earlier, the belief would tell what their signals were."""
+    """Count how the agents of a finished episode acted. Only now: earlier, the belief would show what their signals were."""
     for i in range(state.action.shape[1]):
         situation = state.situation[w, i // params.cohort]
         level = level_of(params.planner.levels, state.precision[w, i])

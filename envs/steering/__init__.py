@@ -14,7 +14,7 @@ FAMILY = Family(
     },
     agents={
         "null": Agent(f"{BASELINES}.planners:Null", "never does anything: what shares are measured from"),
-        "random": Agent(f"{BASELINES}.planners:Random", "a precision by chance"),
+        "random": Agent(f"{BASELINES}.planners:Random", "a random precision"),
         "once": Agent(f"{BASELINES}.planners:Once", "the largest precision for the first agent, nothing later"),
         "myopic": Agent(f"{BASELINES}.planners:Myopic", "the best next reward"),
         "even_spend": Agent(f"{BASELINES}.planners:EvenSpend", "the best next reward, within an even share"),

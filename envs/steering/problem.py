@@ -71,9 +71,9 @@ class SocialSteering(Problem):
     ## Rewards
     `objective="altruistic"`: -C for a wrong action. `"biased"`: -C for a bad action, right or wrong. Minus `price` times the
     effort spent. `reward="expected"` is the expectation given the public belief, which the planner knows anyway.
-    `"realised"` is what the agent did, with the same mean. Realised and altruistic, **the reward tells the hidden state**: an
+    `"realised"` is what the agent did, with the same mean. Realised and altruistic, **the reward shows the hidden state**: an
     agent that sees its rewards, such as a recurrent one fed with them, then knows more than a planner may know. Realised and
-    biased, it tells nothing that is not public.
+    biased, it shows nothing that is not public.
 
     ## Budget
     One resource, `effort`: beta(q) = k (1 - p) (d / (1 - p))^e with e = 1 (`cost="linear"`), 1/2 (`"concave"`) or 2

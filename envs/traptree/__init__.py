@@ -13,7 +13,7 @@ FAMILY = Family(
         "budgetgym/TrapTree-v0": Environment(f"{ENVS}.problem:TrapTree", episodes=Episodes(1000, 1000)),
     },
     agents={
-        "random": Agent(f"{BASELINES}.policies:Random", "a child by chance"),
+        "random": Agent(f"{BASELINES}.policies:Random", "a random child"),
         "greedy": Agent(f"{BASELINES}.policies:Greedy", "the child that looks best"),
         "contrarian": Agent(f"{BASELINES}.policies:Contrarian", "the odd one out: reads the trap off"),
         "systematic": Agent(f"{BASELINES}.policies:Systematic", "depth-first search, with backtracking"),

@@ -22,11 +22,12 @@ class TrapTree(Problem):
     ## Description
     A complete tree, one leaf of which pays. From a node one sees a local score of every child, and at the first `traps`
     levels these scores point away from the solution: the right child looks worst, all others (decoys) look good, and below
-    decoys everything goes on looking good. Deeper on the right way the scores are honest. So whoever decides step by step by
-    the scores, or keeps fewer continuations than there are decoys, loses the solution at the first move, and whoever looks
-    far enough ahead finds it: the constructions of "Why Reasoning Fails to Plan" (arXiv:2601.22311), propositions 3.1 to 3.3.
+    decoys everything goes on looking good. Deeper on the right way the scores are honest. So an agent that decides step by
+    step by the scores, or keeps fewer continuations than there are decoys, loses the solution at the first move, and one
+    that looks far enough ahead finds it: the constructions of "Why Reasoning Fails to Plan" (arXiv:2601.22311), propositions
+    3.1 to 3.3.
 
-    The tree is deterministic, and known to whoever looks ahead in forks, as in the paper. It is a test for planners and not
+    The tree is deterministic, and known to planners that look ahead in forks, as in the paper. It is a test for planners, not
     of learning: an agent that knows the construction reads the trap off the scores (see `contrarian`).
 
     ## Action Space

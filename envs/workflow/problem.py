@@ -208,7 +208,7 @@ class WorkflowRouting(Problem):
         return Reading(V, dollars, seconds, rounds=self.horizon, budget=3 * V)
 
     def entry(self, model: str, samples: int = 1) -> int:
-        """The action's entry for so many samples of a model.
+        """The action's entry for `samples` samples of a model.
 
         Raises:
             ValueError: an unknown model, or more samples than a launch may have.

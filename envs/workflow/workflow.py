@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from ..core.checks import is_number, positive, probability
 
 TOKENS_PER_PRICE = 1e6
-"""Prices are for so many tokens."""
+"""Prices are for this many tokens."""
 
 MOST_SUBTASKS = 62
 """The set of completed subtasks is kept in the bits of an int64."""

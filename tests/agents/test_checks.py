@@ -1,4 +1,4 @@
-"""`list_agents` tells the truth: what it lists can be made, and what it leaves out can't."""
+"""`list_agents` is right: what it lists can be made, and what it leaves out can't."""
 
 import gymnasium as gym
 import pytest

@@ -159,7 +159,7 @@ def test_precision_plays_as_many_episodes_as_it_takes_and_none_twice(env, tmp_pa
     assert finer.episodes.equals(run_comparison(as_problem(env), ["constant", "lin:b0=9"], len(finer.episodes) // 2).episodes)
 
 
-def test_precision_that_cant_be_reached_is_told(env, monkeypatch):
+def test_precision_that_cant_be_reached_is_reported(env, monkeypatch):
     monkeypatch.setattr(precision_module, "MOST", 100)
     settings = run_comparison(as_problem(env), ["constant"], precision=1e-6).settings
     assert settings["number_of_episodes"] == 100

@@ -56,7 +56,7 @@ def test_the_length_router_is_that_of_the_definition():
     assert (np.diff(curve.share) > 0).all()
 
 
-def test_routing_by_chance_recovers_half_on_average():
+def test_random_routing_recovers_half_on_average():
     log = load_routing_log(toy_frame(100), **PAIR)
     found = [f.frontier(log, ["random"], seed=seed).table.iloc[0] for seed in range(40)]
     assert np.mean([row["APGR"] for row in found]) == pytest.approx(0.5, abs=0.04)
@@ -86,7 +86,7 @@ def test_the_oracle_is_the_best_model_for_every_query_and_the_cheapest_of_those(
     assert oracle["APGR"] == pytest.approx(0.875)
 
 
-def test_good_routers_are_told_from_chance():
+def test_good_routers_are_distinguished_from_chance():
     table = f.frontier(toy_frame(3000), models=["small", "medium"]).table.set_index("router")
     assert table.loc["knn", "APGR_low"] > 0.5
     assert table.loc["mf", "APGR_low"] > 0.5
@@ -168,9 +168,9 @@ def test_the_command_line(tmp_path):
     command = ["frontier", "--log", str(tmp_path / "log.csv"), "--routers", "random,length"]
     ran = CliRunner().invoke(app, [*command, "--models", "small,large", "--out", str(tmp_path / "out"), "--json"])
     assert ran.exit_code == 0, ran.output
-    told = json.loads(ran.stdout)
-    assert [row["router"] for row in told["routers"]] == ["random", "length", "oracle"]
-    assert told["weak"] == "small"
+    output = json.loads(ran.stdout)
+    assert [row["router"] for row in output["routers"]] == ["random", "length", "oracle"]
+    assert output["weak"] == "small"
     assert (tmp_path / "out" / "frontier.csv").exists()
     printed = CliRunner().invoke(app, command).stdout
     assert "CPT(50 %)" in printed

@@ -39,7 +39,7 @@ def finish(out, agents, **settings):
 
 
 def interrupt(out, sent, finished, *arguments):
-    """Start, and send a signal as soon as so many runs are finished."""
+    """Start, and send a signal as soon as `finished` runs are finished."""
     process = start(out, *arguments)
     deadline = time.monotonic() + 100
     while len(list(out.glob("cells/*.json"))) < finished and time.monotonic() < deadline:
@@ -75,7 +75,7 @@ def own_registry(monkeypatch):
     sys.modules.pop("faulty_agents", None)
 
 
-def test_what_breaks_is_told_and_loses_nothing_else(tmp_path, own_registry):
+def test_what_breaks_is_reported_and_loses_nothing_else(tmp_path, own_registry):
     trap = "budgetgym/TrapTree-v0"
     names = ["breaks", "greedy", "dies", "systematic", "contrarian"]
     table = run_leaderboard(tmp_path, [trap], names, episodes=30, imports=["faulty_agents"])

@@ -37,9 +37,9 @@ def test_train_from_the_command_line_and_go_on_from_a_checkpoint(tmp_path):
     evaluations = pd.read_csv(tmp_path / "ppo-evaluations.csv")
     assert evaluations["timesteps"].tolist() == [400, 800]
     [log] = events.rglob("events*")
-    told = EventAccumulator(str(log)).Reload()
-    assert [event.step for event in told.Scalars("eval/theta_value")] == [400, 800]
-    assert [event.value for event in told.Scalars("eval/theta_value")] == pytest.approx(evaluations["theta_value"].tolist())
+    logged = EventAccumulator(str(log)).Reload()
+    assert [event.step for event in logged.Scalars("eval/theta_value")] == [400, 800]
+    assert [event.value for event in logged.Scalars("eval/theta_value")] == pytest.approx(evaluations["theta_value"].tolist())
     best = make_agent(f"ppo:path={tmp_path / 'ppo-best.zip'}", gym.make(ID, T=20, c0=1 / 8))
     again = evaluate(best, gym.make(ID, T=20, c0=1 / 8), 20, EVALUATION_SEED).summary["theta_value"]
     assert again == pytest.approx(evaluations["theta_value"].max())

@@ -29,7 +29,7 @@ def test_what_keeps_the_contract_passes(problem, check):
 
 
 @jit
-def step_in_company(params, state, i, action):
+def step_looks_at_neighbour(params, state, i, action):
     """Looks at the neighbour's lane."""
     reward, cost, over = step(params, state, i, action)
     return reward + state.value[i - 1], cost, over
@@ -80,14 +80,14 @@ class Other(OnlineKnapsack):
 @pytest.mark.parametrize(
     ("kernels", "message"),
     [
-        (Kernels(reset, step_in_company, observe, mask), "differs in company"),
+        (Kernels(reset, step_looks_at_neighbour, observe, mask), "is different in a batch than alone"),
         (Kernels(reset, step, observe_too_much, mask), r"\['value'\] leave their range"),
         (Kernels(reset, step_beyond_the_mask, observe, mask), "blocks an action that the mask allows"),
         (Kernels(reset, step_forgets_blocked, observe, mask), "blocked falls"),
         (Kernels(reset, step_nan, observe, mask), "a reward is"),
         (Kernels(reset, step, observe, mask, redraws_what_is_seen), "`resample` changes observations"),
     ],
-    ids=["company", "range", "mask", "blocked", "reward", "resample"],
+    ids=["neighbour", "range", "mask", "blocked", "reward", "resample"],
 )
 def test_a_broken_kernel_is_found(kernels, message, monkeypatch):
     monkeypatch.setattr(Other, "kernels", kernels)

@@ -35,7 +35,7 @@ class Sequoia(Learner, RestlessPolicy):
     ICLR 2025): a Q-network whose value is maximised exactly over the feasible set at every decision.
 
     Args:
-        problem: a restless bandit whose observations tell time and budget.
+        problem: a restless bandit whose observations show time and budget.
         path: of a saved agent; without it the agent has to `learn` first.
         seed: of network, exploration and training episodes.
         variant: "paper" learns as published, with the authors' network; "default" as it should be; see
@@ -101,7 +101,7 @@ class Sequoia(Learner, RestlessPolicy):
         return configuration_of("sequoia/paper" if self.variant == "paper" else self.name, problem, self.default)
 
     def learn(self, total_timesteps: int | None = None, callback: MaybeCallback = None, progress_bar: bool = False) -> Self:
-        """Learn from so many decisions, by default what the configuration finds enough."""
+        """Train for `total_timesteps` decisions, by default those of the configuration."""
         self._maximiser = None
         try:
             return super().learn(total_timesteps, callback, progress_bar)

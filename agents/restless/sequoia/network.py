@@ -129,7 +129,7 @@ values grow backwards from the end of the episode."""
 
 
 class JointNetwork(ActionValue):
-    """The default: a table of what every arm is worth by itself, and a network for what that misses.
+    """The default: a table of what every arm is worth alone, and a network for what that misses.
 
     `Q(s, a) = base + clock[time] + sum_j table[time, j, s_j, level_j(a)] + value(s) + linear(s) x
     + output relu(first x + bias(s))`

@@ -2,7 +2,7 @@
 
 From an action on, the component whose addition raises the network's value the most is added, as long as one does and fits;
 then the best removal or exchange of two components is made, and so on. Where components meet at arms, a second attempt begins
-with everything at once and gives up what is missed least. Then some components are given up by chance, and it goes on from
+with everything at once and gives up what is missed least. Then some components are given up at random, and it goes on from
 there (iterated local search). Only the hidden units' inputs are updated on the way.
 """
 
@@ -30,8 +30,8 @@ class Search:
 
     Args:
         coding: of the actions.
-        kicks: how often components are given up by chance, per question; None only adds components (greedy).
-        seed: of that chance; the same question has the same answer.
+        kicks: how often components are given up at random, per question; None only adds components (greedy).
+        seed: of these random choices; the same question has the same answer.
     """
 
     def __init__(self, coding: Coding, kicks: int | None = 10, seed: int = 0) -> None:

@@ -59,7 +59,7 @@ def strategic_examples(problem: Restless, states: int, random: np.random.Generat
 def following(
     problem: Restless, rows: NDArray[np.float64], actions: NDArray[np.int64], random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(n, d) observations that come after actions (n, m) under observations (n, d), by chance."""
+    """(n, d) observations that come after actions (n, m) under observations (n, d), drawn at random."""
     arms = read_arms(problem.reading, rows)
     n, J = arms.shape
     laws = problem.arms.transitions[np.arange(J), levels_of(problem, actions), arms].cumsum(axis=2)  # (n, J, S)

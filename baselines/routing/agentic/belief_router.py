@@ -1,4 +1,4 @@
-"""A router that knows the laws, keeps the exact posterior of what is hidden, and looks ahead with the told router's tables."""
+"""A router that knows the laws, keeps the exact posterior of what is hidden, and looks ahead with tables per difficulty."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def observe_step(p, observation, memory, s, g, e):
 
 @jit
 def expected_worth(p, memory, s, g, e, left, k, m, verdict):
-    """The worth of a call with k calls left before it: that of the told router, averaged over the difficulty."""
+    """The worth of a call with k calls left before it: that of the router that knows the difficulty, averaged over it."""
     belief = memory[BELIEF:].reshape((p.difficulty.shape[0], TIERS + 2))
     subgoals = p.laws.subgoals[s]
     low, low_arrival = p.offset[s], p.offset[s] + s
@@ -147,11 +147,11 @@ def act_belief(p, observation, memory, action):
 
 
 class Belief(Router):
-    """The exact posterior of the hidden state, and one step of lookahead into the told router's values.
+    """The exact posterior of the hidden state, and one step of lookahead into the values given the difficulty.
 
-    Exact up to the grid if the environment tells the difficulty (`difficulty_noise=0`). Otherwise it averages, over the
-    posterior of the difficulty, values that assume it will be told next: it never pays to learn the difficulty. Its success
-    is then a lower bound of what the best honest router achieves, and the told router's value an upper one.
+    Exact up to the grid if the environment shows the difficulty (`difficulty_noise=0`). Otherwise it averages, over the
+    posterior of the difficulty, values that assume it will be shown next: it never pays to learn the difficulty. Its success
+    is then a lower bound of what the best honest router achieves, and the value given the difficulty an upper one.
 
     Args:
         problem: a routing problem with two tiers, one task per episode and a budget in calls.
@@ -218,7 +218,7 @@ class Belief(Router):
 
 
 def stacked_tables(problem: AgenticRouting, payoff: NDArray[np.float64], grid: tuple[int, int]) -> NDArray[Any]:
-    """The told router's tables of all difficulties and numbers of subgoals, in single precision; see `BeliefParameters`."""
+    """The tables of all difficulties and numbers of subgoals, in single precision; see `BeliefParameters`."""
     by_difficulty = []
     for d in range(DIFFICULTIES):
         parts = [

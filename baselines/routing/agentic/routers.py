@@ -203,7 +203,7 @@ class ErrorGateParameters(NamedTuple):
 
 @jit
 def act_error_gated(p, observation, memory, action):
-    """The large model from so many errors on."""
+    """The large model from `errors` errors on."""
     large = p.reading.models - 1
     action[0] = large if read_errors(observation) >= p.errors and read_affordable(p.reading, observation, large) else 0
 

@@ -2,8 +2,9 @@
 and from it an upper bound for budgets in dollars.
 
 Two routers bound what is possible. The *informed* one knows difficulty, corruption and the tier that is required: no router
-does better. The *told* one knows the difficulty but has to infer corruption and tier, as every honest router must: it is
-the best honest router where `difficulty_noise` is 0, and an upper bound of all honest routers otherwise.
+does better. The other one (`knowledge="difficulty"`) knows the difficulty but has to infer corruption and tier, as every
+honest router must: it is the best honest router where `difficulty_noise` is 0, and an upper bound of all honest
+routers otherwise.
 
 A task's value is computed for every difficulty and number of subgoals, backward over the steps left, for all amounts of
 budget at once. What a task's end is worth is a payoff of (solved, calls left); a stream of tasks is solved from its last
@@ -133,7 +134,7 @@ def place_tier(x, points):
 
 @jit
 def fill_known(laws, accuracy, d, subgoals, calls, stop, verify, payoff, row, arrival, value):
-    """The table of the told router, for one difficulty and number of subgoals, for two tiers.
+    """The table of the router that knows the difficulty, for one difficulty and number of subgoals, for two tiers.
 
     payoff, calls: as in `fill_informed`. row: (4,) scratch. arrival: (K, G + 1, E, Z) scratch. value: (T + 1, K, G, E, Z, B),
     by steps left, calls left, progress, errors, and the probabilities of corruption and of the upper tier on their grids.
@@ -294,12 +295,12 @@ def optimum_curve(
 def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge | None = None) -> float:
     """The best expected score of an episode at one budget; see `optimum_curve`.
 
-    By default of the told router; of the informed one where there are other than two tiers, or where that would take more
-    than about a minute. For a budget in dollars it is an upper bound: what as many large calls would be worth as the budget
-    can pay at best, with small calls for nothing.
+    By default of the router that knows the difficulty; of the informed one where there are other than two tiers, or where that
+    would take more than about a minute. For a budget in dollars it is an upper bound: what as many large calls would be
+    worth as the budget can pay at best, with small calls for nothing.
 
     Raises:
-        ValueError: see `optimum_curve`; in dollars, a reward that looks at costs; or a stream of so many tasks that it
+        ValueError: see `optimum_curve`; in dollars, a reward that looks at costs; or a stream of too many tasks, which
             would take minutes.
     """
     if problem.unit == "dollars" and problem.score == "success":
@@ -353,7 +354,7 @@ def task_key(problem: AgenticRouting) -> tuple[Any, ...]:
 
 
 def most_large_calls(problem: AgenticRouting, dollars: float) -> int:
-    """The most calls of the highest tier that so many dollars can pay in an episode, whatever happens in it.
+    """The most calls of the highest tier that `dollars` can pay in an episode, whatever happens in it.
 
     At best they are a task's first calls: the prompt is short then, grows by the shortest output at every call (not at all
     where verdicts can be asked for), and all but its latest part is in the cache; only the very first call is cold.

@@ -15,7 +15,7 @@ from ....envs.routing.logged.problem import LoggedRouting
 Floats: TypeAlias = NDArray[np.float64]
 
 MOST_PLANS = 200
-"""Plans of a trace that are told apart; beyond, neighbours are merged into a better one, which keeps the bound a bound."""
+"""Plans of a trace that are distinguished; beyond, neighbours are merged into a better one, which keeps the bound a bound."""
 
 
 def best_plans(outcome: Floats, cost: Floats) -> tuple[Floats, Floats]:

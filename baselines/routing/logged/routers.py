@@ -32,7 +32,7 @@ FEWEST_ROWS = 10
 """To learn from."""
 
 DOMAIN_DISTANCE = 3.0
-"""Two domains are as far apart as prompts whose lengths differ by so many standard deviations."""
+"""Two domains are as far apart as prompts whose lengths differ by this many standard deviations."""
 
 PRICES = 400
 """Of money, that a router looks up."""
@@ -169,7 +169,7 @@ def weak_and_strong(log: RoutingLog) -> tuple[int, int]:
 @jit
 def pace_of(reading, pace, observation):
     """Dollars left per call left; of an observation without budget, the even spend `pace`."""
-    return read_pace(reading, observation) if reading.tells_budget else pace
+    return read_pace(reading, observation) if reading.shows_budget else pace
 
 
 # --- rules ----------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class Members(NamedTuple):
     looked_up: NDArray[np.int64]
     """(J,) 1 for those."""
     room: NDArray[np.int16]
-    """(table,) how many of the looked-up arms fit beside so many of the others; -1 if already those don't fit."""
+    """(table,) how many of the looked-up arms fit beside a number of the others; -1 if already those don't fit."""
 
 
 @jit
@@ -51,7 +51,7 @@ class CapacitySet(FeasibleSet):
         capacities: (W,) effort that every worker has.
 
     Raises:
-        ValueError: values that can't be meant, or so many different costs that the exact test would not fit into memory.
+        ValueError: values that can't be meant, or too many different costs: the exact test would not fit into memory.
     """
 
     test = contains

@@ -21,7 +21,7 @@ class Members(NamedTuple):
 
 @jit
 def contains(members, action, scratch):
-    """Whether at most so many components are chosen."""
+    """Whether at most `most` components are chosen."""
     return action.sum() <= members.most
 
 

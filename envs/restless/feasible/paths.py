@@ -16,7 +16,7 @@ from .base import FeasibleSet, LinearSet, linear_set
 from .tours import SCRATCH_ROWS, search_tour, tabulate, tour_found, tour_within
 
 LARGEST_TABLE = 20
-"""Networks of up to so many nodes have a table of all sets of nodes."""
+"""Networks of up to this many nodes have a table of all sets of nodes."""
 
 ROUNDS = 100_000
 """Of the local search for larger networks, divided by the number of nodes: 20 ms for 100 of them."""

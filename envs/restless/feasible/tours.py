@@ -14,13 +14,13 @@ SCALE = 1 << 10
 """Costs are counted in fractions of an edge, so that prices are whole numbers and every comparison is exact."""
 
 ASCENTS = 500
-"""Steps towards the best prices, unless they tell before. Each costs n^2, and fewer leave more to a search that costs 2^n."""
+"""Steps towards the best prices, unless they decide before. Each costs n^2; fewer leave more to a search that costs 2^n."""
 
 AFRESH = 0.2
 """How often the local search gives up a tour wholly."""
 
 SCRATCH_ROWS = 9
-"""`tour_within` writes on a scratch of so many rows of (stops + 2) numbers."""
+"""`tour_within` writes on a scratch of this many rows of (stops + 2) numbers."""
 
 
 @jit

@@ -15,7 +15,7 @@ from ..kernels import restless_kernels
 from ..problem import Options, Restless, generators, number_of_arms
 
 TOGETHER = 3
-"""Interventions come in groups of so many, and every one treats so many arms."""
+"""Interventions come in groups of this many, and every one treats this many arms."""
 
 WEIGHT = 3.0
 """What one intervention adds to the argument of an arm's link function."""

@@ -95,7 +95,7 @@ class RestlessMatching(Restless):
 
 
 def _calendars(n: int, slots: int, weights: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.bool_]:
-    """(n, K) calendars with so many slots each, drawn without replacement with these weights."""
+    """(n, K) calendars with `slots` slots each, drawn without replacement with these weights."""
     calendars = np.zeros((n, len(weights)), np.bool_)
     for row in calendars:
         row[random.choice(len(weights), slots, replace=False, p=weights / weights.sum())] = True

@@ -17,7 +17,7 @@ from .meter import is_warm
 from .profile import DIFFICULTIES, ERROR_LEVELS, Profile
 
 ROLLOUTS_PER_LABEL = 5
-"""A task is labelled by so many trials of each boundary policy (arXiv:2602.21227)."""
+"""A task is labelled by this many trials of each boundary policy (arXiv:2602.21227)."""
 
 LABELS = ("easy", "hard", "intractable")
 

@@ -35,7 +35,7 @@ DRAWS = 6
 """Random numbers set aside for a step: output length, rollback or verdict, move, giving up, required tier, signal."""
 
 FEWEST_COSTS = 20
-"""The windowed reward scales by the boundary policies until so many costs were seen."""
+"""The windowed reward scales by the boundary policies until this many costs were seen."""
 
 
 # --- a task -------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The probabilities of one move. The kernels draw from these functions; the exact solvers and the filter sum over them.
 
 A move by model m at difficulty d, with required tier r, e errors and corruption z, ends in one of three events that the
-router can tell apart: ROLLBACK (a corruption was found: the last subgoal is undone), PROGRESS (the next subgoal, or so it
+router can distinguish: ROLLBACK (a corruption was found: the last subgoal is undone), PROGRESS (the next subgoal, or so it
 looks: a silent failure looks the same) and ERROR. Silent failure of a corrupted task changes nothing, so that whether it is
 corrupted does not show before it is found.
 """

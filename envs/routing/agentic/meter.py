@@ -45,7 +45,7 @@ def cached(input: float, output: float, read: float, write: float | None = None)
 
 @jit
 def prompt_price(read, write, prompt, remembered):
-    """Price of a prompt of so many tokens, of which the first `remembered` are in the cache; in the unit of the prices."""
+    """Price of a prompt of `prompt` tokens, of which the first `remembered` are in the cache; in the unit of the prices."""
     hit = min(prompt, remembered)
     return hit * read + (prompt - hit) * write
 

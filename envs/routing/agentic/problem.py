@@ -133,7 +133,7 @@ class AgenticRouting(Problem):
     | bankruptcy_penalty | see Budget | 5 |
     | stop, verify | see Action Space | False |
     | criticality_accuracy | probability that the signal is right; 1 / tiers is blind, 1 an oracle | .8 |
-    | difficulty_noise | standard deviation of the estimate's error, in logits; 0 tells the class | 1 |
+    | difficulty_noise | standard deviation of the estimate's error, in logits; 0 shows the class | 1 |
     | budget_aware | see Observation Space | True |
 
     ## Instances
@@ -143,7 +143,7 @@ class AgenticRouting(Problem):
 
     ## Exact optimum
     `budgetgym.baselines.routing.agentic.values`, for budgets in calls: the best router that knows the hidden state
-    (an upper bound for all), and for two tiers the best router that is told the difficulty but has to infer the rest, which
+    (an upper bound for all), and for two tiers the best router that knows the difficulty but has to infer the rest, which
     is exact for `difficulty_noise=0` and an upper bound otherwise (within half a point: the `belief` router comes that
     close). Shares of the optimum refer to the latter, for four tiers to the former. In dollars, they refer to what as many
     large calls are worth as the money can pay at best.

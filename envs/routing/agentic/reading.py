@@ -25,7 +25,7 @@ class Reading(NamedTuple):
     """Of a task, at most."""
     budget_scale: float
     affordable: int
-    """Index of whether the first model can be afforded. Only of observations that tell the budget, as the next."""
+    """Index of whether the first model can be afforded. Only of observations that show the budget, as the next."""
     budget: int
     """Index of the size of the budget; its remaining share follows."""
 

@@ -13,7 +13,7 @@ FAMILY = Family(
     problem=f"{ENVS}.problem:LoggedRouting",
     agents={
         "always": Agent(f"{BASELINES}.routers:Always", "one model for every query: always:model=NAME"),
-        "random": Agent(f"{BASELINES}.routers:Random", "the best or the cheapest model, by chance"),
+        "random": Agent(f"{BASELINES}.routers:Random", "the best or the cheapest model, at random"),
         "even_spend": Agent(f"{BASELINES}.routers:EvenSpend", "the best model within the dollars left per call"),
         "length": Agent(f"{BASELINES}.routers:LengthThreshold", "the best model for long prompts"),
         "knn": Agent(f"{BASELINES}.routers:NearestNeighbours", "predicts outcomes by the nearest queries"),

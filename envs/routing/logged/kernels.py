@@ -12,7 +12,7 @@ import numpy as np
 from ...core import jit, rng
 
 NEIGHBOURS = 50
-"""A planner takes the waiting query's outcomes from one of so many of its domain with prompts of nearly the same length."""
+"""A planner takes the waiting query's outcomes from one of this many of its domain with prompts of nearly the same length."""
 
 
 @jit
@@ -112,7 +112,7 @@ def observe(params, state, i, out):
     costs = 2 + domains
     for model in range(models):
         out[costs + model] = params.expected[row, model] / params.cost_scale
-    if params.tells_budget:
+    if params.shows_budget:
         for model in range(models):
             out[costs + models + model] = params.quote[row, model] <= state.remaining[i, 0]
         out[costs + 2 * models] = 1.0 - state.done[i] / params.tasks

@@ -30,7 +30,7 @@ ANSWER_TOKENS = 100.0
 """Length of an answer where the log does not say, about RouterArena's mean (67 to 87)."""
 
 MOST_DOMAINS = 256
-"""Domains are told one by one in observations."""
+"""Observations have an entry for each domain, up to this many."""
 
 SCHEMA = (
     "either one row per (query, step): `outcome:MODEL` and `cost:MODEL` for every model; or one per (query, step, model): "
@@ -60,7 +60,7 @@ class Known(NamedTuple):
 
     A model's cost is taken to be a line over the prompt's length plus what depends on the answer. `expected_cost` is that
     line, fitted by least squares; `quoted_cost` is the parallel line above every logged cost, the most that a call can cost.
-    So a quote tells nothing about a query but the length of its prompt.
+    So a quote shows nothing of a query but the length of its prompt.
     """
 
     cost_line: npt.NDArray[np.float64]

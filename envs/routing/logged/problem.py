@@ -27,9 +27,9 @@ DEFAULT_SHARE = 0.5
 class LoggedRouting(Problem):
     r"""
     ## Description
-    A stream of `T` tasks shares one budget. For every query the router picks one of N models, and a log of a benchmark tells
-    how well that model answered it and what that cost. A dear model called for an easy query is missing for a hard one. A
-    task may be a trace of several calls; it is passed if the model chosen at each step is good enough there.
+    A stream of `T` tasks shares one budget. For every query the router picks one of N models, and a log of a benchmark shows
+    how well that model answered it and what that cost. An expensive model called for an easy query is missing for a hard one.
+    A task may be a trace of several calls; it is passed if the model chosen at each step is good enough there.
 
     The router sees what is known before a call: the length of the prompt, its domain, prices and the budget. Outcomes never
     enter observations.
@@ -163,7 +163,7 @@ class LoggedRouting(Problem):
             params=Params(
                 tasks=T,
                 shuffled=bool(shuffled),
-                tells_budget=bool(budget_aware),
+                shows_budget=bool(budget_aware),
                 steps=known.steps,
                 cost_scale=known.highest_cost,
                 most_expensive=known.most_expensive,
@@ -207,7 +207,7 @@ class LoggedRouting(Problem):
             money_scale=float(self.budget_scale[0]),
             tasks=self.params.tasks,
             calls=len(self.statistics) / self.statistics.tasks,
-            tells_budget=self.budget_aware,
+            shows_budget=self.budget_aware,
             budget=len(self.observation_names) - 3,
         )
 

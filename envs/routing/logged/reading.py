@@ -21,9 +21,9 @@ class Reading(NamedTuple):
     tasks: int
     calls: float
     """Per task, on average over the training part."""
-    tells_budget: bool
+    shows_budget: bool
     budget: int
-    """Index of the size of the budget, where it is told; the remaining share of the tasks stands before it."""
+    """Index of the size of the budget, where it is shown; the remaining share of the tasks stands before it."""
 
 
 @jit
@@ -57,7 +57,7 @@ def read_expected_cost(reading, observation, model):
 def read_pace(reading, observation):
     """Dollars left per call left, this one included, if tasks have their usual number of calls.
 
-    Only of observations that tell the budget.
+    Only of observations that show the budget.
     """
     money = left_of(observation[reading.budget], observation[reading.budget + 1], reading.money_scale)
     left = observation[reading.budget - 1] * reading.tasks * reading.calls - read_step(reading, observation)

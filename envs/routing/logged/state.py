@@ -17,8 +17,8 @@ class Params(NamedTuple):
     """T, per episode."""
     shuffled: bool
     """Every task is drawn at random, not the next one of the log."""
-    tells_budget: bool
-    """Observations tell which models can be afforded, and the tasks left."""
+    shows_budget: bool
+    """Observations show which models can be afforded, and the tasks left."""
     steps: int
     """In the longest task; scale of the step in observations."""
     cost_scale: float

@@ -32,7 +32,7 @@ def learner(problem, **settings):
     )
 
 
-def test_rollouts_of_a_task_begin_alike_and_go_on_by_chance(problem):
+def test_rollouts_of_a_task_begin_alike_and_go_on_at_random(problem):
     pool, random = TaskPool(problem, 10), np.random.default_rng(0)
     visit = pool.visit(np.array([3, 7]), random)
     rollouts = collect(problem, policy_of(problem), visit, np.array([5, 0]), random)
@@ -222,29 +222,29 @@ def test_prior_and_stopping_work_together(problem):
 
 
 class Counting(BaseCallback):
-    """Notes what it was told, and stops after three updates."""
+    """Notes which callbacks were called, and stops after three updates."""
 
     def __init__(self):
         super().__init__()
-        self.reported = []
+        self.events = []
 
     def _on_training_start(self):
-        self.reported.append("start")
+        self.events.append("start")
 
     def _on_rollout_end(self):
-        self.reported.append("rollout")
+        self.events.append("rollout")
 
     def _on_step(self):
-        return self.reported.count("rollout") < 3
+        return self.events.count("rollout") < 3
 
     def _on_training_end(self):
-        self.reported.append("end")
+        self.events.append("end")
 
 
 def test_it_has_the_shape_of_sb3(problem, tmp_path):
     calls = Counting()
     model = learner(problem).learn(10**9, callback=calls)
-    assert calls.told == ["start", "rollout", "rollout", "rollout", "end"]
+    assert calls.events == ["start", "rollout", "rollout", "rollout", "end"]
     assert model.logger.name_to_value is not None
     model.save(tmp_path / "model.zip")
     again = GroupPolicyOptimiser.load(tmp_path / "model.zip", env=BudgetedSb3VecEnv(problem, 1, seed=0))

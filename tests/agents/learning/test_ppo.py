@@ -27,7 +27,7 @@ def test_ppo_learns_to_save_its_budget(env):
     assert trained > 0.9
 
 
-def test_ppo_that_is_not_told_its_budget_reads_nothing_into_what_it_sees(env):
+def test_ppo_that_does_not_see_its_budget_reads_nothing_into_what_it_sees(env):
     """It sees theta and the market alone; to its critic money is free, so that it learns to be broke early."""
     blind = gym.make("budgetgym/RealTimeBidding-v0", instance="uniform", T=50, c0=1 / 8, budget_aware=False)
     agent = make_agent("ppo", blind, seed=0, **SMALL)
@@ -52,7 +52,7 @@ def test_ppo_learns_where_large_calls_are_worth_it():
 
 
 def test_ppo_learns_to_inform_while_it_matters():
-    """It must beat the best next reward, which pays too early for what the herd would learn by itself."""
+    """It must beat the best next reward, which pays too early for what the herd would learn on its own."""
     env = gym.make("budgetgym/SocialSteering-v0", T=5)
     agent = make_agent("ppo", env, seed=0, lanes=256, batch_size=1280)
     assert isinstance(agent, Ppo)

@@ -82,7 +82,7 @@ def test_the_choice_of_nodes_narrows():
 @pytest.mark.parametrize("progress", [0.2, 0.6, 0.95])
 @pytest.mark.parametrize("failure", [0.2, 0.05, 0.001])
 def test_the_reachability_bound_holds(steps, progress, failure):
-    """With so many expansions, fewer than the needed steps of progress are as unlikely as was asked for."""
+    """With this many expansions, fewer than the needed steps of progress are as unlikely as was asked for."""
     expansions = int(np.ceil(reachable_within(steps, progress, failure)))
     assert nbinom.cdf(expansions - steps, steps, progress) >= 1.0 - failure
 

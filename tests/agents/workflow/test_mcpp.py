@@ -15,12 +15,12 @@ from budgetgym.envs.workflow.reading import read_situation
 
 
 def mixing():
-    """A subtask that only the dear model solves, and one that it must not be wasted on: each rule treats both alike."""
+    """A subtask that only the expensive model solves, and one that it must not be wasted on: each rule treats both alike."""
     workflow = {
-        "models": {"cheap": {"price": 1, "speed": 1}, "dear": {"price": 10, "speed": 1}},
+        "models": {"cheap": {"price": 1, "speed": 1}, "expensive": {"price": 10, "speed": 1}},
         "subtasks": {
-            "easy": {"success": {"cheap": 0.5, "dear": 0.55}, "length": 1},
-            "hard": {"success": {"cheap": 0.02, "dear": 0.8}, "length": 1, "after": ["easy"]},
+            "easy": {"success": {"cheap": 0.5, "expensive": 0.55}, "length": 1},
+            "hard": {"success": {"cheap": 0.02, "expensive": 0.8}, "length": 1, "after": ["easy"]},
         },
     }
     return WorkflowRouting(workflow=workflow, samples=1, budget=24e-6, deadline=5.0)

@@ -100,7 +100,7 @@ def test_pacing_agents_settle_at_the_equilibrium():
 
 
 def test_an_agent_that_has_run_out_keeps_its_multiplier():
-    """What it spends then tells nothing; else it would bid the more the next day, the earlier it was out of money."""
+    """What it spends then shows nothing; else it would bid the more the next day, the earlier it was out of money."""
     game = AuctionGame(n_agents=2, granularity="tick", T=200, ticks=10, rule="first_price", budgets=[1.0, 60.0])
     batch, agents = AuctionBatch(game, 1), MultiplicativePacing(game)
     batch.seed([0])

@@ -52,7 +52,7 @@ def test_every_bidder_plays_at_the_edge(name, edge):
 
 @pytest.mark.parametrize("settings", [{"cost_event": "click"}, {"cost_event": "conversion", "conversion_rate": 0.2}], ids=str)
 @pytest.mark.parametrize("name", BIDDERS)
-def test_where_charges_come_by_chance_a_bidder_plays_or_says_why_not(name, settings):
+def test_where_charges_are_random_a_bidder_plays_or_says_why_not(name, settings):
     problem = RealTimeBidding(**fitting(name, {"T": 40, "budget": 200_000.0, "c0": None, **settings}))
     kind = name.split(":")[0]
     if kind in LEARNS_FROM_COST:

@@ -89,7 +89,7 @@ def test_the_last_auction_is_worth_all_that_is_left():
 
 
 def test_the_law_of_theta_follows_what_comes():
-    """Told nothing but an average, the bidder ends with the stream's own law."""
+    """Given nothing but an average, the bidder ends with the stream's own law."""
     problem = RealTimeBidding(T=2000, c0=1 / 8)
     agent = make_agent("fluid", problem, window=2000)
     state = None

@@ -59,7 +59,7 @@ def test_the_price_of_money_and_the_win_curve_move_by_hand():
 
 @pytest.mark.parametrize("feedback", ["minimum", "full"])
 @pytest.mark.parametrize("reserve", [0.0, 60.0])
-def test_the_win_curve_is_learnt_where_the_least_winning_bid_is_told(feedback, reserve):
+def test_the_win_curve_is_learnt_where_the_least_winning_bid_is_shown(feedback, reserve):
     wrong = TrainingStatistics(np.eye(301)[200], 0.004, 60.0, "wrong on purpose")
     problem = first_price(T=3000, feedback=feedback, reserve=reserve, statistics=wrong)
     agent = make_agent("shade", problem, prior=10.0)
@@ -71,7 +71,7 @@ def test_the_win_curve_is_learnt_where_the_least_winning_bid_is_told(feedback, r
 
 
 @pytest.mark.parametrize("feedback", ["win", "price"])
-def test_it_is_not_learnt_where_it_is_not_told(feedback):
+def test_it_is_not_learnt_where_it_is_not_shown(feedback):
     problem = first_price(T=300, feedback=feedback)
     assert learnt_curve(make_agent("shade", problem), problem) == pytest.approx(minimum_pmf(problem))
 

@@ -142,7 +142,7 @@ def test_random_policies_have_a_stream_per_lane(agent):
 
     first = draws(agent(problem, seed=1, **settings), batch)
     assert (first == draws(agent(problem, seed=1, **settings), batch)).all()
-    assert (first[:, :7] == draws(agent(problem, seed=1, **settings), batch[:7])).all()  # whoever else plays
+    assert (first[:, :7] == draws(agent(problem, seed=1, **settings), batch[:7])).all()  # whatever else is in the batch
     assert (first != draws(agent(problem, seed=2, **settings), batch)).any()
     again = agent(problem, seed=2, **settings)
     again.set_random_seed(1)

@@ -117,7 +117,7 @@ def test_cheap_certainty_is_bought_at_once_or_never(k):
 
 
 @pytest.mark.parametrize("k", [4, 5, 5.5])
-def test_the_middle_phase_of_dearer_certainty(k):
+def test_the_middle_phase_of_more_expensive_certainty(k):
     p, d, cost = P, DISCOUNT, k * (1 - P)
     a = d * (1 / (1 - d) - 2 * cost)
     first = ((a + k) - math.sqrt((a + k) ** 2 - 4 * a * k * (1 - p))) / (2 * a)
@@ -137,7 +137,7 @@ def test_the_middle_phase_can_be_concave():
 
 
 @pytest.mark.parametrize(
-    ("p", "d", "cheap", "dear"),
+    ("p", "d", "cheap", "expensive"),
     [
         (0.7, 0.5, 1.607, 1.646),
         (0.7, 0.9, 3.940, 5.949),
@@ -146,24 +146,24 @@ def test_the_middle_phase_can_be_concave():
         (0.8, 0.9, 2.105, 3.933),
     ],
 )
-def test_the_regimes_of_the_altruist(p, d, cheap, dear):
+def test_the_regimes_of_the_altruist(p, d, cheap, expensive):
     a, b = 2 * d * (1 - d) * (1 - p) ** 2, 1 - 3 * d * (1 - p)
     assert (math.sqrt(b * b + 4 * a) - b) / (2 * a) == pytest.approx(cheap, abs=6e-4)
     certain = (1 - p) * (1 + d * (1 - p) / (1 - d)) / (1 - 2 * d * p * (1 - p))
-    assert certain / (1 - p) == pytest.approx(dear, abs=6e-4)
+    assert certain / (1 - p) == pytest.approx(expensive, abs=6e-4)
     for k, phased in ((0.98 * cheap, False), (1.02 * cheap, True)):
         solution = solve(society(k, p=p), discount=d, step=5e-4)
         b, q = solution.beliefs[0], solution.precision[0]
         assert ((q > p) & (q < 1.0) & (b > 0)).any() == phased
     # The bound supposes that after a bad signal at 1 - p nothing more is paid. At a discount of 0.95 more is, which is worth
     # something: certainty is given up earlier, at 10.75.
-    last = 10.75 if d == 0.95 else dear
+    last = 10.75 if d == 0.95 else expensive
     for k, bought in ((0.995 * last, True), (1.005 * last, False)):
         solution = solve(society(k, p=p), discount=d, step=5e-4)
         assert (solution.precision[0, round((1 - p) / 5e-4)] == 1.0) == bought
 
 
-def test_dear_certainty_is_never_bought_and_garbling_can_help_an_altruist():
+def test_expensive_certainty_is_never_bought_and_garbling_can_help_an_altruist():
     solution = altruistic(8)
     assert (solution.precision < 1.0).all()
     j = round(0.36 / 2.5e-4)
@@ -227,7 +227,7 @@ def test_a_precision_near_the_limit_gets_near_the_value():
     assert held.value(0.6) == pytest.approx(-1.001, abs=1e-9)
 
 
-def test_near_ties_of_a_dear_biased_planner():
+def test_near_ties_of_an_expensive_biased_planner():
     assert biased(4).value(0.5) == pytest.approx(-3.396, abs=3e-3)
 
 

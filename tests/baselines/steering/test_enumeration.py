@@ -1,4 +1,4 @@
-"""Optima where one belief does not tell all: against expectimax in plain Python, and against the other exact solver."""
+"""Optima where one belief is not enough: against expectimax in plain Python, and against the other exact solver."""
 
 import math
 

@@ -237,7 +237,7 @@ def test_the_optimum_is_exact_where_it_can_be_and_a_bound_elsewhere():
     # What a list allows, a continuum allows too; and certainty is not for sale.
     assert best(problem, 0.3) <= optimal_value(problem.replace(levels=None), 0.3) + 1e-4
     for case in ({"network": "complete"}, {"public_belief": "biased"}):
-        with pytest.raises(ValueError, match="no topic by itself is solved"):
+        with pytest.raises(ValueError, match="a single topic can't be solved"):
             bound(problem.replace(**case), 0.3)
 
 

@@ -21,7 +21,7 @@ def test_step_by_step_is_as_in_closed_form(traps):
     assert success("contrarian", problem) == 1.0
 
 
-def test_moves_by_chance():
+def test_random_moves():
     problem = TrapTree(branching=2, depth=3)
     found = np.mean([success("random", problem, 500, seed=seed) for seed in range(4)])
     assert abs(found - oracles.random_success(problem)) < 4 * np.sqrt(1 / 8 * 7 / 8 / 2000)
@@ -43,7 +43,7 @@ def test_beams_are_as_in_closed_form(traps, width):
 @pytest.mark.parametrize("traps", [0, 1, 2])
 @pytest.mark.parametrize("steps", [1, 3, 4])
 def test_lookahead_wins_as_far_as_it_sees(traps, steps):
-    """All ways of so many steps, as a beam that drops nothing, scored by what they earn; the greedy action among equals."""
+    """All ways of `steps` steps, as a beam that drops nothing, scored by what they earn; the greedy action among equals."""
     problem = TrapTree(branching=3, depth=4, traps=traps)
     agent = BeamSearch(problem, width=200, depth=steps, score=lambda before, action, after, earned: earned)
     assert success(agent, problem, 20) == oracles.lookahead_success(problem, steps)

@@ -79,7 +79,7 @@ def test_a_reserve_raises_second_prices_and_empties_low_slots():
     assert auction([9, 4, 1], "first_price", [1, 0.5, 0.25], reserve=3) == ([0, 1], [9, 2])
 
 
-def test_the_least_winning_bid_is_told_to_winners_and_losers():
+def test_the_least_winning_bid_is_shown_to_winners_and_losers():
     for slots, expected in ((1, [2, 3, 3]), (2, [1, 1, 2])):
         game = AuctionGame(n_agents=3, rule="gsp", n_slots=slots, T=2, values=[[5, 5, 5]], budgets=PLENTY, qualities=0.5)
         batch = AuctionBatch(game, 1)

@@ -19,7 +19,7 @@ def sample(seed=0, **settings):
 
 @pytest.mark.parametrize("correlation", [0.0, 0.4])
 def test_values_follow_their_law(correlation):
-    """Independent from auction to auction, so the test applies; interpolation is finer than 40,000 draws can tell."""
+    """Independent from auction to auction, so the test applies; interpolation is finer than 40,000 draws can resolve."""
     assert kstest(sample(correlation=correlation)[:, 0], "uniform").pvalue > 1e-3
     for sigma in (0.5, 1.0):
         values = sample(values=f"lognormal:{sigma}", correlation=correlation)[:, 1]

@@ -24,7 +24,7 @@ def replay(bids, log, **rules):
     return [env.step(np.array([bid], float)) for bid in bids]
 
 
-def told(steps, name):
+def column(steps, name):
     return [info[name] for *_, info in steps]
 
 
@@ -120,12 +120,12 @@ def test_a_fixed_delay_reports_each_conversion_on_its_day_and_the_rest_at_the_en
         ([0, 0, 0, 1], [0, 0, 0, 1, 2, 6]),
         ([0] * 50 + [1], [0] * 6),  # beyond the window, which is the episode by default
     ):
-        assert told(replay([1] * 6, log, conversion_rate=1.0, delay=delay), "conversions") == reported
+        assert column(replay([1] * 6, log, conversion_rate=1.0, delay=delay), "conversions") == reported
 
 
 def test_only_clicks_that_were_won_convert():
     log = [[1, 1, 0.5], [0, 1, 0.5], [1, 9, 0.5], [1, 1, 0.5], [0, 1, 0.5]]
-    assert told(replay([5] * 5, log, conversion_rate=1.0, delay=[0, 1]), "conversions") == [0, 1, 1, 1, 2]
+    assert column(replay([5] * 5, log, conversion_rate=1.0, delay=[0, 1]), "conversions") == [0, 1, 1, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_only_clicks_that_were_won_convert():
 )
 def test_conversions_outside_the_attribution_window_never_come(window, conversions):
     rules = {"conversion_rate": 1.0, "delay": [0, 0, 0, 1], "attribution_window": window}
-    assert told(replay([1] * 6, [[1, 1, 0.5]] * 6, **rules), "conversions") == conversions
+    assert column(replay([1] * 6, [[1, 1, 0.5]] * 6, **rules), "conversions") == conversions
 
 
 def test_a_window_longer_than_the_episode_counts_what_comes_after_it():
     rules = {"conversion_rate": 1.0, "delay": [0] * 50 + [1], "attribution_window": 50}
-    assert told(replay([1] * 6, [[1, 1, 0.5]] * 6, **rules), "conversions") == [0, 0, 0, 0, 0, 6]
+    assert column(replay([1] * 6, [[1, 1, 0.5]] * 6, **rules), "conversions") == [0, 0, 0, 0, 0, 6]
 
 
 def test_conversions_are_forgotten_between_episodes():
@@ -229,16 +229,16 @@ def test_clicks_and_conversions_show_in_the_observation():
 def test_a_conversion_is_charged_when_it_is_reported():
     log = [[1, 10, 0.5], [1, 20, 0.25], [0, 5, 0.5], [1, 30, 0.1], [1, 1, 0.5]]
     steps = replay([300] * 5, log, conversion_rate=1.0, delay=[0, 0, 1], cost_event="conversion")
-    assert told(steps, "cost") == [0, 0, 10 / 0.5, 20 / 0.25, 30 / 0.1 + 1 / 0.5]
-    assert told(steps, "price_paid") == [10, 20, 5, 30, 1]
-    assert told(steps, "clicks") == [1, 2, 2, 3, 4]
+    assert column(steps, "cost") == [0, 0, 10 / 0.5, 20 / 0.25, 30 / 0.1 + 1 / 0.5]
+    assert column(steps, "price_paid") == [10, 20, 5, 30, 1]
+    assert column(steps, "clicks") == [1, 2, 2, 3, 4]
 
 
 def test_a_charge_is_lowered_to_what_is_left_when_it_comes():
     steps = replay([300] * 5, [[1, 10, 0.5]] * 5, conversion_rate=1.0, delay=[0, 0, 1], cost_event="conversion", budget=50.0)
     # 50 * 0.5 = 25 wins; a charge of 20 leaves 30, whose half still wins; one more leaves 10, which the third takes
-    assert told(steps, "wins") == [1, 2, 3, 4, 4]
-    assert told(steps, "cost") == [0, 0, 20, 20, 10]
+    assert column(steps, "wins") == [1, 2, 3, 4, 4]
+    assert column(steps, "cost") == [0, 0, 20, 20, 10]
     assert steps[-1][-1]["remaining"] == 0
 
 

@@ -74,7 +74,7 @@ def test_twin_has_the_price_pmf_of_training_and_the_theta_of_the_log(name, mean_
     assert np.abs(np.cumsum(pmf - training.price_pmf)).max() < 0.015
 
 
-def test_2997_is_light_tailed_and_dearer_at_the_top():
+def test_2997_is_light_tailed_and_more_expensive_at_the_top():
     market = make_market("2997")
     theta, pmf = market.theta[0], market.theta_pmf[0]
     assert sd(pmf, theta) == pytest.approx(0.00157, rel=0.03)

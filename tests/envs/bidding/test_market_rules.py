@@ -34,7 +34,7 @@ def replay(bids, log=LOG, **rules):
     return [env.step(np.array([bid], float)) for bid in bids]
 
 
-def told(steps, name):
+def column(steps, name):
     return [info[name] for *_, info in steps]
 
 
@@ -63,38 +63,38 @@ def assert_mean(samples, expected):
 
 def test_a_first_price_winner_pays_its_own_bid():
     steps = replay([10.5, 19.9, 0, 31, 5], rule="first_price")
-    assert told(steps, "cost") == told(steps, "price_paid") == [10.5, 0, 0, 31, 5]
-    assert told(steps, "wins") == [1, 1, 2, 3, 4]
+    assert column(steps, "cost") == column(steps, "price_paid") == [10.5, 0, 0, 31, 5]
+    assert column(steps, "wins") == [1, 1, 2, 3, 4]
 
 
 def test_a_first_price_bid_beyond_the_money_pays_all_the_money():
     steps = replay([300] * 5, rule="first_price", budget=12.0)
-    assert told(steps, "cost") == [12, 0, 0, 0, 0]
-    assert told(steps, "wins") == [1, 1, 2, 2, 2]  # with no money left, 0 still wins the impression that costs nothing
-    assert told(steps, "blocked") == [1, 2, 3, 4, 5]
+    assert column(steps, "cost") == [12, 0, 0, 0, 0]
+    assert column(steps, "wins") == [1, 1, 2, 2, 2]  # with no money left, 0 still wins the impression that costs nothing
+    assert column(steps, "blocked") == [1, 2, 3, 4, 5]
 
 
 def test_a_bid_below_the_reserve_never_wins_and_a_price_is_at_least_the_reserve():
     steps = replay([11.99, 300, 12, 29, 300], reserve=12)
-    assert told(steps, "cost") == [0, 20, 12, 0, 12]
+    assert column(steps, "cost") == [0, 20, 12, 0, 12]
 
 
 def test_a_bid_at_the_reserve_wins_at_the_reserve_under_both_rules():
     for rule in ("second_price", "first_price"):
-        assert told(replay([12] * 5, rule=rule, reserve=12), "cost") == [12, 0, 12, 0, 12]
+        assert column(replay([12] * 5, rule=rule, reserve=12), "cost") == [12, 0, 12, 0, 12]
 
 
 def test_a_first_price_reserve_changes_who_wins_and_not_what_is_paid():
-    assert told(replay([11, 25, 13.5, 300, 12], rule="first_price", reserve=12), "cost") == [0, 25, 13.5, 300, 12]
+    assert column(replay([11, 25, 13.5, 300, 12], rule="first_price", reserve=12), "cost") == [0, 25, 13.5, 300, 12]
 
 
 def test_a_bid_below_the_soft_reserve_pays_itself_and_one_above_it_the_greater_of_the_two_prices():
-    assert told(replay([14, 300, 3, 29, 15], soft_reserve=15), "cost") == [14, 20, 3, 0, 15]
+    assert column(replay([14, 300, 3, 29, 15], soft_reserve=15), "cost") == [14, 20, 3, 0, 15]
 
 
 def test_hard_and_soft_reserves_go_together():
-    assert told(replay([9, 300, 7.9, 300, 8], reserve=8, soft_reserve=15), "cost") == [0, 20, 0, 30, 8]
-    assert told(replay([12, 19, 8, 15, 15.5], reserve=8, soft_reserve=15), "cost") == [12, 0, 8, 0, 15]
+    assert column(replay([9, 300, 7.9, 300, 8], reserve=8, soft_reserve=15), "cost") == [0, 20, 0, 30, 8]
+    assert column(replay([12, 19, 8, 15, 15.5], reserve=8, soft_reserve=15), "cost") == [12, 0, 8, 0, 15]
 
 
 @pytest.mark.parametrize("bid", [0, 17.5, 149, 300])
@@ -156,7 +156,7 @@ def test_each_feedback_has_exact_values(feedback, seen):
         assert [observation[4] for observation, *_ in steps] == [0, 1, 0]
     values = {"price_paid": [0, 12, 0], "minimum_bid": [20, 12, 30], "market_price": [20, 0, 30]}
     for name in FEEDBACK[feedback][1]:
-        assert told(steps, name) == values[name]
+        assert column(steps, name) == values[name]
 
 
 def same_to_a_bidder(one, other, bids, **rules):
@@ -199,7 +199,7 @@ def test_only_full_feedback_tells_market_prices_below_the_reserve():
         assert below == (feedback != "full")
 
 
-def test_a_first_price_winner_is_not_told_the_second_price():
+def test_a_first_price_winner_is_not_shown_the_second_price():
     for feedback in FEEDBACK:
         same = same_to_a_bidder(LOG, changed(price=LOG[:, 1] + 3), [50.0] * 5, feedback=feedback, rule="first_price")
         assert same == (feedback in ("win", "price"))
@@ -217,10 +217,10 @@ def test_a_winner_who_pays_for_clicks_learns_the_price_only_by_feedback():
 
 def test_a_click_is_charged_the_price_per_predicted_theta():
     steps = replay([300] * 5, cost_event="click")
-    assert told(steps, "cost") == [10 / 0.5, 0, 0, 30 / 0.4, 0]
-    assert told(steps, "price_paid") == [10, 20, 0, 30, 5]
+    assert column(steps, "cost") == [10 / 0.5, 0, 0, 30 / 0.4, 0]
+    assert column(steps, "price_paid") == [10, 20, 0, 30, 5]
     steps = replay([300] * 5, cost_event="click", calibration=0.5, rule="first_price", budget=1e6)
-    assert told(steps, "cost") == [300 / 0.25, 0, 0, 300 / 0.2, 0]
+    assert column(steps, "cost") == [300 / 0.25, 0, 0, 300 / 0.2, 0]
 
 
 def test_profit_is_what_clicks_are_worth_less_what_is_charged_for_them():
@@ -243,8 +243,8 @@ def test_clicks_charged_for_show_in_the_observation():
 def test_an_impression_that_is_never_clicked_by_prediction_is_free(event):
     log = np.array([[1, 0, 0.0], [0, 5, 0.4]])
     steps = replay([0, 300], log, cost_event=event, conversion_rate=1.0)
-    assert told(steps, "cost") == [0, 0]
-    assert told(steps, "wins") == [1, 2]
+    assert column(steps, "cost") == [0, 0]
+    assert column(steps, "wins") == [1, 2]
 
 
 @pytest.mark.parametrize("calibration", [1.0, 0.4])
@@ -257,9 +257,9 @@ def test_charging_clicks_costs_the_price_on_average(calibration):
 
 def test_a_bid_is_lowered_to_what_a_click_could_be_charged():
     steps = replay([300] * 5, cost_event="click", budget=40.0)
-    assert told(steps, "cost") == [20, 0, 0, 0, 0]  # 40 * 0.5 = 20 wins at 10; then 20 * 0.1 and 20 * 0.4 lose
-    assert told(steps, "blocked") == [1, 2, 3, 4, 5]
-    assert told(steps, "wins") == [1, 1, 2, 2, 3]
+    assert column(steps, "cost") == [20, 0, 0, 0, 0]  # 40 * 0.5 = 20 wins at 10; then 20 * 0.1 and 20 * 0.4 lose
+    assert column(steps, "blocked") == [1, 2, 3, 4, 5]
+    assert column(steps, "wins") == [1, 1, 2, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_a_calibrated_prediction_is_a_multiple_of_theta_and_rewards_follow_the_t
     predicted += [observation[0] * 0.3 for observation, *_ in steps[:-1]]
     assert predicted == pytest.approx(0.8 * THETA)
     assert [reward for _, reward, *_ in steps] == THETA.tolist()
-    assert told(steps, "clicks") == [1, 1, 1, 2, 2]
+    assert column(steps, "clicks") == [1, 1, 1, 2, 2]
     assert make(calibration=3.0).reset(seed=0)[0][0] * 0.3 == pytest.approx(1.0)  # not 1.5
 
 
@@ -418,10 +418,10 @@ def test_a_hard_limit_lowers_bids_to_what_the_predicted_clicks_allow():
     env.reset(seed=0)
     steps = [env.step(np.array([300.0])) for _ in range(5)]
     # slack + 40 theta: 20 wins at 10; 10 + 4 loses against 20; 10 + 8 wins at 0; 18 + 16 wins at 30; 4 + 12 wins at 5
-    assert told(steps, "cost") == [10, 0, 0, 30, 5]
-    assert told(steps, "blocked") == [1, 2, 3, 4, 5]
+    assert column(steps, "cost") == [10, 0, 0, 30, 5]
+    assert column(steps, "blocked") == [1, 2, 3, 4, 5]
     assert [observation[4] * 13 * 5 for observation, *_ in steps] == pytest.approx([10, 10, 18, 4, 11])
-    assert told(steps, "excess") == pytest.approx([-10, -10, -18, -4, -11])
+    assert column(steps, "excess") == pytest.approx([-10, -10, -18, -4, -11])
 
 
 LIMITS = st.sampled_from(
@@ -481,10 +481,10 @@ def test_a_soft_limit_costs_the_price_less_what_the_true_theta_may_cost(noise):
     steps = [env.step(np.array([bid])) for bid in (300.0, 300.0, 0.0, 29.0, 300.0)]
     won, prices = np.array([1, 1, 1, 0, 1]), np.array([10, 20, 0, 0, 5])
     costs = prices - won * 40 * THETA
-    assert told(steps, "cost") == pytest.approx(costs)
-    assert told(steps, "excess") == pytest.approx(np.cumsum(costs))
-    assert told(steps, "spent") == np.cumsum(prices).tolist()
-    assert told(steps, "blocked") == [0] * 5
+    assert column(steps, "cost") == pytest.approx(costs)
+    assert column(steps, "excess") == pytest.approx(np.cumsum(costs))
+    assert column(steps, "spent") == np.cumsum(prices).tolist()
+    assert column(steps, "blocked") == [0] * 5
 
 
 def test_the_costs_of_a_soft_limit_sum_to_the_excess_in_ticks_too():

@@ -84,7 +84,7 @@ def test_from_market_is_exact():
     assert statistics.source == "instance shift"
 
 
-def test_a_click_that_never_comes_is_infinitely_dear():
+def test_a_click_that_never_comes_is_infinitely_expensive():
     pmf = np.full(PRICE_LEVELS, 1 / PRICE_LEVELS)
     assert TrainingStatistics(pmf, 0.0, 150.0, "mine").cost_per_click == math.inf
 

@@ -405,8 +405,8 @@ def test_nobody_overspends(game, seed, budget):
         assert all(game.planner.observation_space.contains(row) for row in outcome.observation)
         assert np.isfinite(outcome.planner_reward).all()
     assert (total <= budget * (1 + 1e-12)).all()
-    told = batch.info()
-    assert told["spent"] == pytest.approx(total, abs=1e-9 * max(1.0, budget * 1e-3))
+    info = batch.info()
+    assert info["spent"] == pytest.approx(total, abs=1e-9 * max(1.0, budget * 1e-3))
 
 
 def test_what_is_not_affordable_becomes_the_nearest_that_is():

@@ -214,12 +214,12 @@ def test_a_world_of_a_batch_is_the_environment_with_the_same_seed(public_belief)
 def played(env, seed=None, budget=None):
     """All that happens in an episode."""
     env.reset(seed=seed, options=None if budget is None else {"budget": budget})
-    told = []
+    records = []
     for agent in env.agent_iter():
         observation, reward, terminated, _, info = env.last()
-        told.append((agent, observation.tolist(), reward, info))
+        records.append((agent, observation.tolist(), reward, info))
         env.step(None if terminated else chosen(env, agent, observation))
-    return told
+    return records
 
 
 def test_the_same_seed_is_the_same_episode_and_without_one_it_goes_on():
@@ -242,8 +242,8 @@ def test_seeding_forgets_what_was_counted():
 
 def test_budgets_can_be_set_for_an_episode():
     env = society_v0.env()
-    told = played(env, 0, budget=0.05)
-    assert told[0][3]["remaining"] == 0.05
+    records = played(env, 0, budget=0.05)
+    assert records[0][3]["remaining"] == 0.05
     assert played(env)[0][3]["remaining"] == 0.6
     with pytest.raises(ValueError, match="budget is -1"):
         env.reset(options={"budget": -1})

@@ -184,7 +184,7 @@ MIXED = [[1 if s < t and (s + 2 * t) % 3 else 0 for s in range(5)] for t in rang
 CASES = {
     "default": {},
     "biased": {"objective": "biased", "budget": 0.5},
-    "dear": {"k": 3.0, "budget": 0.8, "price": 0.4, "C": 2.0},
+    "expensive": {"k": 3.0, "budget": 0.8, "price": 0.4, "C": 2.0},
     "concave": {"cost": "concave", "budget": 0.9},
     "quadratic": {"objective": "biased", "cost": "quadratic", "budget": 0.2, "prior": 0.6},
     "certainty": {"q_max": 1.0, "levels": [0.5, 0.7, 1.0], "budget": 1.0},

@@ -134,7 +134,7 @@ def test_a_chain_of_fixed_lengths_is_a_negative_binomial(limit):
     batch.reset()
     for _ in range(calls):
         batch.step(np.ones((batch.n, 4), np.int64))
-    expected = nbinom.cdf(calls - 4, 4, p)  # so many failures at most
+    expected = nbinom.cdf(calls - 4, 4, p)  # calls - 4 failures at most
     assert batch.state.finished.all()
     assert batch.state.completed.mean() == pytest.approx(expected, abs=4 * (expected * (1 - expected) / batch.n) ** 0.5)
 

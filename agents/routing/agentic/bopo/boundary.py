@@ -24,7 +24,7 @@ class BoundaryReward:
     Args:
         taxonomy: of the pool's tasks.
         cost_weight: lambda.
-        hard_bonus: the paper does not tell its size.
+        hard_bonus: the paper does not state its size.
         free_below: budgets below this amount (of the first resource) bind anyway, and what is spent of them is not priced:
             what they leave unspent is worth nothing. inf prices nothing, 0 everything.
     """

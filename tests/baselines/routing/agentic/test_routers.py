@@ -141,9 +141,9 @@ def test_the_greedy_router_pays_for_the_large_model_where_it_is_worth_it():
     """At equal prices it takes what succeeds more often."""
     profile = make_profile("webshop")
     equal = replace(profile, models=tuple(replace(model, prices=uncached(1, 1)) for model in profile.models))
-    dear = AgenticRouting(instance=profile, budget=INFINITE)
+    expensive = AgenticRouting(instance=profile, budget=INFINITE)
     cheap = AgenticRouting(instance=equal, budget=INFINITE)
-    episodes = play(make_agent("greedy", dear), dear, range(200), 0).episodes
+    episodes = play(make_agent("greedy", expensive), expensive, range(200), 0).episodes
     assert episodes["large_calls"].sum() < 0.1 * episodes["length"].sum()
     episodes = play(make_agent("greedy", cheap), cheap, range(200), 0).episodes
     assert episodes["large_calls"].sum() > 0.9 * episodes["length"].sum()

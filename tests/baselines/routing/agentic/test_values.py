@@ -34,7 +34,7 @@ FAIL = {"sparse": lambda c: 0.0, "soft": lambda c: -0.05 * c, "gated": lambda c:
 SOLVE = {"sparse": lambda c: 1.0, "soft": lambda c: 1 - 0.05 * c, "gated": lambda c: 2 - 0.05 * c}
 
 
-def by_hand(cap, *, told, reward="sparse", stop=False, verify=False, accuracy=0.8):
+def by_hand(cap, *, inferred, reward="sparse", stop=False, verify=False, accuracy=0.8):
     """Expectimax in plain Python from the profile's own numbers: beliefs exact, no grid, none of the suite's kernels.
 
     A hidden state is (corruption, required tier); a belief is a tuple of (state, probability). The informed router's
@@ -54,7 +54,7 @@ def by_hand(cap, *, told, reward="sparse", stop=False, verify=False, accuracy=0.
 
         def arrive(g, corruption):
             """Beliefs after coming to subgoal g, with probabilities; corruption: {z: probability}, sums to 1."""
-            if not told:
+            if not inferred:
                 return [(pz * pr, (((z, r), 1.0),)) for z, pz in corruption.items() if pz for r, pr in tier(g).items()]
             found = []
             for signal in (0, 1):
@@ -79,7 +79,7 @@ def by_hand(cap, *, told, reward="sparse", stop=False, verify=False, accuracy=0.
             if total == 0:
                 return 0.0
             h = profile.give_up if e == 3 else 0.0
-            if told:
+            if inferred:
                 belief = tuple((s, w / total) for s, w in sorted(weights.items()))
                 worth = value(left, k, g, e, belief)
             else:
@@ -155,7 +155,7 @@ def test_the_optimum_is_the_expectimax_by_hand(knowledge, settings):
     for cap in (0, 2):
         exact = by_hand(
             cap,
-            told=knowledge == "difficulty",
+            inferred=knowledge == "difficulty",
             reward=settings.get("reward", "sparse"),
             stop=settings.get("stop", False),
             verify=settings.get("verify", False),
@@ -194,8 +194,8 @@ def test_the_grid_converges_from_above(webshop):
     assert values[1] - values[2] < 0.002
 
 
-def test_the_belief_router_earns_the_told_value_when_told():
-    """With the difficulty told, lookahead into the tables is the optimum itself, up to the grid."""
+def test_the_belief_router_earns_the_value_given_the_difficulty():
+    """With the difficulty shown, lookahead into the tables is the optimum itself, up to the grid."""
     problem = AgenticRouting(instance="webshop", budget=5, difficulty_noise=0.0)
     success = play(Belief(problem), problem, range(40_000), 0).episodes["success"]
     assert success.mean() == pytest.approx(optimum_curve(problem, 5, "difficulty", (17, 17))[-1], abs=4 * 0.5 / 200)
@@ -281,7 +281,7 @@ def test_free_calls_do_not_beat_the_bound():
 
 
 def test_long_streams_fall_back_to_the_informed_optimum(webshop):
-    """Only what takes seconds is computed: told, else informed, else nothing."""
+    """Only what takes seconds is computed: given the difficulty, else informed, else nothing."""
     session = webshop.replace(tasks=4, budget=40)
     assert exact_optimum(session) == optimum_curve(session, 40, "informed")[-1]
     assert np.isnan(exact_optimum(webshop.replace(tasks=400, budget=4000)))

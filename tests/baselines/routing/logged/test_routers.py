@@ -182,11 +182,11 @@ def test_predictions_find_what_the_log_holds():
         assert predicted[maths, 1].mean() - predicted[law, 1].mean() > 0.15
 
 
-def test_steps_of_traces_are_told_apart():
+def test_steps_of_traces_are_distinguished():
     frame = pd.DataFrame({"query": np.repeat(np.arange(200), 2), "prompt_chars": np.tile([50, 60], 200)})
     frame["outcome:cheap"] = np.tile([1.0, 0.0], 200)
-    frame["outcome:dear"] = 1.0
-    frame["cost:cheap"], frame["cost:dear"] = 1.0, 3.0
+    frame["outcome:expensive"] = 1.0
+    frame["cost:cheap"], frame["cost:expensive"] = 1.0, 3.0
     problem = LoggedRouting(log=frame, T=50, budget=50 * 4.0)
     summary = evaluate(make_agent("knn:neighbours=20", problem), problem, "all").summary
     assert summary["quality"] == 50

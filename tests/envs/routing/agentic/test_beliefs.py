@@ -80,7 +80,7 @@ def test_resampling_draws_from_the_belief_and_keeps_what_was_seen():
     assert np.array_equal(forks._batch.observe(), np.repeat(here, 20_000, axis=0))
 
 
-def test_a_told_difficulty_is_known():
+def test_a_shown_difficulty_is_known():
     batch, alive = after(AgenticRouting(difficulty_noise=0.0), (0, 0), 500)
     assert (batch.state.belief[alive, batch.state.difficulty[alive], WEIGHT] == 1.0).all()
     env = BudgetedEnv(AgenticRouting, difficulty_noise=0.0)

@@ -70,7 +70,7 @@ def test_a_trace_passes_if_every_step_does():
     log = TRACE.assign(**{"outcome:weak": [0.5, 0.5, 1, 0.5, 0.25]})
     assert [reward for _, reward, *_ in play([0] * 5, log=log, T=2)] == [0, 0.25, 0, 0, 0.125]
     starved = play([1, 1, 1, 1, 1], log=TRACE, T=2, budget=12.0)
-    assert starved[1][1] == 0  # its second step was too dear for both models
+    assert starved[1][1] == 0  # its second step was too expensive for both models
 
 
 def test_observations():
