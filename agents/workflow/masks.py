@@ -6,12 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core import jit
-from ...envs.workflow.kernels import (
-    affordable_samples,
-    is_ready,
-    launched_model,
-    launched_samples,
-)
+from ...envs.workflow.law import affordable_samples, is_ready, launched_model, launched_samples
 from ...envs.workflow.problem import WorkflowRouting
 from ...envs.workflow.reading import read_done, read_initial, read_ready, read_share
 

@@ -27,11 +27,7 @@ from ...envs.core.batch import Batch
 from ...envs.core.checks import natural, non_negative, positive_integer
 from ...envs.core.loops import OK, compile_rollout
 from ...envs.core.problem import Problem
-from ...envs.workflow.kernels import (
-    cut_to_budget,
-    hopeless,
-    is_ready,
-)
+from ...envs.workflow.law import cut_to_budget, hopeless, is_ready
 from ...envs.workflow.reading import Situation, read_situation
 
 FORKS = 16_384

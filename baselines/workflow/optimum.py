@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ...envs.core.batch import Batch
 from ...envs.core.jit import fingerprint, jit
 from ...envs.core.problem import Problem
-from ...envs.workflow.kernels import (
+from ...envs.workflow.law import (
     ROUNDING,
     cut_to_budget,
     is_ready,

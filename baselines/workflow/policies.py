@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural
 from ...envs.core.problem import Problem
-from ...envs.workflow.kernels import (
-    affordable_samples,
-    is_ready,
-    launched_model,
-    launched_samples,
-)
+from ...envs.workflow.law import affordable_samples, is_ready, launched_model, launched_samples
 from ...envs.workflow.problem import WorkflowRouting
 from ...envs.workflow.reading import Reading, read_done, read_initial, read_share
 from ...envs.workflow.state import Params

@@ -17,6 +17,7 @@ from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .instances import make_workflow
+from .law import ROUNDING
 from .reading import Reading
 from .state import Params, State
 from .workflow import TOKENS_PER_PRICE, Workflow
@@ -155,7 +156,7 @@ class WorkflowRouting(Problem):
         V, M = len(self.workflow.subtasks), len(self.workflow.models)
         dollars, seconds, atoms = _sample_tables(self.workflow)
         # What the cheapest call of the most expensive subtask may cost, and the fastest call of the slowest one may take.
-        least = np.array([table[..., -1].min(axis=1).max() for table in (dollars, seconds)]) * (1.0 - k.ROUNDING)
+        least = np.array([table[..., -1].min(axis=1).max() for table in (dollars, seconds)]) * (1.0 - ROUNDING)
         latest = as_budget(amounts, self.resources).range_of(SECONDS)[1]
         super().__init__(
             params=Params(
@@ -173,7 +174,7 @@ class WorkflowRouting(Problem):
                 Feature("attempts", np.zeros(V), np.ones(V), "a / (a + 1) for the a samples drawn of each so far"),
             ],
             action_space=spaces.MultiDiscrete([1 + M * samples] * V),
-            horizon=max(1, int(latest * (1.0 + k.ROUNDING) / seconds[..., 0].min())),
+            horizon=max(1, int(latest * (1.0 + ROUNDING) / seconds[..., 0].min())),
             budget=amounts,
             budget_scale=typical,
             budget_aware=budget_aware,

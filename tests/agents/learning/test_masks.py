@@ -6,7 +6,7 @@ from budgetgym.agents.registry import as_problem
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.envs.steering.problem import SocialSteering
-from budgetgym.envs.workflow.kernels import cut_to_budget
+from budgetgym.envs.workflow.law import cut_to_budget
 from budgetgym.envs.workflow.problem import WorkflowRouting
 from own_problem import OnlineKnapsack
 
