@@ -40,7 +40,12 @@ PLANNERS: dict[str, Agent] = {
 }
 """Planners look ahead in forks, which every environment has."""
 
-GENERIC = {**LEARNERS, **PLANNERS}
+GENERIC = {
+    "random": Agent("budgetgym.baselines.core.random:RandomAction", "uniformly random actions"),
+    **LEARNERS,
+    **PLANNERS,
+}
+"""What serves every family that does not have an agent of this name itself."""
 
 _NUMBER = r"(\d+(?:\.\d+)?(?:/\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
@@ -71,12 +76,15 @@ def why_not(name: str, problem: Problem) -> str | None:
     Raises:
         ValueError: an unknown name, or an agent of other families only.
     """
-    check = getattr(find_class(name, problem), "check", None)
+    agent = find_agent(name, problem)
     try:
+        check = getattr(resolve(agent.path), "check", None)
         if check is not None:
             check(problem)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         return str(error)
+    except Exception as error:  # somebody else's agent that is broken must not take down the list of all others
+        return f"{type(error).__name__}: {error}"
     return None
 
 
@@ -99,7 +107,7 @@ def tuned_agents(problem: Problem) -> list[str]:
     return [
         name
         for name in known_agents(problem)
-        if name in own or name in configured or ((name in PLANNERS or not configured) and why_not(name, problem) is None)
+        if name in own or name in configured or ((name not in LEARNERS or not configured) and why_not(name, problem) is None)
     ]
 
 
@@ -120,8 +128,8 @@ def find_agent(name: str, problem: Problem) -> Agent:
         return known[name]
     if served := [family.name for family in families() if name in agents_of(family)]:
         what = f"agent {name!r} serves {', '.join(served)}, not {type(problem).__name__}"
-        raise ValueError(f"{what}{near(name, list_agents(problem))}")
-    raise ValueError(f"no agent {name!r}{near(name, list_agents(problem))}")
+        raise ValueError(f"{what}{near(name, list(known))}")
+    raise ValueError(f"no agent {name!r}{near(name, list(known))}")
 
 
 def find_class(name: str, problem: Problem) -> Callable[..., Policy]:

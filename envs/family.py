@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import gymnasium as gym
+from gymnasium.envs.registration import parse_env_id
 
 from .hints import near
 
@@ -111,8 +112,18 @@ class Family:
         Raises:
             ValueError, TypeError: a name or a reference that can't be meant.
         """
-        if not re.fullmatch(r"\w+", self.name):
+        if not isinstance(self.name, str) or not re.fullmatch(r"\w+", self.name):
             raise ValueError(f"name is {self.name!r}; expected letters, digits and underscores")
+        for what, kind in (("environments", Environment), ("agents", Agent)):
+            given = getattr(self, what)
+            if not isinstance(given, Mapping) or not all(isinstance(value, kind) for value in given.values()):
+                raise TypeError(f"{what} is {given!r}; expected names or ids with a budgetgym.{kind.__name__}(...) each")
+        if not isinstance(self.demo, tuple):
+            raise TypeError(f"demo is {self.demo!r}; expected a tuple of command lines")
+        if not isinstance(self.problem, str | type):
+            raise TypeError(f"problem is {self.problem!r}; expected the class of the family's problems, or where it is")
+        for id in self.environments:
+            parse_env_id(id)  # Gymnasium's error names what is wrong
         for name, agent in self.agents.items():
             check_agent_name(name)
             check_reference(f"agents[{name!r}].path", agent.path)
@@ -177,6 +188,9 @@ OURS = (
 """The records of the suite's own families, a line each."""
 
 _families: dict[str, Family] = {}
+_origins: dict[str, str] = {}
+"""Family -> the module that registered it."""
+
 _added: dict[str, dict[str, Agent]] = {}
 """Family -> agents that `register_agent` gave it."""
 
@@ -194,13 +208,17 @@ def register_family(family: Family, *, replace: bool = False) -> None:
     if family.name in _families and not replace:
         raise ValueError(f"family {family.name!r} is registered already; replace=True takes its place")
     taken = {id: other.name for other in _families.values() if other.name != family.name for id in other.environments}
+    before = _families.get(family.name)
+    own = set() if before is None else set(before.environments)
     for id in family.environments:
         if id in taken:
             raise ValueError(f"id {id!r} belongs to the family {taken[id]!r}")
-    if (before := _families.get(family.name)) is not None:
-        for id in before.environments:
-            gym.registry.pop(id, None)
+        if id in gym.registry and id not in own:
+            raise ValueError(f"id {id!r} is registered with Gymnasium already, and not by this family")
+    for id in own:
+        gym.registry.pop(id, None)
     _families[family.name] = family
+    _origins[family.name] = sys._getframe(1).f_globals.get("__name__", "")
     _added.setdefault(family.name, {})
     for id, environment in family.environments.items():
         register(id, environment.problem, **environment.settings)
@@ -245,7 +263,7 @@ def register_agent(
     record = find_family(family)
     if (other := agents_of(record).get(name)) is not None:
         raise ValueError(f"name is {name!r}, which is taken in {family}: {other.description}")
-    if not (isinstance(agent, str) or callable(agent)):
+    if not isinstance(agent, str | type):
         raise ValueError(f"agent is {agent!r}; expected a class, or where it is: 'module:Class'")
     check_reference("agent", agent)
     _added[family][name] = Agent(agent, description, learns=learns, slow=slow)
@@ -283,6 +301,11 @@ def family_of(problem: Problem | type[Problem]) -> Family:
 def agents_of(family: Family) -> dict[str, Agent]:
     """The family's own agents by name, with those that `register_agent` added."""
     return {**family.agents, **_added.get(family.name, {})}
+
+
+def defining_modules() -> list[str]:
+    """The modules that registered other people's families, and do so again where another process imports them."""
+    return sorted({module for module in _origins.values() if module and not module.startswith(("budgetgym", "__"))})
 
 
 def environments() -> dict[str, Environment]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 import json
 import shlex
 import sys
@@ -34,7 +33,7 @@ def before_any_command(
     context: typer.Context,
     imports: Annotated[
         list[str],
-        typer.Option("--import", metavar="MODULE", help="A module that registers agents of yours; repeatable."),
+        typer.Option("--import", metavar="MODULE", help="A module that registers families or agents of yours; repeatable."),
     ] = [],  # noqa: B006  typer reads it
 ) -> None:
     """Environments, exact answers and reference agents for sequential budgeted decisions."""
@@ -67,9 +66,12 @@ def list_command(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(described))
         return
-    for agents, ids in itertools.groupby(described, key=described.__getitem__):  # a family's stand together, with one list
+    alike: dict[tuple[tuple[str, str], ...], list[str]] = {}  # ids with the same agents stand together, with one list
+    for id, agents in described.items():
+        alike.setdefault(tuple(agents.items()), []).append(id)
+    for listed, ids in alike.items():
         typer.echo("\n".join(ids))
-        for name, description in agents.items():
+        for name, description in listed:
             typer.echo(f"  {name:<17} {description}")
 
 

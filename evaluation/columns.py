@@ -86,7 +86,7 @@ def _optimum(score: str, null: bool) -> Column:
         "of optimum",
         lambda row: percent_estimate(*_triple(row, "share_of_optimum")),
         f"{share} the exact expectation under the best policy that does not know the future, or "
-        "a proved upper bound on it (the environment's documentation says which), with interval. Luck on a finite number of "
+        "a proved upper bound on it (the environment's documentation says which), with interval. Noise on a finite number of "
         "episodes, or clairvoyance, can lift it above 100 %.",
     )
 

@@ -233,8 +233,9 @@ class _Cell:
         """The episodes 0 .. count - 1, and whether all of them were played before."""
         name, case = self.name, self.case
         labels = {"agent": name, "budget": case.label, "budget_value": case.value}
-        key = "" if self._agent is not None else cell_key(case.problem, name, count, self._seed)
-        if self._agent is None and (kept := self._store.load(key)) is not None:
+        kept_by_key = self._agent is None and self._store.keeps
+        key = cell_key(case.problem, name, count, self._seed) if kept_by_key else ""
+        if kept_by_key and (kept := self._store.load(key)) is not None:
             self._kept, self.played = kept, count
             episodes, curves, facts = kept  # under whatever names they were played
             curves = curves.assign(agent=name, budget=case.label)

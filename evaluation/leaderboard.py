@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..agents.registry import check_agent, known_agents, list_agents, split_name, tuned_agents
 from ..envs.core.checks import positive_integer
-from ..envs.family import Episodes, environments, families
+from ..envs.family import Episodes, defining_modules, environments
 from ..envs.hints import near
 from .evaluate import DEFAULT_EPISODES
 from .leaderboard_page import write_page
@@ -130,13 +130,6 @@ def plan_runs(
     if len(set(runs)) < len(runs):
         raise ValueError(f"envs is {envs!r} and agents {agents!r}; expected each of them once")
     return runs
-
-
-def defining_modules() -> list[str]:
-    """The modules of other people's families, which register them again where another process imports them."""
-    problems = [family.problem for family in families()]
-    modules = {problem.partition(":")[0] if isinstance(problem, str) else problem.__module__ for problem in problems}
-    return sorted(module for module in modules if not module.startswith(("budgetgym.", "__")))
 
 
 def number_of_episodes(id: str, agent: str, slow: bool, asked: int | None) -> int:

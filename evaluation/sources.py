@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
+import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -20,26 +22,34 @@ PACKAGE = Path(budgetgym.__file__).parent
 
 
 def sources_digest(problem: Problem, agent: type) -> bytes:
-    """A digest of all files of this package that can have a say in how the agent plays the problem.
+    """A digest of all files that can have a say in how the agent plays the problem.
 
     These are the files of the problem and its bases, of the agent, of everything that the family's record names, and of what
-    plays, with all that they import.
+    plays, with all that they import: of this package, and of the packages and folders that the others stand in.
+
+    Raises:
+        ValueError: a class is defined at a prompt or in a notebook, so that a change of it could not be noticed.
     """
-    names = {cls.__module__ for cls in (*type(problem).__mro__, *agent.__mro__)}
+    classes = (*type(problem).__mro__, *agent.__mro__)
+    names = {cls.__module__ for cls in classes} | set(_named(family_of(problem)))
+    if "__main__" in names and getattr(sys.modules["__main__"], "__file__", None) is None:
+        raise ValueError("results of classes that stand in no file can't be kept; put them into a module")
     digest = hashlib.sha256()
-    for path in sorted(reachable({*PLAYS, *names, *_named(family_of(problem))})):
-        digest.update(path.encode() + _digest(path))
+    for path in sorted(reachable({*PLAYS, *names})):
+        digest.update(_digest(path))
     return digest.digest()
 
 
-def reachable(modules: Iterable[str]) -> set[str]:
-    """The files of this package's modules among these, and of all that they import, as paths within the package."""
-    found: dict[str, str] = {}
-    left = [module for module in modules if _file(module) is not None]
+def reachable(modules: Iterable[str]) -> set[Path]:
+    """The files of these modules, and of all that they import from this package or from the folders that they stand in."""
+    found: dict[str, Path] = {}
+    left = [module for module in modules if (path := _file(module)) is not None and not _is_library(path)]
+    folders = {PACKAGE, *(path.parent for module in left if (path := _file(module)) is not None)}
+    roots = set(left)
     while left:
         module = left.pop()
         path = _file(module)
-        if module in found or path is None:
+        if module in found or path is None or not (module in roots or any(_within(path, folder) for folder in folders)):
             continue
         found[module] = path
         left += imports(module)
@@ -48,19 +58,19 @@ def reachable(modules: Iterable[str]) -> set[str]:
 
 @cache
 def imports(module: str) -> tuple[str, ...]:
-    """The modules of this package that a module imports, anywhere in it, and the packages that it lies in."""
+    """What a module imports, anywhere in it, and the packages that it lies in; names of objects may be among them."""
     path = _file(module)
     assert path is not None
-    package = module.split(".") if path.endswith("__init__.py") else module.split(".")[:-1]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     found = {".".join(package[:k]) for k in range(1, len(package) + 1)}
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             origin = ".".join([*base, *([node.module] if node.module else [])])
             found |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    return tuple(name for name in found if _file(name) is not None)
+    return tuple(found)
 
 
 def _named(family: Family) -> Iterator[str]:
@@ -68,20 +78,33 @@ def _named(family: Family) -> Iterator[str]:
     references: list[Reference] = [getattr(family, name) for name in ("problem", "oracle", "learning", "lookahead", "masks")]
     references += [agent.path for agent in agents_of(family).values()]
     for reference in references:
-        yield reference.partition(":")[0] if isinstance(reference, str) else getattr(reference, "__module__", "")
+        if reference is not None:
+            yield reference.partition(":")[0] if isinstance(reference, str) else getattr(reference, "__module__", "")
+    if isinstance(family.oracle, tuple):  # an object, whose functions know where they stand
+        yield from (getattr(answer, "__module__", "") for answer in family.oracle if callable(answer))
 
 
 @cache
-def _file(module: str) -> str | None:
-    """The file of a module of this package, as a path within it; None for other modules, and for the front door."""
+def _file(module: str) -> Path | None:
+    """The file of a module: of this package by its name, otherwise of one that is imported; None if there is none."""
     first, *rest = module.split(".")
-    if first == "budgetgym" and rest:
-        for path in (Path(*rest, "__init__.py"), Path(*rest).with_suffix(".py")):
-            if (PACKAGE / path).is_file():
-                return path.as_posix()
-    return None
+    if first == "budgetgym":
+        candidates = (PACKAGE.joinpath(*rest, "__init__.py"), PACKAGE.joinpath(*rest).with_suffix(".py"))
+        return next((path for path in candidates if path.is_file()), None) if rest else None
+    origin = getattr(sys.modules.get(module), "__file__", None)
+    return Path(origin) if origin is not None and origin.endswith(".py") else None
+
+
+def _is_library(path: Path) -> bool:
+    """Whether a file is one of Python's own."""
+    return any(Path(sysconfig.get_path(name)) in path.parents for name in ("stdlib", "platstdlib"))
+
+
+def _within(path: Path, folder: Path) -> bool:
+    """Whether a file stands in a folder, but not among libraries that are installed there."""
+    return folder in path.parents and "site-packages" not in path.relative_to(folder).parts and folder.name != "site-packages"
 
 
 @cache
-def _digest(path: str) -> bytes:
-    return hashlib.sha256((PACKAGE / path).read_bytes()).digest()
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import inspect
 import json
 import os
 import tempfile
@@ -32,6 +31,11 @@ class Store:
         self._folder = None if folder is None else folder / "cells"
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a folder."""
+        return self._folder is not None
 
     def load(self, key: str) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]] | None:
         """Episodes, curves and facts that were saved under `key`; None if there are none."""
@@ -86,8 +90,6 @@ def cell_key(problem: Problem, agent: str, episodes: int, seed: int, *further: A
     name, agent_settings = split_name(agent)
     agent_class: Any = find_class(name, problem)
     digest = hashlib.sha256(sources_digest(problem, agent_class))
-    for defined in (type(problem), agent_class):  # which may be a user's own
-        digest.update(_content(inspect.getsourcefile(defined) or ""))
     for part in (versions(), type(problem).__qualname__, name, episodes, seed, *further):
         digest.update(repr(part).encode())
     for settings in (problem.settings, agent_settings):

@@ -15,7 +15,6 @@ import gymnasium as gym
 import numpy as np
 from budgetgym.baselines.core.oracle import Oracle
 from budgetgym.baselines.core.policy import KernelPolicy
-from budgetgym.baselines.core.random import RandomAction
 from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, jit, rng, state
 
 
@@ -135,7 +134,6 @@ FAMILY = budgetgym.Family(
     environments={"example/OnlineKnapsack-v0": budgetgym.Environment(OnlineKnapsack)},
     agents={
         "price": budgetgym.Agent(Price, "takes what is worth its weight at the best price"),
-        "random": budgetgym.Agent(RandomAction, "takes half of the items"),
     },
     oracle=Oracle(
         settings=frozenset({"horizon", "heaviest", "budget_aware"}),

@@ -11,9 +11,12 @@ from gymnasium import spaces
 
 from ..envs.core.batch import Batch
 from ..envs.core.problem import Problem
+from ..envs.core.states import CORE_FIELDS
 from .contract import ContractError, RandomActions, first_episodes, play, require, same, started
 
 LANES, STEPS = 6, 60
+ROOM = 4096
+"""Entries beyond the end that a kernel may write by mistake without doing harm."""
 
 
 def check_problem(problem: Problem, seed: int = 0) -> None:
@@ -26,8 +29,15 @@ def check_problem(problem: Problem, seed: int = 0) -> None:
     Raises:
         ContractError: a rule is broken; the message names it.
     """
-    for check in CHECKS.values():
-        check(problem, seed)
+    for name, check in CHECKS.items():
+        try:
+            check(problem, seed)
+        except ContractError:
+            raise
+        except Exception as error:
+            raise ContractError(
+                f"{type(problem).__name__}: the check of {name} ends with {type(error).__name__}: {error}"
+            ) from error
 
 
 def check_settings(problem: Problem, seed: int = 0) -> None:
@@ -60,7 +70,9 @@ def check_spaces(problem: Problem, seed: int = 0) -> None:
             seen.append(observation)
             require(np.isfinite(reward).all(), problem, f"a reward is {reward.tolist()}; expected finite numbers")
     except ValueError as error:
-        raise ContractError(f"{type(problem).__name__}: a sample of its action space is refused: {error}") from None
+        raise ContractError(
+            f"{type(problem).__name__}: a sample of its action space is refused: {error}; expected that `sample` is feasible"
+        ) from None
     width = high - low
     slack = 1e-9 * np.maximum(1.0, np.where(np.isfinite(width), width, 1.0))
     for rows in seen:
@@ -145,15 +157,16 @@ def check_resampling(problem: Problem, seed: int = 0) -> None:
     batch = started(problem, *first_episodes(problem, LANES, seed))
     for _ in play(batch, RandomActions(problem, seed), 3):
         pass
-    before, ledger = batch.observe(), (batch.state.initial.copy(), batch.state.remaining.copy(), batch.state.t.copy())
+    kept = [name for name in CORE_FIELDS if name != "rng"]
+    before, ledger = batch.observe(), [getattr(batch.state, name).copy() for name in kept]
     batch.resample(np.arange(LANES, dtype=np.uint64))
     require(
         np.array_equal(batch.observe(), before),
         problem,
         "`resample` changes observations; expected a draw of what is hidden, given all that was observed",
     )
-    after = (batch.state.initial, batch.state.remaining, batch.state.t)
-    require(same(ledger, after), problem, "`resample` changes the ledger or the clock")
+    changed = [name for name, array in zip(kept, ledger, strict=True) if not same([array], [getattr(batch.state, name)])]
+    require(not changed, problem, f"`resample` changes {changed}; expected the ledger and the clock to stay")
 
 
 def check_masks(problem: Problem, seed: int = 0) -> None:
@@ -195,8 +208,65 @@ def check_budget_observation(problem: Problem, seed: int = 0) -> None:
         )
 
 
+def check_writing(problem: Problem, seed: int = 0) -> None:
+    """`observe` and `mask` write all of their entries, nothing beyond them, and change neither state nor parameters.
+
+    Compiled kernels know no bounds: what is written beyond the end of an array lands somewhere else in memory. So they write
+    into the middle of a large one here, before anything is played.
+    """
+    kernels, features = problem.kernels, problem.rules().features
+    written = [("observe", kernels.observe, np.full(features + ROOM, np.nan), features)]
+    if kernels.mask is not None:
+        assert isinstance(problem.action_space, spaces.Discrete)  # Batch checks it
+        actions = int(problem.action_space.n)
+        written.append(("mask", kernels.mask, np.full(actions + ROOM, -7, np.int8), actions))
+    batch = started(problem, *first_episodes(problem, 2, seed))
+    params = pickle.dumps(problem.params)
+    for name, kernel, room, size in written:
+        untouched, before = room.copy(), batch.snapshot()
+        kernel(problem.params, batch.state, 1, room[:size])
+        beyond = np.array_equal(room[size:], untouched[size:], equal_nan=name == "observe")
+        require(
+            beyond, problem, f"`{name}` writes more than its {size} entries; expected as many as `features` or actions declare"
+        )
+        missed = np.flatnonzero(np.isnan(room[:size]) if name == "observe" else room[:size] == -7).tolist()
+        require(not missed, problem, f"`{name}` does not write the entries {missed} of {size}, or writes NaN")
+        require(same(before, batch.state), problem, f"`{name}` changes the state; expected that it only reads it")
+        if name == "mask":
+            require(
+                np.isin(room[:size], (0, 1)).all(),
+                problem,
+                f"`mask` writes {sorted(set(room[:size].tolist()))}; expected 0 and 1",
+            )
+    for _ in play(batch, RandomActions(problem, seed), 3):
+        pass
+    require(
+        pickle.dumps(problem.params) == params,
+        problem,
+        "its kernels change the parameters; expected changes of the state only",
+    )
+
+
+def check_ends(problem: Problem, seed: int = 0) -> None:
+    """Every episode ends, and the clock counts steps."""
+    batch = started(problem, *first_episodes(problem, LANES, seed))
+    steps = 20 * problem.horizon + 100
+    for _ in play(batch, RandomActions(problem, seed), steps):
+        running = ~batch.state.finished
+        if running.any():
+            clock = batch.state.t[running]
+            require((clock == clock.max()).all(), problem, "a kernel changes the clock `state.t`, which is the core's")
+    require(
+        batch.state.finished.all(),
+        problem,
+        f"episodes are still running after {steps} steps, with a horizon of {problem.horizon}; expected `terminated`",
+    )
+
+
 CHECKS: dict[str, Callable[[Problem, int], None]] = {
     "settings": check_settings,
+    "writing": check_writing,
+    "ends": check_ends,
     "spaces": check_spaces,
     "ledger": check_ledger,
     "lanes": check_lanes,

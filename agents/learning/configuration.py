@@ -69,6 +69,8 @@ class Learning:
 def learning_of(problem: Problem) -> Learning:
     """What the problem's family says of learners; nothing by default."""
     learning = resolve(family_of(problem).learning)
+    if not (learning is None or isinstance(learning, Learning)):
+        raise TypeError(f"the learning of the family {family_of(problem).name!r} is {learning!r}; expected Learning(...)")
     return Learning() if learning is None else learning
 
 

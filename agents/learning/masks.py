@@ -43,9 +43,7 @@ def check_masks(problem: Problem) -> None:
     """
     reader = reader_of_masks(problem)
     if reader is None and problem.kernels.mask is None:
-        raise ValueError(
-            f"{type(problem).__name__} has no masks: everything can be done at any time; use an agent without them"
-        )
+        raise ValueError(f"{type(problem).__name__} has no masks: it has no mask kernel, and its family reads none")
     if not isinstance(problem.action_space, spaces.Discrete | spaces.MultiDiscrete):
         raise ValueError(f"masks are for actions that can be numbered, not {problem.action_space}")
     if reader is not None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...baselines.core.policy import Policy
 from ...envs.core.batch import action_dtype
 from ...envs.core.checks import positive_integer
-from ...envs.core.problem import Problem
+from ...envs.core.problem import Problem, action_bounds
 
 
 class Candidates(Protocol):
@@ -118,3 +118,16 @@ class Proposed:
             ordered = [different.pop(a.tobytes()) for a in actions if a.tobytes() in different]
             found.append(np.stack(ordered[: self.most]))
         return found
+
+
+def changed_components(
+    problem: Problem, action: NDArray[np.int64], most: int, random: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Actions that differ from this one (m,) in one component or, every other one, in about half of them, at random."""
+    low, high = action_bounds(problem.action_space)
+    found = []
+    for k in range(most):
+        other = random.integers(low.astype(np.int64), high.astype(np.int64) + 1)
+        changes = np.arange(len(action)) == random.integers(len(action)) if k % 2 == 0 else random.random(len(action)) < 0.5
+        found.append(np.where(changes, other, action))
+    return found

@@ -13,7 +13,7 @@ from ...baselines.core.policy import KernelPolicy, Policy
 from ...baselines.core.random import RandomAction
 from ...envs.core.problem import Problem
 from ...envs.family import family_of, resolve
-from .candidates import Around, Candidates, Listed, Neighbours, Proposed
+from .candidates import Around, Candidates, Listed, Neighbours, Proposed, changed_components
 from .evaluators import Evaluator, Rollout
 
 Score = Callable[[NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
@@ -29,7 +29,7 @@ class Lookahead(NamedTuple):
     proposers: tuple[str, ...] = ()
     """Names of agents that propose actions, where these can't be listed."""
     neighbours: Neighbours | None = None
-    """Further actions near one; see `Proposed`."""
+    """Further actions near one; see `Proposed`. By default random changes, where nobody else proposes."""
     evaluator: Callable[[Any], Evaluator] | None = None
     """evaluator(problem): what ends are worth; by default what the policy earns from there on."""
     score: Score | None = None
@@ -50,25 +50,31 @@ class Basis(NamedTuple):
 def lookahead_of(problem: Problem) -> Lookahead:
     """What the problem's family says of planners; nothing by default."""
     lookahead = resolve(family_of(problem).lookahead)
+    if not (lookahead is None or isinstance(lookahead, Lookahead)):
+        raise TypeError(f"the lookahead of the family {family_of(problem).name!r} is {lookahead!r}; expected Lookahead(...)")
     return Lookahead() if lookahead is None else lookahead
 
 
 def check_lookahead(problem: Problem) -> None:
-    """Check that there is a policy to improve on, and that it can serve the problem.
+    """Check that there is a policy to improve on, which can be made without learning or planning.
 
     Raises:
-        ValueError: there is none, or it can't.
+        ValueError: there is none.
     """
-    from ..registry import find_class, split_name
+    from ..registry import PLANNERS, find_agent, why_not
 
     name = lookahead_of(problem).policy
-    if name is not None:
-        find_class(split_name(name)[0], problem).check(problem)  # pyright: ignore[reportFunctionMemberAccess]
-    elif problem.refuses_actions:
-        raise ValueError(
-            f"{type(problem).__name__} has no policy to improve on, and refuses some of the actions that a random one takes; "
-            "give policy="
-        )
+    if name is None:
+        if problem.refuses_actions:
+            raise ValueError(
+                f"{type(problem).__name__} has no policy to improve on, and refuses some of the actions that a random one "
+                "takes; give policy="
+            )
+        return
+    if name in PLANNERS or find_agent(name, problem).learns:
+        raise ValueError(f"the policy to improve on is {name!r}; expected an agent that neither learns nor plans")
+    if (reason := why_not(name, problem)) is not None:
+        raise ValueError(f"the policy to improve on is {name!r}: {reason}")
 
 
 def basis_of(
@@ -100,7 +106,10 @@ def basis_of(
         tried, depth = Around(problem, base, most=candidates or 8), problem.horizon
     else:
         others = [_policy(problem, family, name) for name in family.proposers if name != policy]
-        tried, depth = Proposed(problem, [base, *others], candidates or 8, family.neighbours), 1
+        neighbours = family.neighbours
+        if neighbours is None and not others and not problem.refuses_actions:
+            neighbours = changed_components
+        tried, depth = Proposed(problem, [base, *others], candidates or 8, neighbours), 1
     return Basis(base, evaluator or _evaluator(problem, family, base, horizon), tried, depth)
 
 
@@ -109,11 +118,10 @@ def _policy(problem: Problem, family: Lookahead, policy: str | Policy | None) ->
 
     if isinstance(policy, Policy):
         return policy
-    name = family.policy if policy is None else policy
-    if name is not None:
-        return make_agent(name, problem)
-    check_lookahead(problem)
-    return RandomAction(problem)
+    if policy is None:
+        check_lookahead(problem)
+        policy = family.policy
+    return RandomAction(problem) if policy is None else make_agent(policy, problem)
 
 
 def _evaluator(problem: Problem, family: Lookahead, policy: Policy, horizon: int | None) -> Evaluator:

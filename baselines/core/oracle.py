@@ -6,7 +6,7 @@ setting that is not at its default makes optimum and bounds unknown: a ceiling t
 
 from __future__ import annotations
 
-import inspect
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -38,13 +38,23 @@ class Oracle(NamedTuple):
 def oracle_of(problem: Problem) -> Oracle:
     """The oracle of the problem's family; an empty one where nothing is known."""
     oracle = resolve(family_of(problem).oracle)
+    if not (oracle is None or isinstance(oracle, Oracle)):
+        raise TypeError(f"the oracle of the family {family_of(problem).name!r} is {oracle!r}; expected Oracle(...)")
     return Oracle() if oracle is None else oracle
+
+
+def own_kernels(problem: Problem) -> bool:
+    """Whether the problem's class replaces the kernels of the classes that its family's record names."""
+    family = family_of(problem)
+    known = {resolve(reference) for reference in (family.problem, *(e.problem for e in family.environments.values()))}
+    own = itertools.takewhile(lambda cls: cls not in known, type(problem).__mro__)
+    return any({"kernels", "state_class"} & vars(cls).keys() for cls in own)
 
 
 def unaccounted_settings(problem: Problem) -> list[str]:
     """The settings of the problem that differ from their defaults and that its family's oracle does not account for."""
     known = {*oracle_of(problem).settings, *problem.budget_settings, *problem.limit_settings}
-    defaults = {name: parameter.default for name, parameter in inspect.signature(type(problem)).parameters.items()}
+    defaults = problem.setting_defaults()
     return [name for name, value in problem.settings.items() if name not in known and not _same(value, defaults.get(name))]
 
 
@@ -54,6 +64,8 @@ def check_settings(problem: Problem) -> None:
     Raises:
         ValueError: it doesn't; the error names the settings.
     """
+    if own_kernels(problem):
+        raise ValueError(f"{type(problem).__name__} has kernels of its own, which its family's oracle does not account for")
     if unknown := unaccounted_settings(problem):
         raise ValueError(f"the oracle of {type(problem).__name__} does not account for {', '.join(unknown)}")
 
@@ -66,7 +78,7 @@ def why_unknown(problem: Problem) -> str | None:
 def episode_bounds(problem: Problem, batch: Batch) -> NDArray[np.float64]:
     """An upper bound on the score of every episode of a batch that was just reset, (n,); NaN where none is known."""
     oracle = oracle_of(problem)
-    if oracle.bounds is None or unaccounted_settings(problem):
+    if oracle.bounds is None or own_kernels(problem) or unaccounted_settings(problem):
         return np.full(batch.n, math.nan)
     return oracle.bounds(problem, batch)
 

@@ -1,6 +1,6 @@
 """The multi-agent auction as a PettingZoo environment: a batch of one world.
 
-    from budgetgym.envs.bidding import auction_v0
+    from budgetgym.envs.auction import auction_v0
     env = auction_v0.parallel_env(n_agents=4, rule="first_price")
 
 `help(budgetgym.envs.auction.game.AuctionGame)` describes agents, spaces, rules and arguments.

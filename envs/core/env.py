@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .batch import Batch, binary, generator_keys
 from .checks import positive_integer
 from .problem import Problem, State
-from .render import RENDER_MODES, check_render_mode, describe, draw
+from .render import RENDER_MODES, check_render_mode, describe, frame
 from .resolve import make_problem
 from .vector import BudgetedVectorEnv
 
@@ -95,7 +95,7 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         batch, problem = self._batch, self.problem
         observation = batch.observe()[0]
         if self.render_mode == "rgb_array":
-            return draw(problem, batch.state, 0, observation)
+            return frame(problem, batch.state, 0, observation)
         return f"step {batch.state.t[0]}/{problem.horizon} | {describe(problem.observation_names, observation)}"
 
     def snapshot(self) -> State:

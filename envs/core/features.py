@@ -33,6 +33,27 @@ class Feature(NamedTuple):
         return [self.name] if np.ndim(self.low) == 0 else [f"{self.name}[{j}]" for j in range(np.size(self.low))]
 
 
+def check_features(owner: str, features: Sequence[Feature]) -> None:
+    """Check names and ranges of a problem's own features.
+
+    Raises:
+        TypeError, ValueError: a feature that can't be meant; the error names it.
+    """
+    names: set[str] = set()
+    for feature in features:
+        if not isinstance(feature, Feature) or not (isinstance(feature.name, str) and feature.name):
+            raise TypeError(f"{owner}: a feature is {feature!r}; expected Feature(name, low, high, meaning)")
+        low, high = np.asarray(feature.low), np.asarray(feature.high)
+        span = f"{owner}: feature {feature.name!r} reaches from {feature.low!r} to {feature.high!r}"
+        if low.dtype.kind not in "fiub" or high.dtype.kind not in "fiub":
+            raise TypeError(f"{span}; expected numbers")
+        if low.shape != high.shape or not (low <= high).all():
+            raise ValueError(f"{span}; expected bounds of one shape with low <= high")
+        if twice := names.intersection(feature.entries):
+            raise ValueError(f"{owner}: two features are called {sorted(twice)}")
+        names |= set(feature.entries)
+
+
 def budget_features(resources: Sequence[str]) -> list[Feature]:
     """The end of every budget-aware observation: the size of every budget, its remaining share, and the time left."""
     size = "size of the budget of {0}: initial / (initial + what an agent without a limit would use)"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +51,8 @@ def jit(function: F | None = None, *, reassociate: bool = False) -> F | Callable
 def _compile(function: F, fastmath: set[str] | bool) -> F:
     compiler: Any = njit  # its stubs do not know all of its options
     dispatcher = compiler(nogil=True, _nrt=False, forceinline=True, fastmath=fastmath)(function)
-    dispatcher._cache = _SourceCache(function)
+    with suppress(RuntimeError):  # typed at a prompt: compiled anew in every process
+        dispatcher._cache = _SourceCache(function)
     return cast(F, dispatcher)
 
 

@@ -70,14 +70,18 @@ def record_cost(costs, i, cost):
 @overload(record_cost)
 def _record_compiled(costs, i, cost):
     if isinstance(cost, types.BaseTuple):
+        entries = len(cost)
 
         def record(costs, i, cost):
-            for k in range(costs.shape[1]):
-                costs[i, k] = cost[k]
+            if costs.shape[1] == entries:
+                for k in range(costs.shape[1]):
+                    costs[i, k] = cost[k]
+            else:
+                costs[i, :] = np.nan  # not as many as there are resources: `charge` refuses it
     else:
 
         def record(costs, i, cost):
-            costs[i, 0] = cost
+            costs[i, 0] = cost if costs.shape[1] == 1 else np.nan
 
     return record
 

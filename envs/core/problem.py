@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .budget import BudgetLike, as_budget
 from .checks import boolean, positive_integer
-from .features import Feature, budget_features, observation_space
+from .features import Feature, budget_features, check_features, observation_space
 from .metrics import Metric
 from .states import CoreState
 
@@ -103,8 +103,13 @@ class Problem:
     def __new__(cls, *arguments: Any, **settings: Any) -> Self:
         """Keep the arguments, for `replace`."""
         problem = super().__new__(cls)
-        _, *given = inspect.signature(cls.__init__).bind_partial(problem, *arguments, **settings).arguments.items()
-        problem.settings = dict(given)
+        signature = inspect.signature(cls.__init__)
+        problem.settings = {}
+        for name, value in list(signature.bind_partial(problem, *arguments, **settings).arguments.items())[1:]:
+            kind = signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_POSITIONAL:
+                raise TypeError(f"{cls.__name__} takes *{name}; expected arguments with names, which settings are kept by")
+            problem.settings |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
         return problem
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -126,9 +131,21 @@ class Problem:
         return [*(metric.name for metric in self.metrics), *self.reported]
 
     @classmethod
+    def setting_defaults(cls) -> dict[str, Any]:
+        """The arguments that the problem is made with, and their defaults; `**settings` stands for those of the base class."""
+        _, *own = inspect.signature(cls.__init__).parameters.values()
+        defaults = {p.name: p.default for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        if any(p.kind is p.VAR_KEYWORD for p in own):
+            owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
+            base = cls.__mro__[cls.__mro__.index(owner) + 1]
+            inherited = base.setting_defaults() if issubclass(base, Problem) and base is not Problem else {}
+            defaults = {**inherited, **defaults}
+        return defaults
+
+    @classmethod
     def setting_names(cls) -> list[str]:
         """The names of the arguments that the problem is made with."""
-        return list(inspect.signature(cls.__init__).parameters)[1:]
+        return list(cls.setting_defaults())
 
     def replace(self, **changes: Any) -> Self:
         """The same problem with some settings changed."""
@@ -156,6 +173,7 @@ class Problem:
             raise ValueError(f"budget_scale is {budget_scale!r}; expected positive amounts")
         self.budget_aware = boolean("budget_aware", budget_aware)
         self.action_space = action_space
+        check_features(type(self).__name__, features)
         self.features = (*features, *(budget_features(self.resources) if self.budget_aware else ()))
         self.observation_names, self.observation_space = observation_space(self.features)
 
@@ -166,6 +184,8 @@ class Problem:
 
     def allocate(self, n: int) -> State:
         """A blank state for a batch of `n` episodes."""
+        if not hasattr(getattr(self, "state_class", None), "allocate"):
+            raise TypeError(f"{type(self).__name__} has no state_class that was made with @state")
         return self.state_class.allocate(n, {"resources": len(self.resources), **self.sizes})
 
     def check_state(self, state: State) -> None:

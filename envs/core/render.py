@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from ..family import family_of, resolve
 from .problem import Problem, State
 
 RENDER_MODES = ["ansi", "rgb_array"]
@@ -35,6 +36,11 @@ def check_render_mode(mode: str | None, known: Sequence[str] = RENDER_MODES) -> 
 def describe(names: Sequence[str], observation: NDArray[np.float64]) -> str:
     """Every entry of an observation (d,) with its name, in one line."""
     return " | ".join(f"{name} {value:.4g}" for name, value in zip(names, observation, strict=True))
+
+
+def frame(problem: Problem, state: State, lane: int, observation: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """A frame (height, width, 3) as the problem's family draws it, by default `draw`."""
+    return (resolve(family_of(problem).drawing) or draw)(problem, state, lane, observation)
 
 
 def draw(problem: Problem, state: State, lane: int, observation: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -70,6 +70,9 @@ class CoreState(tuple[NDArray[Any], ...]):
 
 CORE_FIELDS = tuple(CoreState.__annotations__)
 
+ALLOWED = {"_abc_impl", "_fields"}
+"""What Python itself adds to a class."""
+
 S = TypeVar("S", bound=CoreState)
 
 
@@ -82,10 +85,15 @@ def state(declared: type[S]) -> type[S]:
     Raises:
         TypeError: a field is not annotated with an array type, or has the name of a core field.
     """
-    if clash := [name for name in inspect.get_annotations(declared) if name in CORE_FIELDS]:
-        raise TypeError(f"{declared.__name__}: {clash} are fields of the core; expected other names")
+    owner = declared.__name__
+    if not issubclass(declared, CoreState):
+        raise TypeError(f"{owner}: expected class {owner}(CoreState)")
+    if clash := [name for name in inspect.get_annotations(declared) if name in (*CORE_FIELDS, "allocate")]:
+        raise TypeError(f"{owner}: {clash} are names of the core; expected other names")
+    if more := [name for name in vars(declared) if not (name.startswith("__") or name in ALLOWED)]:
+        raise TypeError(f"{owner}: {more} are no annotated fields; expected only lines such as `value: Floats`")
     hints = get_type_hints(declared, include_extras=True)
-    fields = {name: _read(declared.__name__, name, hint) for name, hint in hints.items()}
+    fields = {name: _read(owner, name, hint) for name, hint in hints.items()}
     names = (*CORE_FIELDS, *(name for name in fields if name not in CORE_FIELDS))
     made: Any = NamedTuple(declared.__name__, [(name, NDArray[fields[name][0]]) for name in names])  # type: ignore[misc]
     made.__module__, made.__qualname__, made.__doc__ = declared.__module__, declared.__qualname__, declared.__doc__
@@ -94,6 +102,8 @@ def state(declared: type[S]) -> type[S]:
         arrays = {}
         for name in names:
             dtype, shape = fields[name]
+            if lacking := [size for size in shape.sizes if size not in sizes]:
+                raise TypeError(f"{owner}.{name} has the axis {lacking[0]!r}; expected its length in the problem's `sizes`")
             arrays[name] = np.full((n, *(sizes[size] for size in shape.sizes)), shape.fill, dtype)
         arrays["next_episode"][:] = np.arange(n)
         return cls(**arrays)
@@ -112,6 +122,8 @@ def _read(owner: str, name: str, hint: Any) -> tuple[type[np.generic], Shape]:
         expected = "expected Floats, Ints, Bools, Bits, NDArray[...] or Annotated[..., Shape(...)]"
         raise TypeError(f"{owner}.{name} is annotated {hint!r}; {expected}")
     (dtype,) = get_args(get_args(hint)[1])
+    if np.dtype(dtype).kind not in "fiub" or (shapes[0].fill != shapes[0].fill and np.dtype(dtype).kind != "f"):
+        raise TypeError(f"{owner}.{name} is {np.dtype(dtype)} filled with {shapes[0].fill}; expected numbers or bools")
     return dtype, shapes[0]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .batch import Batch, seeded_keys
 from .checks import positive_integer
 from .problem import Problem, State
-from .render import RENDER_MODES, check_render_mode, describe, draw
+from .render import RENDER_MODES, check_render_mode, describe, frame
 from .resolve import make_problem
 
 
@@ -128,7 +128,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
             return None
         rows, problem = self._batch.observe(), self.problem
         if self.render_mode == "rgb_array":
-            return tuple(draw(problem, self._batch.state, lane, row) for lane, row in enumerate(rows))
+            return tuple(frame(problem, self._batch.state, lane, row) for lane, row in enumerate(rows))
         return tuple(describe(problem.observation_names, row) for row in rows)
 
     def snapshot(self) -> State:

@@ -1,6 +1,6 @@
 """A planner and agents who learn from each other, as a PettingZoo environment: a batch of one world.
 
-    from budgetgym.envs.steering import society_v0
+    from budgetgym.envs.society import society_v0
     env = society_v0.env(n_agents=10)
 
 `help(budgetgym.envs.society.game.Society)` describes agents, spaces, rewards, arguments, and what the public belief assumes.

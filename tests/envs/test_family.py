@@ -2,11 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import budgetgym
 import gymnasium as gym
+import numpy as np
+import own_problem
 import pytest
+from budgetgym.agents.planning.lookahead import Lookahead
 from budgetgym.envs import family as module
+from budgetgym.envs.core import BudgetedEnv
 from budgetgym.envs.family import Family, environments, families, family_of, find_family
 from budgetgym.testing import check_family
 from ours import FAMILIES
@@ -66,3 +71,83 @@ def test_what_cant_be_registered(own_registry):
         budgetgym.register_family(Family(name="mine", problem=OnlineKnapsack, environments=taken))
     with pytest.raises(ValueError, match="family is 'biding'; did you mean 'bidding'"):
         find_family("biding")
+
+
+def test_records_of_wrong_types_are_refused():
+    with pytest.raises(TypeError, match="demo is 'one line'; expected a tuple"):
+        Family(name="mine", problem=OnlineKnapsack, demo="one line")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"agents is .*; expected names or ids with a budgetgym.Agent"):
+        Family(name="mine", problem=OnlineKnapsack, agents={"a": OnlineKnapsack})  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match="problem is 3; expected the class"):
+        Family(name="mine", problem=3)
+    with pytest.raises(gym.error.Error, match="Malformed environment ID"):
+        Family(name="mine", problem=OnlineKnapsack, environments={"no id!": budgetgym.Environment(OnlineKnapsack)})
+    with pytest.raises(ValueError, match="agent is <function"):
+        budgetgym.register_agent("mine", "traptree", find_family, "a function")
+
+
+def test_an_id_of_gymnasium_is_not_taken_over(own_registry):
+    taken = {"CartPole-v1": budgetgym.Environment(OnlineKnapsack)}
+    with pytest.raises(ValueError, match="id 'CartPole-v1' is registered with Gymnasium already"):
+        budgetgym.register_family(Family(name="mine", problem=OnlineKnapsack, environments=taken))
+    assert "mine" not in [family.name for family in families()]
+
+
+def with_lookahead(policy):
+    class Mine(OnlineKnapsack):
+        """With planners of its own."""
+
+    budgetgym.register_family(Family(name="mine", problem=Mine, lookahead=Lookahead(policy)), replace=True)
+    return Mine()
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [("nope", "no agent 'nope'"), ("flare", "neither learns nor plans"), ("ppo", "neither learns nor plans")],
+)
+def test_what_planners_cant_improve_on_is_named(own_registry, policy, message):
+    problem = with_lookahead(policy)
+    assert "flare" not in budgetgym.list_agents(problem)
+    with pytest.raises(ValueError, match=message):
+        budgetgym.make_agent("flare", problem)
+
+
+def test_a_broken_agent_does_not_hide_the_others(own_registry):
+    budgetgym.register_agent("broken", "traptree", "nowhere:Nobody", "is not there")
+    assert "greedy" in budgetgym.list_agents("budgetgym/TrapTree-v0")
+    assert "broken" not in budgetgym.list_agents("budgetgym/TrapTree-v0")
+
+
+def test_a_family_draws_itself(own_registry):
+    class Mine(OnlineKnapsack):
+        """With a picture."""
+
+    record = Family(
+        name="mine", problem=Mine, drawing=lambda problem, state, lane, observation: np.full((2, 3, 3), 7, np.uint8)
+    )
+    budgetgym.register_family(record)
+    env = BudgetedEnv(Mine, render_mode="rgb_array")
+    env.reset(seed=0)
+    assert np.asarray(env.render()).tolist() == np.full((2, 3, 3), 7).tolist()
+
+
+PROMPT = """
+import sys; sys.path.insert(0, {folder!r})
+import budgetgym, own_problem
+class Mine(own_problem.OnlineKnapsack):
+    pass
+ids = {{"mine/Mine-v0": budgetgym.Environment(Mine)}}
+budgetgym.register_family(budgetgym.Family(name="mine", problem=Mine, environments=ids))
+print(budgetgym.compare("mine/Mine-v0", ["random"], episodes=5)["episodes"].tolist())
+try:
+    budgetgym.compare("mine/Mine-v0", ["random"], episodes=5, out={out!r})
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_at_a_prompt_comparisons_work_and_results_are_not_kept(tmp_path):
+    code = PROMPT.format(folder=str(Path(own_problem.__file__).parent), out=str(tmp_path))
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "[5]" in ran.stdout, ran.stderr
+    assert "can't be kept; put them into a module" in ran.stdout

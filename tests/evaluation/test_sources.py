@@ -15,7 +15,8 @@ def test_a_family_does_not_depend_on_the_others(id):
     """So that to edit one leaves the kept results of all others valid."""
     problem = as_problem(id)
     names = {cls.__module__ for cls in type(problem).__mro__}
-    files = sources.reachable({*sources.PLAYS, *names, *sources._named(family_of(problem))})
+    found = sources.reachable({*sources.PLAYS, *names, *sources._named(family_of(problem))})
+    files = {path.relative_to(sources.PACKAGE).as_posix() for path in found}
     folders = {re.match(r"(?:envs|baselines|agents)/(\w+)/", path) for path in files}
     found = {match.group(1) for match in folders if match}
     assert found <= {"core", "learning", "planning", "group_policy", type(problem).__module__.split(".")[2]}
@@ -29,7 +30,7 @@ def test_what_shows_results_does_not_count_and_what_plays_does(monkeypatch):
     real = sources._digest
 
     def edited(path):
-        return lambda other: b"other" if other == path else real(other)
+        return lambda other: b"other" if other == sources.PACKAGE / path else real(other)
 
     for path, counts in (
         ("evaluation/report.py", False),

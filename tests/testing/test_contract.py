@@ -7,6 +7,7 @@ import budgetgym
 import numpy as np
 import pytest
 from budgetgym.baselines.core.oracle import Oracle
+from budgetgym.baselines.core.random import RandomAction
 from budgetgym.envs import family as families_module
 from budgetgym.envs.core import Feature, Kernels, jit, rng
 from budgetgym.testing import CHECKS, ContractError, check_documentation, check_family, check_oracle, check_problem
@@ -69,6 +70,47 @@ def step_nan(params, state, i, action):
 
 
 @jit
+def observe_three(params, state, i, out):
+    observe(params, state, i, out)
+    out[2] = 0.5
+
+
+@jit
+def observe_one(params, state, i, out):
+    out[0] = state.value[i]
+
+
+@jit
+def observe_and_change(params, state, i, out):
+    observe(params, state, i, out)
+    state.taken[i] += 1
+
+
+@jit
+def mask_two(params, state, i, out):
+    out[0] = 1
+    out[1] = 2
+
+
+@jit
+def step_without_end(params, state, i, action):
+    reward, cost, _ = step(params, state, i, action)
+    return reward, cost, False
+
+
+@jit
+def step_turns_back(params, state, i, action):
+    state.t[i] = state.t[i] // 2
+    return step(params, state, i, action)
+
+
+@jit
+def step_with_two_costs(params, state, i, action):
+    reward, cost, over = step(params, state, i, action)
+    return reward, (cost, cost), over
+
+
+@jit
 def redraws_what_is_seen(params, state, i):
     state.value[i] = rng.uniform(state.rng, i)
 
@@ -85,9 +127,15 @@ class Other(OnlineKnapsack):
         (Kernels(reset, step_beyond_the_mask, observe, mask), "blocks an action that the mask allows"),
         (Kernels(reset, step_forgets_blocked, observe, mask), "blocked falls"),
         (Kernels(reset, step_nan, observe, mask), "a reward is"),
+        (Kernels(reset, step, observe_three, mask), "`observe` writes more than its 2 entries"),
+        (Kernels(reset, step, observe_one, mask), r"`observe` does not write the entries \[1\] of 2"),
+        (Kernels(reset, step, observe_and_change, mask), "`observe` changes the state"),
+        (Kernels(reset, step, observe, mask_two), r"`mask` writes \[1, 2\]; expected 0 and 1"),
+        (Kernels(reset, step_without_end, observe, mask), "episodes are still running after 1100 steps"),
+        (Kernels(reset, step_turns_back, observe, mask), "changes the clock|still running"),
+        (Kernels(reset, step_with_two_costs, observe, mask), "RuntimeError: Other: step 0 of lane 0 charged"),
         (Kernels(reset, step, observe, mask, redraws_what_is_seen), "`resample` changes observations"),
     ],
-    ids=["neighbour", "range", "mask", "blocked", "reward", "resample"],
 )
 def test_a_broken_kernel_is_found(kernels, message, monkeypatch):
     monkeypatch.setattr(Other, "kernels", kernels)
@@ -165,7 +213,7 @@ def test_an_oracle_that_is_beaten_or_wrong_is_found(own_registry):
         check_oracle(OnlineKnapsack(), ["price"])
     registered(
         oracle=Oracle(known, null=lambda problem: 3.0),
-        agents={"null": budgetgym.Agent(FAMILY.agents["random"].path, "random")},
+        agents={"null": budgetgym.Agent(RandomAction, "random")},
     )
     with pytest.raises(ContractError, match=r"doing nothing scores .* and the oracle says 3"):
         check_oracle(OnlineKnapsack(), ["null"])

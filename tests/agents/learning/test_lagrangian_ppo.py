@@ -142,7 +142,7 @@ def test_it_decides_without_looking_at_the_budget():
 def test_it_says_what_a_limit_is():
     with pytest.raises(ValueError, match="expected one amount > 0"):
         make_agent("lagrangian_ppo", AgenticRouting(budget=(2.0, 5.0)))
-    with pytest.raises(ValueError, match="serves RealTimeBidding, AgenticRouting, not SocialSteering"):
+    with pytest.raises(ValueError, match="lagrangian_ppo has no configuration for SocialSteering; give one"):
         make_agent("lagrangian_ppo", SocialSteering())
     with pytest.raises(ValueError, match="limit"):
         LagrangianVecEnv(TwoArms(), 2, 0.0)

@@ -3,9 +3,7 @@ import numpy as np
 import pytest
 from budgetgym import evaluate, make_agent
 from budgetgym.agents.learning.ppo import Ppo
-from budgetgym.agents.registry import as_problem
 from budgetgym.envs.bidding.law import HIGHEST_PRICE
-from own_problem import OnlineKnapsack
 
 SMALL = {"lanes": 64, "n_steps": 50, "batch_size": 1600, "n_epochs": 6, "learning_rate": 3e-3}
 
@@ -97,7 +95,5 @@ def test_it_says_what_is_missing(env):
         make_agent("ppo", env).predict(np.zeros(7))
     with pytest.raises(ValueError, match="nothing to save"):
         make_agent("ppo", env).save("x.zip")  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="no configuration for OnlineKnapsack"):
-        Ppo(as_problem(OnlineKnapsack()))
     with pytest.raises(FileNotFoundError):
         make_agent("ppo:path=nowhere.zip", env)

@@ -48,7 +48,7 @@ def test_the_same_seed_learns_the_same(env, tmp_path):
 def test_it_says_what_is_missing(env):
     with pytest.raises(ValueError, match="sac has not learned"):
         make_agent("sac", env).predict(np.zeros(8))
-    with pytest.raises(ValueError, match="sac has no configuration for OnlineKnapsack"):
+    with pytest.raises(ValueError, match="sac is for continuous actions, not Discrete"):
         Sac(as_problem(OnlineKnapsack()))
     with pytest.raises(ValueError, match="discrete"):
         make_agent("sac", gym.make("budgetgym/SocialSteering-v0", discrete=True))

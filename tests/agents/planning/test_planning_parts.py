@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from budgetgym.agents.planning.beam import earned_so_far
+from budgetgym.agents.planning.candidates import Proposed, changed_components
 from budgetgym.agents.planning.evaluators import Rollout, Value
 from budgetgym.agents.planning.memory import Trajectories
 from budgetgym.agents.planning.mirror_descent import magnetic_step, mirror_step
@@ -18,9 +19,11 @@ from budgetgym.agents.planning.tree import (
     list_actions,
 )
 from budgetgym.agents.planning.value_tree import node_probabilities, reachable_within
+from budgetgym.baselines.core.random import RandomAction
 from budgetgym.baselines.routing.agentic.routers import AlwaysSmall, FirstLarge
 from budgetgym.envs.core.batch import Batch, episode_keys
 from budgetgym.envs.routing.agentic.problem import AgenticRouting
+from budgetgym.envs.workflow.problem import WorkflowRouting
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -233,3 +236,15 @@ def test_what_is_not_a_value_is_refused(forks):
 
 def test_earned_is_the_default_look():
     assert earned_so_far(np.zeros((2, 1)), np.zeros((2, 1)), np.zeros((2, 1)), np.array([1.0, 2.0])).tolist() == [1.0, 2.0]
+
+
+def test_where_nobody_proposes_components_are_changed_at_random():
+    """So that planners have something to choose from in other people's families with several components."""
+    problem = WorkflowRouting()
+    base = RandomAction(problem)
+    proposed = Proposed(problem, [base], 8, changed_components)
+    rows = np.zeros((2, len(problem.observation_names)))
+    for actions in proposed(rows, None, np.random.default_rng(0)):
+        assert len(actions) > 3
+        assert all(problem.action_space.contains(action) for action in actions)
+        assert len(np.unique(actions, axis=0)) == len(actions)

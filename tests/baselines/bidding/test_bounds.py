@@ -7,8 +7,8 @@ from budgetgym.baselines.core.oracle import episode_bounds, exact_optimum
 from budgetgym.envs.core.batch import Batch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from own_problem import OnlineKnapsack
 from scipy.optimize import linprog
+from toys import Painter
 
 items = st.lists(st.tuples(st.floats(-1, 5), st.integers(0, 9)), min_size=1, max_size=12)
 
@@ -55,7 +55,7 @@ def test_the_optimum_is_below_the_mean_bound():
 
 
 def test_where_nothing_is_known():
-    problem = OnlineKnapsack()
+    problem = Painter()
     batch = Batch(problem, 3)
     batch.reset()
     assert np.isnan(episode_bounds(problem, batch)).all()

@@ -106,3 +106,14 @@ def test_a_comparison_says_why_the_optimum_is_unknown(capsys):
     assert "optimum unknown: the oracle of TrapTreeWithExtra does not account for extra" in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+def test_other_kernels_make_ceilings_unknown():
+    """The oracle was written for the kernels of the classes that the record names."""
+
+    class Other(TrapTree):
+        kernels = TrapTree.kernels
+
+    assert why_unknown(TrapTree()) is None
+    assert "has kernels of its own" in str(why_unknown(Other()))
+    assert math.isnan(exact_optimum(Other()))

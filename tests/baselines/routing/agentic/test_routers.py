@@ -47,7 +47,7 @@ def trace(name, problem, seed=0):
 
 
 def test_all_routers_are_listed(problem):
-    assert set(list_agents(problem)) - set(LEARNERS) == {*ROUTERS, *PLANNERS}
+    assert set(list_agents(problem)) - set(LEARNERS) == {*ROUTERS, *PLANNERS, "bopo", "grpo"}
 
 
 @pytest.mark.parametrize("name", ROUTERS)

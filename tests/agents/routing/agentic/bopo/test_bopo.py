@@ -228,5 +228,5 @@ def test_bad_requests(env):
         make_agent("bopo", env, hard_bonus=-1.0, **SMALL).learn(0)  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="has not learned"):
         make_agent("bopo", env).predict(np.zeros(20))
-    with pytest.raises(ValueError, match="serves AgenticRouting"):
+    with pytest.raises(ValueError, match="serves routing, not RealTimeBidding"):
         make_agent("bopo", gym.make("budgetgym/RealTimeBidding-v0"))
