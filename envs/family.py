@@ -305,7 +305,7 @@ def agents_of(family: Family) -> dict[str, Agent]:
 
 def defining_modules() -> list[str]:
     """The modules that registered other people's families, and do so again where another process imports them."""
-    return sorted({module for module in _origins.values() if module and not module.startswith(("budgetgym", "__"))})
+    return sorted({module for module in _origins.values() if module and not f"{module}.".startswith(("budgetgym.", "__"))})
 
 
 def environments() -> dict[str, Environment]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 
 def near(word: str, known: Sequence[str]) -> str:
     """A hint for an error message: the known words that look like `word`, or all of them."""
+    import difflib  # only mistakes need it, and `import budgetgym` is cheap
+
     if not known:
         return "; there are none"
     matches = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
@@ -16,6 +17,8 @@ def near(word: str, known: Sequence[str]) -> str:
 
 def unknown_instance(name: object, known: Iterable[str]) -> ValueError:
     """The error for an instance that there is not: near matches first, then all there are."""
+    import difflib
+
     names = list(known)
     close = difflib.get_close_matches(str(name), names, n=2)
     hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""

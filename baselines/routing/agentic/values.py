@@ -41,6 +41,19 @@ MOST_LAYERS = {"difficulty": 100, "informed": 10_000}
 
 
 @jit
+def best_call_informed(laws, d, k, g, e, z, r, calls, verify, payoff, arrival, later):
+    """The worth of the best call that the budget can pay, -inf if it can pay none; see `fill_informed`."""
+    best = -np.inf
+    for m in range(calls.shape[0]):
+        rest = k - calls[m]
+        if rest >= 0:
+            best = max(best, move_informed(laws, d, m, rest, g, e, z, r, payoff, arrival, later))
+            if verify:
+                best = max(best, judge_informed(laws, m, rest, g, e, z, r, payoff, arrival, later))
+    return best
+
+
+@jit
 def fill_informed(laws, d, subgoals, calls, stop, verify, payoff, arrival, value):
     """The table of the informed router, for one difficulty and number of subgoals.
 
@@ -58,15 +71,10 @@ def fill_informed(laws, d, subgoals, calls, stop, verify, payoff, arrival, value
                         for r in range(tiers):
                             best = payoff[0, k] if stop or left == 0 else -np.inf
                             if left > 0:
-                                for m in range(calls.shape[0]):
-                                    rest = k - calls[m]
-                                    if rest < 0:
-                                        continue
-                                    worth = move_informed(laws, d, m, rest, g, e, z, r, payoff, arrival, value[left - 1])
-                                    best = max(best, worth)
-                                    if verify:
-                                        worth = judge_informed(laws, m, rest, g, e, z, r, payoff, arrival, value[left - 1])
-                                        best = max(best, worth)
+                                later = value[left - 1]
+                                best = max(
+                                    best, best_call_informed(laws, d, k, g, e, z, r, calls, verify, payoff, arrival, later)
+                                )
                             value[left, k, g, e, z, r] = best
 
 
@@ -133,6 +141,19 @@ def place_tier(x, points):
 
 
 @jit
+def best_call_known(laws, d, k, g, e, z, upper, calls, verify, payoff, arrival, later):
+    """The worth of the best call that the budget can pay, -inf if it can pay none; see `fill_known`."""
+    best = -np.inf
+    for m in range(calls.shape[0]):
+        rest = k - calls[m]
+        if rest >= 0:
+            best = max(best, move_known(laws, d, m, rest, g, e, z, upper, payoff, arrival, later))
+            if verify:
+                best = max(best, judge_known(laws, m, rest, g, e, z, upper, payoff, arrival, later))
+    return best
+
+
+@jit
 def fill_known(laws, accuracy, d, subgoals, calls, stop, verify, payoff, row, arrival, value):
     """The table of the router that knows the difficulty, for one difficulty and number of subgoals, for two tiers.
 
@@ -152,16 +173,9 @@ def fill_known(laws, accuracy, d, subgoals, calls, stop, verify, payoff, row, ar
                         for b in range(beliefs):
                             best = payoff[0, k] if stop or left == 0 else -np.inf
                             if left > 0:
-                                upper = b / (beliefs - 1.0)
-                                for m in range(calls.shape[0]):
-                                    rest = k - calls[m]
-                                    if rest < 0:
-                                        continue
-                                    worth = move_known(laws, d, m, rest, g, e, z, upper, payoff, arrival, value[left - 1])
-                                    best = max(best, worth)
-                                    if verify:
-                                        worth = judge_known(laws, m, rest, g, e, z, upper, payoff, arrival, value[left - 1])
-                                        best = max(best, worth)
+                                upper, later = b / (beliefs - 1.0), value[left - 1]
+                                call = best_call_known(laws, d, k, g, e, z, upper, calls, verify, payoff, arrival, later)
+                                best = max(best, call)
                             value[left, k, g, e, j, b] = best
 
 
