@@ -18,7 +18,7 @@ from ..core.tuning import MeanReturn
 from .values import best_bid, check_size, cost_of_bids, even_spend, rlb_values, worth_and_price_weight
 
 
-class Bidder(KernelPolicy):
+class Bidder(KernelPolicy[RealTimeBidding]):
     """What bidders share: they name a bid for every auction.
 
     Attributes:
@@ -44,12 +44,6 @@ class Bidder(KernelPolicy):
         if cls.needs_charges and problem.cost_event != "impression":
             what = f"cost_event={problem.cost_event!r}"
             raise ValueError(f"{cls.name} learns from what every auction cost; make the environment without {what}")
-
-    @classmethod
-    def served(cls, problem: Problem) -> RealTimeBidding:
-        """The problem, after `check`."""
-        cls.check(problem)
-        return cast(RealTimeBidding, problem)
 
 
 class ConstantParameters(NamedTuple):

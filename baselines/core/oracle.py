@@ -58,16 +58,23 @@ def unaccounted_settings(problem: Problem) -> list[str]:
     return [name for name, value in problem.settings.items() if name not in known and not _same(value, defaults.get(name))]
 
 
+def why_unaccounted(problem: Problem) -> str | None:
+    """What of the problem its family's oracle does not account for, kernels or settings; None if it accounts for all."""
+    if own_kernels(problem):
+        return f"{type(problem).__name__} has kernels of its own, which its family's oracle does not account for"
+    if unknown := unaccounted_settings(problem):
+        return f"the oracle of {type(problem).__name__} does not account for {', '.join(unknown)}"
+    return None
+
+
 def check_settings(problem: Problem) -> None:
-    """Check that the family's oracle accounts for all settings of the problem, as agents that rely on its law need.
+    """Check that the family's oracle accounts for all of the problem, as agents that rely on its law need.
 
     Raises:
         ValueError: it doesn't; the error names the settings.
     """
-    if own_kernels(problem):
-        raise ValueError(f"{type(problem).__name__} has kernels of its own, which its family's oracle does not account for")
-    if unknown := unaccounted_settings(problem):
-        raise ValueError(f"the oracle of {type(problem).__name__} does not account for {', '.join(unknown)}")
+    if (reason := why_unaccounted(problem)) is not None:
+        raise ValueError(reason)
 
 
 def why_unknown(problem: Problem) -> str | None:
@@ -78,7 +85,7 @@ def why_unknown(problem: Problem) -> str | None:
 def episode_bounds(problem: Problem, batch: Batch) -> NDArray[np.float64]:
     """An upper bound on the score of every episode of a batch that was just reset, (n,); NaN where none is known."""
     oracle = oracle_of(problem)
-    if oracle.bounds is None or own_kernels(problem) or unaccounted_settings(problem):
+    if oracle.bounds is None or why_unaccounted(problem) is not None:
         return np.full(batch.n, math.nan)
     return oracle.bounds(problem, batch)
 

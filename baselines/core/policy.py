@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 import numpy as np
 from gymnasium import spaces
@@ -18,10 +18,13 @@ from .oracle import check_settings
 Information = Literal["observation", "model", "clairvoyant"]
 """What an agent may use: what it observes; also the law of the problem (or statistics of it); also the hidden truth."""
 
+P = TypeVar("P", bound=Problem)
+"""The problems that an agent serves."""
+
 PolicyState = tuple[NDArray[Any], ...]
 
 
-class Policy(ABC):
+class Policy(ABC, Generic[P]):
     """An agent that decides; it may also learn. `stable_baselines3.common.evaluation.evaluate_policy` takes it.
 
     Attributes:
@@ -58,6 +61,12 @@ class Policy(ABC):
             raise ValueError(f"{cls.name} reads the budget from the observation; expected budget_aware=True")
         if cls.needs_law:
             check_settings(problem)
+
+    @classmethod
+    def served(cls, problem: Problem) -> P:
+        """The problem, one of those that the class `serves`, after `check`; constructors begin with it."""
+        cls.check(problem)
+        return cast(P, problem)
 
     @abstractmethod
     def predict(
@@ -98,7 +107,7 @@ class Policy(ABC):
         return
 
 
-class KernelPolicy(Policy):
+class KernelPolicy(Policy[P]):
     """A policy written as a kernel: the same compiled function decides in `predict` and in compiled rollouts.
 
     Args:

@@ -24,7 +24,7 @@ from .values import worth_of_levels
 from .whittle import whittle_index
 
 
-class RestlessPolicy(Policy):
+class RestlessPolicy(Policy[Restless]):
     """What all these policies share: which problems they take, and what they may be asked about.
 
     Raises:
@@ -37,12 +37,6 @@ class RestlessPolicy(Policy):
     def __init__(self, problem: Problem) -> None:
         # Narrower than any problem, and set once.
         self.problem: Restless = self.served(problem)  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    @classmethod
-    def served(cls, problem: Problem) -> Restless:
-        """The problem, after `check`."""
-        cls.check(problem)
-        return cast(Restless, problem)
 
     def check_problem(self, problem: Problem) -> None:
         """The law and the feasible set must be the same; the budget may differ."""

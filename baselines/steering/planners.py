@@ -33,7 +33,7 @@ TUNING_EPISODES = 4000
 TUNING_SEED = 1_000_003
 
 
-class SteeringPolicy(Policy):
+class SteeringPolicy(Policy[SocialSteering]):
     """Which problems planners take.
 
     Attributes:
@@ -49,12 +49,6 @@ class SteeringPolicy(Policy):
         super().check(problem)
         if cls.needs_belief and cast(SocialSteering, problem).params.history:
             raise ValueError(f'{cls.name} reads the public belief from the observation; expected observation="belief"')
-
-    @classmethod
-    def served(cls, problem: Problem) -> SocialSteering:
-        """The problem, after `check`."""
-        cls.check(problem)
-        return cast(SocialSteering, problem)
 
 
 class Steering(SteeringPolicy, KernelPolicy):

@@ -14,7 +14,7 @@ from ...envs.traptree.reading import Reading, read_level, read_score
 from ..core.policy import Information, KernelPolicy
 
 
-class Walker(KernelPolicy):
+class Walker(KernelPolicy[TrapTree]):
     """What agents share that walk in a `TrapTree`.
 
     Attributes:
@@ -30,12 +30,6 @@ class Walker(KernelPolicy):
         super().check(problem)
         if cls.goes_back and not cast(TrapTree, problem).params.backtrack:
             raise ValueError(f"{cls.name} goes back; make the environment with backtrack=True")
-
-    @classmethod
-    def served(cls, problem: Problem) -> TrapTree:
-        """The problem, after `check`."""
-        cls.check(problem)
-        return cast(TrapTree, problem)
 
 
 @jit

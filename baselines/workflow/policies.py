@@ -7,7 +7,7 @@ play all of them side by side.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, cast
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,17 +100,11 @@ def act_by_rule(p, observation, memory, action):
                 dollars -= launched_samples(p.params, entry) * p.params.dollars[v, m, p.params.atoms[v, m] - 1]
 
 
-class WorkflowPolicy(Policy):
+class WorkflowPolicy(Policy[WorkflowRouting]):
     """What agents for workflows share."""
 
     serves = WorkflowRouting
     needs_budget = True
-
-    @classmethod
-    def served(cls, problem: Problem) -> WorkflowRouting:
-        """The problem, after `check`."""
-        cls.check(problem)
-        return cast(WorkflowRouting, problem)
 
 
 def check_workflow(mine: Problem, problem: Problem) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +28,10 @@ from ....envs.routing.agentic.reading import (
 from ...core.policy import Information, KernelPolicy
 
 
-class Router(KernelPolicy):
+class Router(KernelPolicy[AgenticRouting]):
     """What routers share."""
 
     serves = AgenticRouting
-
-    @classmethod
-    def served(cls, problem: Problem) -> AgenticRouting:
-        """The problem, after `check`."""
-        cls.check(problem)
-        return cast(AgenticRouting, problem)
 
 
 def model_index(problem: AgenticRouting, model: int | str) -> int:

@@ -9,7 +9,7 @@ at each price.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple, TypeAlias, cast
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,17 +139,11 @@ def _one_hot(domain: NDArray[np.int64], domains: int) -> Floats:
 # --- what all routers share -----------------------------------------------------------------------------------------------
 
 
-class LogRouter(KernelPolicy):
+class LogRouter(KernelPolicy[LoggedRouting]):
     """What routers of logs share."""
 
     serves = LoggedRouting
     information: ClassVar[Information] = "model"
-
-    @classmethod
-    def served(cls, problem: Problem) -> LoggedRouting:
-        """The problem, after `check`."""
-        cls.check(problem)
-        return cast(LoggedRouting, problem)
 
 
 def even_spend(problem: LoggedRouting) -> float:
