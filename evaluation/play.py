@@ -102,7 +102,7 @@ def _play_side_by_side(
     reached = np.linspace(0, problem.horizon, CHECKPOINTS + 1).round().astype(int)
     for checkpoint in range(1, CHECKPOINTS + 1):
         player.advance(int(reached[checkpoint] - reached[checkpoint - 1]))
-        spent[:, checkpoint] = state.initial[:, 0] - state.remaining[:, 0]
+        spent[:, checkpoint] = state.spent[:, 0]
     while not state.finished.all():  # a problem may outlast its horizon
         player.advance(problem.horizon)
     others = list(enumerate(problem.resources))[1:]
@@ -112,11 +112,11 @@ def _play_side_by_side(
             "initial": state.initial[:, 0],
             "return": player.returns,
             "bound": bounds,
-            "spent": state.initial[:, 0] - state.remaining[:, 0],
+            "spent": state.spent[:, 0],
             "length": state.t,
             "blocked": state.blocked,
-            "overspent": (state.remaining < 0.0).any(axis=1),
-            **{f"spent_{name}": state.initial[:, k] - state.remaining[:, k] for k, name in others},
+            "overspent": ((state.remaining < 0.0) | (state.spent > state.initial)).any(axis=1),
+            **{f"spent_{name}": state.spent[:, k] for k, name in others},
             **{metric.name: getattr(state, metric.name) for metric in problem.metrics},
         }
     )

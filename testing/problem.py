@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from ..envs.core.batch import Batch
+from ..envs.core.ledger import ROUNDING
 from ..envs.core.problem import Problem
 from ..envs.core.states import CORE_FIELDS
 from .contract import ContractError, RandomActions, first_episodes, play, require, same, started
@@ -82,8 +83,8 @@ def check_spaces(problem: Problem, seed: int = 0) -> None:
 
 
 def check_ledger(problem: Problem, seed: int = 0) -> None:
-    """Costs are within what remains, add up to what is spent, and a budget of nothing (or the least) is never overspent."""
-    for budget in (None, problem.least_budget):
+    """Costs are within what remains and add up to what is spent: with the usual budget, the least, and an unlimited one."""
+    for budget in (None, problem.least_budget, np.full(len(problem.resources), np.inf)):
         keys, numbers = first_episodes(problem, LANES, seed)
         batch = Batch(problem, LANES)
         batch.seed(keys)
@@ -93,17 +94,19 @@ def check_ledger(problem: Problem, seed: int = 0) -> None:
             batch.choose(batch.read_options({"episode": numbers}))
         batch.reset()
         initial, spent, blocked = batch.state.initial.copy(), np.zeros_like(batch.state.initial), batch.state.blocked.copy()
-        for _ in play(batch, RandomActions(problem, seed), STEPS):
+        for _, (observation, *_) in play(batch, RandomActions(problem, seed), STEPS):
             state = batch.state
             spent += state.cost
+            require(np.isfinite(observation).all(), problem, "an observation is not finite; expected numbers at any budget")
             require((state.cost >= 0.0).all(), problem, f"a step costs {state.cost.tolist()}; expected at least 0")
             require(
                 (state.remaining >= 0.0).all(), problem, f"what remains is {state.remaining.tolist()}; expected at least 0"
             )
-            tolerance = 1e-9 * np.maximum(1.0, np.where(np.isfinite(initial), initial, 1.0))
+            require(np.allclose(state.spent, spent, rtol=1e-9), problem, "costs don't add up to what is spent")
+            require((state.spent <= initial).all(), problem, "more is spent than there was; expected at most the budget")
             finite = np.isfinite(initial)
-            adds_up = np.abs(spent + state.remaining - initial)[finite] <= tolerance[finite]
-            require(adds_up.all(), problem, "costs and what remains don't add up to the initial budget")
+            adds_up = np.allclose((spent + state.remaining)[finite], initial[finite], rtol=2.0 * ROUNDING)
+            require(adds_up, problem, "costs and what remains don't add up to the initial budget")
             require((state.blocked >= blocked).all(), problem, "blocked falls within an episode; expected a count")
             blocked = state.blocked.copy()
 

@@ -177,7 +177,7 @@ def outcomes_of(batch: Batch, task: NDArray[np.int64], reward: NDArray[np.float6
     """How the rollouts of a batch ended."""
     state: State = batch.state
     metrics = {metric.name: getattr(state, metric.name).astype(np.float64) for metric in batch.problem.metrics}
-    return Outcomes(task, reward, state.initial.copy(), state.initial - state.remaining, metrics)
+    return Outcomes(task, reward, state.initial.copy(), state.spent.copy(), metrics)
 
 
 def together(parts: Sequence[Rollouts]) -> Rollouts:

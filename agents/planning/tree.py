@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ...envs.core import rng
 from ...envs.core.jit import jit
-from ...envs.core.loops import INVALID, OK, anything_goes, charge, is_valid, mask_nothing, observe_budget, record_cost
+from ...envs.core.ledger import charge, observe_budget
+from ...envs.core.loops import INVALID, OK, anything_goes, is_valid, mask_nothing, record_cost
 from ...envs.core.problem import Kernels
 
 

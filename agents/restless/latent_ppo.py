@@ -16,6 +16,7 @@ from ...envs.core.checks import one_of
 from ...envs.core.problem import Problem
 from ...envs.core.sb3 import BudgetedSb3VecEnv
 from ...envs.restless.feasible.base import FeasibleSet
+from ...envs.restless.kernels import payable_in_all
 from ...envs.restless.problem import Restless
 from ...envs.restless.reading import read_left
 from ..learning.learner import Learner
@@ -58,7 +59,7 @@ class LatentVecEnv(BudgetedSb3VecEnv):
 
     def step_async(self, actions: np.ndarray) -> None:
         """Take the values, (n, m), and let them become actions."""
-        left = np.minimum(self._batch.state.remaining[:, 0] + 1e-9, self.problem.feasible.m).astype(np.int64)
+        left = payable_in_all(self._batch.state, self.problem.feasible.m)
         super().step_async(decode(self.problem.feasible, np.asarray(actions, float), left, self._decoder))
 
 

@@ -14,6 +14,7 @@ from ...envs.core.batch import Transition
 from ...envs.core.jit import jit
 from ...envs.core.sb3 import BudgetedSb3VecEnv
 from ...envs.restless.feasible.base import FeasibleSet
+from ...envs.restless.kernels import payable_in_all
 from ...envs.restless.problem import Restless
 
 
@@ -33,15 +34,15 @@ class PartialActions:
         self._members, self._scratch = feasible.members, np.zeros(feasible.scratch_size, np.int64)
         self._narrow = _narrow_with(type(feasible).test)
         self._alone = np.asarray(feasible.contains(np.eye(m, dtype=np.int64)))
-        self._left = np.zeros(n)
+        self._left = np.zeros(n, np.int64)
         self.chosen = np.zeros((n, m), np.int64)
         self.open = np.zeros((n, m), np.bool_)
 
-    def begin(self, lanes: NDArray[np.bool_], left: NDArray[np.float64] | NDArray[np.int64]) -> None:
+    def begin(self, lanes: NDArray[np.bool_], left: NDArray[np.int64]) -> None:
         """Start new actions in these lanes, (n,) bool, with `left` pulls of the total budget, (n,)."""
-        self._left[lanes] = np.floor(left[lanes] + 1e-9)  # as the environment counts what can be paid
+        self._left[lanes] = left[lanes]
         self.chosen[lanes] = 0
-        self.open[lanes] = self._alone & (self._left[lanes, None] >= 1.0)
+        self.open[lanes] = self._alone & (self._left[lanes, None] >= 1)
 
     def add(self, components: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Add a component to every action, (n,); m is "done". Returns which actions are complete.
@@ -113,8 +114,11 @@ class SequentialVecEnv(BudgetedSb3VecEnv):
     def reset(self) -> NDArray[np.float32]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Start new episodes in all lanes."""
         observation = super().reset()
-        self._partial.begin(np.ones(self.num_envs, np.bool_), self._batch.state.remaining[:, 0])
+        self._partial.begin(np.ones(self.num_envs, np.bool_), self._payable())
         return self._with_built(observation)
+
+    def _payable(self) -> NDArray[np.int64]:
+        return payable_in_all(self._batch.state, self.problem.feasible.m)
 
     def step_wait(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -123,7 +127,7 @@ class SequentialVecEnv(BudgetedSb3VecEnv):
         self._acting = self._partial.add(np.asarray(self._actions))
         self._actions = np.where(self._acting[:, None], self._partial.chosen, 0)
         observation, reward, done, infos = super().step_wait()
-        self._partial.begin(self._acting, self._batch.state.remaining[:, 0])
+        self._partial.begin(self._acting, self._payable())
         for lane in np.flatnonzero(done):
             infos[lane]["terminal_observation"] = with_built(infos[lane]["terminal_observation"], self._partial.chosen[lane])
         return self._with_built(observation), reward, done, infos

@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core import jit
-from ...envs.steering.effort import affordable
+from ...envs.core.ledger import pays
 from ...envs.steering.problem import SocialSteering
-from ...envs.steering.reading import read_left
+from ...envs.steering.reading import read_initial, read_left
 
 
 @jit
 def write_affordable(reading, costs, rows, out):
     """Whether what is left under each of observations (n, d) pays each cost (m,), into out (n, m)."""
     for i in range(out.shape[0]):
-        left = read_left(reading, rows[i])
+        left, initial = read_left(reading, rows[i]), read_initial(reading, rows[i])
         for level in range(out.shape[1]):
-            out[i, level] = affordable(costs[level], left)
+            out[i, level] = pays(left, costs[level], initial)
 
 
 def precision_masks(problem: SocialSteering, rows: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -50,7 +50,7 @@ def pacing_equilibrium(values: Any, budgets: Any, tolerance: float = 1e-8) -> Pa
 
     Args:
         values: (n, m) value of every auction for every agent, finite and >= 0.
-        budgets: (n,) money for these m auctions, finite and > 0. For a sample of m of an episode's T auctions: m / T of it.
+        budgets: (n,) money for these m auctions, > 0. For a sample of m of an episode's T auctions: m / T of it.
         tolerance: stop at this gap, as a share of the sum of budgets. It says little about an agent whose budget is a smaller
             share than that.
 
@@ -136,6 +136,8 @@ def _read(values: Any, budgets: Any) -> tuple[NDArray[np.float64], NDArray[np.fl
         raise ValueError(f"values is {values!r}; expected finite numbers >= 0 of shape (agents, auctions)")
     if not v.any():
         raise ValueError("values are all 0; expected at least one that is worth something")
-    if money.shape != v.shape[:1] or money.dtype.kind not in "fiu" or not ((money > 0) & (money < np.inf)).all():
-        raise ValueError(f"budgets is {budgets!r}; expected {len(v)} finite amounts > 0, one per agent")
-    return v.astype(np.float64), money.astype(np.float64)
+    if money.shape != v.shape[:1] or money.dtype.kind not in "fiu" or not (money > 0).all():
+        raise ValueError(f"budgets is {budgets!r}; expected {len(v)} amounts > 0, one per agent")
+    # Nobody pays more than its value of everything: larger and unlimited budgets come to the same.
+    enough = np.maximum(v.sum(axis=1), v.max())
+    return v.astype(np.float64), np.minimum(money, enough).astype(np.float64)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core.jit import jit
+from ...envs.core.ledger import payment, pays
 from ...envs.steering.behaviour import (
     belief,
     bounded,
@@ -25,7 +26,6 @@ from ...envs.steering.behaviour import (
     response,
     unwanted_probability,
 )
-from ...envs.steering.effort import affordable
 from ...envs.steering.kernels import naive_opinion
 from ...envs.steering.problem import SocialSteering
 from ...envs.steering.state import Params
@@ -80,7 +80,7 @@ def _value(which: ByKey[SocialSteering], budget: float, control: bool) -> float:
             raise ValueError(f"{which.problem.instance} has more than {MOST_STATES} states in period {t}; no exact solution")
         gain, likely = np.full((n, A), -np.inf), np.zeros((n, A))
         following = np.repeat(states, 2 * A, axis=0).reshape(n, A, 2, -1)
-        expand(p, states, actions, t, start, gain, likely, following)
+        expand(p, states, actions, t, start, budget, gain, likely, following)
         following[..., 3:][..., last_reader <= t + 1] = 0.0  # what nobody will look at any more makes no difference
         happens = np.stack([likely > 0.0, likely < 1.0], axis=-1) & np.isfinite(gain)[..., None]
         rows = following[happens]
@@ -97,7 +97,7 @@ def _value(which: ByKey[SocialSteering], budget: float, control: bool) -> float:
 
 
 @jit
-def expand(p: Params, states, actions, t, prior, gain, likely, following):
+def expand(p: Params, states, actions, t, prior, budget, gain, likely, following):
     """Write what every precision brings in every state (belief, opinion, effort left, all that was said).
 
     `following` (n, A, 2, ...) comes as copies of the states.
@@ -107,7 +107,7 @@ def expand(p: Params, states, actions, t, prior, gain, likely, following):
         b = belief(L)
         for a in range(actions.shape[0]):
             q, strength, cost = p.levels[actions[a]], p.strengths[actions[a]], p.costs[actions[a]]
-            if not affordable(cost, left):
+            if not pays(left, cost, budget):
                 continue
             after_good, after_bad = response(p.behaviour, opinion, strength, p.own_on_ties)
             in_good, in_bad = choice_law(p.behaviour, after_good, after_bad, q)
@@ -118,7 +118,7 @@ def expand(p: Params, states, actions, t, prior, gain, likely, following):
                 said = evidence(p.behaviour, after_good, after_bad, q, strength, good_action)
                 row = following[i, a, k]
                 row[0] = drift(bounded(L + said), p.hazard)
-                row[2] = max(left - cost, 0.0)
+                row[2] = left - payment(left, cost, budget)
                 if p.observes.shape[0] == 0:
                     row[1] = drift(learn(p.behaviour, opinion, said), p.hazard)
                     continue

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.core import ledger
 from ...envs.core.jit import jit
 from ...envs.steering.behaviour import CERTAIN, choice_law, evidence, log_odds, response
-from ...envs.steering.effort import SLACK
 from ...envs.steering.problem import SocialSteering
 from ..core.cache import ByKey
 from .piecewise import Law, average, back_up, before_drift, larger, simplify, value_at
@@ -196,21 +196,22 @@ def rests_of(
     Raises:
         ValueError: there are too many.
     """
-    if least >= periods * costs.max() - SLACK:
+    if ledger.pays(least, periods * costs.max(), least):
         return np.array([budget]), np.zeros((1, len(costs)), np.int64)
+    slack = ledger.tolerance(min(budget, periods * costs.max()))
     rests = np.zeros(1)
     for _ in range(periods):
         sums = (rests[:, None] + costs).ravel()
-        more = np.sort(np.concatenate([rests, sums[sums <= budget + SLACK]]))
-        more = more[np.concatenate([[True], np.diff(more) > SLACK])]
+        more = np.sort(np.concatenate([rests, sums[sums <= budget + slack]]))
+        more = more[np.concatenate([[True], np.diff(more) > slack])]
         if len(more) > MOST_RESTS:
             raise ValueError(f"more than {MOST_RESTS} amounts can be left of a budget of {budget:g}; round the costs")
         if len(more) == len(rests):
             break
         rests = more
     left = rests[:, None] - costs
-    after = np.searchsorted(rests, left + SLACK, side="right") - 1
-    return rests, np.where(left >= -SLACK, after, -1)
+    after = np.searchsorted(rests, left + slack, side="right") - 1
+    return rests, np.where(left >= -slack, after, -1)
 
 
 def _backwards(

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ...envs.core.checks import positive
 from ...envs.core.jit import jit
+from ...envs.core.ledger import ROUNDING, pays
 from ...envs.core.problem import Problem, read_only
 from ...envs.steering.behaviour import TIE, belief, bounded, choice_law, drift, evidence, good_probability, log_odds
-from ...envs.steering.effort import SLACK, affordable
 from ...envs.steering.problem import SocialSteering
-from ...envs.steering.reading import read_left, read_log_odds, read_period
+from ...envs.steering.reading import read_initial, read_left, read_log_odds, read_period
 from .exact import TOLERANCE, Exact, Functions, check_exact, exact, relaxed
 from .grid import solve
 from .model import (
@@ -48,7 +48,7 @@ def parameters_of(model: Model, solved: Exact) -> LookAheadParameters:
 
 
 @jit
-def best_level(p, period, rest, L, left):
+def best_level(p, period, rest, L, left, initial):
     """The best precision's number, in a period, with a rest of effort, at log-odds L.
 
     Of equally good ones the cheapest, and if that is free the baseline.
@@ -57,7 +57,7 @@ def best_level(p, period, rest, L, left):
     best, best_value = model.baseline, -np.inf
     for a in range(model.menu.shape[0]):
         follows = p.after[rest, a]
-        if follows < 0 or not affordable(model.costs[a], left):
+        if follows < 0 or not pays(left, model.costs[a], initial):
             continue
         f = period * p.rests.shape[0] + follows
         i, n = ahead.start[f], ahead.size[f]
@@ -75,13 +75,13 @@ def best_level(p, period, rest, L, left):
 def act_look_ahead(p, observation, memory, action):
     """The best precision for every topic alone."""
     model = p.model
-    left = read_left(model.reading, observation)
+    left, initial = read_left(model.reading, observation), read_initial(model.reading, observation)
     period = min(read_period(model.reading, observation), model.params.periods - 1)  # after the end nobody listens
     for j in range(action.shape[0]):
         rest = 0
-        while rest + 1 < p.rests.shape[0] and p.rests[rest + 1] <= left + SLACK:
+        while rest + 1 < p.rests.shape[0] and pays(left, p.rests[rest + 1], initial):
             rest += 1
-        level = best_level(p, period, rest, read_log_odds(model.reading, observation, j), left)
+        level = best_level(p, period, rest, read_log_odds(model.reading, observation, j), left, initial)
         left -= model.costs[level]
         action[j] = ask(model, model.menu[level])
 
@@ -175,8 +175,8 @@ class Optimal(Steering):
         mine = self.problem
         if isinstance(mine, SocialSteering) and isinstance(problem, SocialSteering):
             least, most = (float(end[0]) for end in problem.budget.arrays(problem.resources))
-            enough = unlimited(mine) - SLACK
-            if min(most, enough) > self.most + SLACK or self.least >= enough > least:
+            enough = unlimited(mine) * (1.0 - ROUNDING)
+            if min(most, enough) > self.most * (1.0 + ROUNDING) or self.least >= enough > least:
                 raise ValueError(
                     f"Optimal was made for budgets from {self.least:g} to {self.most:g}, not for {least:g} to {most:g}; "
                     "make the agent for this environment"
@@ -186,7 +186,7 @@ class Optimal(Steering):
 def on_grid(problem: SocialSteering, budget: float) -> bool:
     """Whether the optimum is stationary, of one belief, and not linear in pieces."""
     one_belief = problem.topics == 1 and not problem.opinions_apart
-    endless = problem.settings.get("T", 0) is None and budget >= unlimited(problem) - SLACK
+    endless = problem.settings.get("T", 0) is None and pays(budget, unlimited(problem), budget)
     linear = problem.params.behaviour.certain_choice and levels_of(problem) is not None
     return one_belief and endless and not linear
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ...envs.core.checks import natural, probability
 from ...envs.core.jit import jit
+from ...envs.core.ledger import payment, pays
 from ...envs.core.problem import Problem
-from ...envs.steering.behaviour import belief
-from ...envs.steering.effort import SLACK, affordable, buy_precision, effort_of
+from ...envs.steering.behaviour import TIE, belief
+from ...envs.steering.effort import buy_precision, effort_of
 from ...envs.steering.problem import SocialSteering
-from ...envs.steering.reading import read_left, read_log_odds, read_opinion, read_period
+from ...envs.steering.reading import read_initial, read_left, read_log_odds, read_opinion, read_period
 from ..core.policy import Information, KernelPolicy, Policy, PolicyState, observation_rows
 from ..core.tuning import MeanReturn
 from .model import (
@@ -126,15 +127,15 @@ class Random(SteeringPolicy):
 
 
 @jit
-def most_expensive(model, left):
+def most_expensive(model, left, initial):
     """The largest precision that is affordable."""
     params = model.params
     if not params.listed:
-        q = buy_precision(params.effort, params.q_max, left)
-        return q, min(effort_of(params.effort, q), left)
+        q = buy_precision(params.effort, params.q_max, left, initial)
+        return q, payment(left, effort_of(params.effort, q), initial)
     best = model.baseline
     for k in range(model.baseline, model.menu.shape[0]):
-        if affordable(model.costs[k], left):
+        if pays(left, model.costs[k], initial):
             best = k
     return model.menu[best], model.costs[best]
 
@@ -142,10 +143,10 @@ def most_expensive(model, left):
 @jit
 def act_once(model, observation, memory, action):
     """All that the effort pays for in the first period, nothing later."""
-    left = read_left(model.reading, observation)
+    left, initial = read_left(model.reading, observation), read_initial(model.reading, observation)
     first = read_period(model.reading, observation) == 0
     for j in range(action.shape[0]):
-        q, cost = most_expensive(model, left) if first else (model.params.effort.p, 0.0)
+        q, cost = most_expensive(model, left, initial) if first else (model.params.effort.p, 0.0)
         left -= cost
         action[j] = ask(model, q)
 
@@ -161,13 +162,13 @@ class Once(Steering):
 
 
 @jit
-def greediest(model, L, opinion, left):
+def greediest(model, L, opinion, left, initial):
     """The affordable option with the best reward of this period; among equal ones the cheapest, then the baseline's side."""
     best_q, best_cost = model.menu[model.baseline], 0.0
     best = reward(model, best_q, 0.0, L, opinion)
     for k in range(options(model)):
         q, cost = option(model, k, opinion)
-        if affordable(cost, left):
+        if pays(left, cost, initial):
             worth = reward(model, q, cost, L, opinion)
             if worth > best + 1e-12 or (worth > best - 1e-12 and cost < best_cost - 1e-12):
                 best_q, best_cost, best = q, cost, worth
@@ -177,10 +178,10 @@ def greediest(model, L, opinion, left):
 @jit
 def act_myopic(model, observation, memory, action):
     """The best reward of this period."""
-    left = read_left(model.reading, observation)
+    left, initial = read_left(model.reading, observation), read_initial(model.reading, observation)
     for j in range(action.shape[0]):
         L, opinion = read_log_odds(model.reading, observation, j), read_opinion(model.reading, observation, j)
-        q, cost = greediest(model, L, opinion, left)
+        q, cost = greediest(model, L, opinion, left, initial)
         left -= cost
         action[j] = ask(model, q)
 
@@ -203,9 +204,10 @@ def act_even(model, observation, memory, action):
     if model.params.survival < 1.0:
         periods = min(periods, 1.0 / (1.0 - model.params.survival))
     left = read_left(model.reading, observation) / max(periods, 1.0)
+    initial = read_initial(model.reading, observation)
     for j in range(action.shape[0]):
         L, opinion = read_log_odds(model.reading, observation, j), read_opinion(model.reading, observation, j)
-        q, cost = greediest(model, L, opinion, left)
+        q, cost = greediest(model, L, opinion, left, initial)
         left -= cost
         action[j] = ask(model, q)
 
@@ -230,7 +232,7 @@ class ThresholdParameters(NamedTuple):
 
 
 @jit
-def cheapest(model, opinion, left, informs):
+def cheapest(model, opinion, left, initial, informs):
     """The cheapest affordable option after which agents follow their signal (or else follow a good herd); if none, p.
 
     Among equally cheap ones the most precise.
@@ -239,7 +241,7 @@ def cheapest(model, opinion, left, informs):
     for k in range(options(model)):
         q, cost = option(model, k, opinion)
         better = not found or cost < best_cost - 1e-12 or (cost < best_cost + 1e-12 and q > best_q)
-        if not (better and affordable(cost, left)):
+        if not (better and pays(left, cost, initial)):
             continue
         after_good, after_bad = choices(model, q, opinion)
         if after_good - after_bad > 0.5 if informs else after_bad > 0.5:
@@ -250,16 +252,17 @@ def cheapest(model, opinion, left, informs):
 @jit
 def act_altruistic_thresholds(p, observation, memory, action):
     """Nothing where the belief is clear, everything where it is open, and the cheapest informative signal in between."""
-    model, left = p.model, read_left(p.model.reading, observation)
+    model = p.model
+    left, initial = read_left(model.reading, observation), read_initial(model.reading, observation)
     for j in range(action.shape[0]):
         b = belief(read_log_odds(model.reading, observation, j))
         doubt = min(b, 1.0 - b)
-        if doubt <= p.low + SLACK:
+        if doubt <= p.low + TIE:
             q, cost = model.params.effort.p, 0.0
-        elif doubt > p.high + SLACK:
-            q, cost = most_expensive(model, left)
+        elif doubt > p.high + TIE:
+            q, cost = most_expensive(model, left, initial)
         else:
-            q, cost = cheapest(model, read_opinion(model.reading, observation, j), left, True)
+            q, cost = cheapest(model, read_opinion(model.reading, observation, j), left, initial, True)
         left -= cost
         action[j] = ask(model, q)
 
@@ -267,15 +270,16 @@ def act_altruistic_thresholds(p, observation, memory, action):
 @jit
 def act_biased_thresholds(p, observation, memory, action):
     """Nothing below, where all is lost; keep agents listening in between; above, keep them in a good herd."""
-    model, left = p.model, read_left(p.model.reading, observation)
+    model = p.model
+    left, initial = read_left(model.reading, observation), read_initial(model.reading, observation)
     for j in range(action.shape[0]):
         b, opinion = belief(read_log_odds(model.reading, observation, j)), read_opinion(model.reading, observation, j)
-        if b < p.low - SLACK:
+        if b < p.low - TIE:
             q, cost = model.params.effort.p, 0.0
-        elif b < p.high - SLACK:
-            q, cost = cheapest(model, opinion, left, True)
+        elif b < p.high - TIE:
+            q, cost = cheapest(model, opinion, left, initial, True)
         else:
-            q, cost = cheapest(model, opinion, left, False)
+            q, cost = cheapest(model, opinion, left, initial, False)
         left -= cost
         action[j] = ask(model, q)
 

@@ -77,7 +77,7 @@ def _bound(which: ByKey[SocialSteering], budget: float) -> tuple[float, float]:
         return problem.topics * priced(price) + price * budget
 
     if budget >= problem.topics * unlimited(alone):
-        return dual(0.0), 0.0
+        return problem.topics * priced(0.0), 0.0
     # At a price at which even all that can be lost is not worth a thousandth of the most expensive precision, nobody buys.
     most = 1000.0 * alone.params.loss * alone.params.periods / most_expensive(alone)
     tried = [(dual(0.0), 0.0)]

@@ -6,7 +6,10 @@ completed subtasks,
     V[S, d, b] = max over rounds a of  sum over outcomes (S', time, cost)  P(S', time, cost | a) V[S', d - time, b - cost]
 
 and V is 1 where everything is completed. A round a gives each ready subtask a launch or none, and must be affordable should
-all its samples be as long as they can. Every round costs time and money, so the equation refers to smaller d and b only.
+all its samples be as long as they can. Every round takes time, so the equation refers to smaller d only.
+
+Of unlimited dollars no launch takes any, and b is 0. Without a deadline seconds are replaced by rounds, of which each costs at
+least one unit of dollars: there are no more than the budget has units.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ from numpy.typing import NDArray
 
 from ...envs.core.batch import Batch
 from ...envs.core.jit import fingerprint, jit
+from ...envs.core.ledger import ROUNDING
 from ...envs.core.problem import Problem
 from ...envs.workflow.law import (
-    ROUNDING,
     cut_to_budget,
     is_ready,
     launched_model,
@@ -61,12 +64,10 @@ class Lattice(NamedTuple):
     """[v][m][k]: cost of a sample in units."""
     second_steps: list[list[list[int]]]
     """Its duration, likewise."""
-
-    def size(self, amounts: NDArray[np.float64]) -> tuple[int, int]:
-        """Whole units of dollars and of seconds in `amounts` (2,)."""
-        units = zip(amounts, (self.dollars, self.seconds), strict=True)
-        b, d = (int(float(amount) * (1.0 + ROUNDING) / float(unit)) for amount, unit in units)
-        return b, d
+    budget: int
+    """Whole units of dollars there are."""
+    deadline: int
+    """Whole units of seconds."""
 
 
 class Rounds(NamedTuple):
@@ -99,8 +100,14 @@ class _Law(NamedTuple):
     probability: NDArray[np.float64]
 
 
-def lattice_of(problem: WorkflowRouting) -> Lattice:
-    """The coarsest grid on which every sample's dollars and seconds lie; numbers are taken as they are written."""
+def lattice_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Lattice:
+    """The coarsest grid on which every sample's dollars and seconds lie; numbers are taken as they are written.
+
+    amounts: (2,) dollars and seconds, which may be unlimited.
+
+    Raises:
+        ValueError: there is no limit to the rounds.
+    """
     workflow = problem.workflow
     lengths = workflow.lengths()
     price = [_exact(model.price) / int(TOKENS_PER_PRICE) for model in workflow.models]
@@ -112,7 +119,17 @@ def lattice_of(problem: WorkflowRouting) -> Lattice:
         [[[int(amount / unit) for amount in atoms] for atoms in row] for row in table]
         for table, unit in zip((dollars, seconds), units, strict=True)
     ]
-    return Lattice(*units, *steps)
+    b, d = (
+        0 if amount == np.inf else int(float(amount) * (1.0 + ROUNDING) / float(unit))
+        for amount, unit in zip(amounts, units, strict=True)
+    )
+    if amounts[0] == np.inf:
+        steps[0] = [[[0] * len(atoms) for atoms in row] for row in steps[0]]
+    if amounts[1] == np.inf:
+        if min(min(atoms) for row in steps[0] for atoms in row) < 1:
+            raise ValueError(f"{problem.instance}: without a deadline, what costs nothing can be tried without end")
+        steps[1], d = [[[1] * len(atoms) for atoms in row] for row in steps[1]], b
+    return Lattice(*units, *steps, b, d)
 
 
 def _exact(number: float) -> Fraction:
@@ -122,7 +139,8 @@ def _exact(number: float) -> Fraction:
 def _common_unit(table: list[list[list[Fraction]]]) -> Fraction:
     amounts = [amount for row in table for atoms in row for amount in atoms]
     denominator = math.lcm(*(amount.denominator for amount in amounts))
-    return Fraction(math.gcd(*(int(amount * denominator) for amount in amounts)), denominator)
+    unit = Fraction(math.gcd(*(int(amount * denominator) for amount in amounts)), denominator)
+    return unit or Fraction(1)  # all are 0
 
 
 def reachable_sets(params: Params) -> list[int]:
@@ -210,8 +228,8 @@ class Program(NamedTuple):
 
 def _checked(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> tuple[Params, Lattice, list[int], int, int]:
     """Parameters, units, sets of completed subtasks, and the budget in units; ValueError if these are too many states."""
-    params, lattice = problem.params, lattice_of(problem)
-    b, d = lattice.size(amounts)
+    params, lattice = problem.params, lattice_of(problem, amounts)
+    b, d = lattice.budget, lattice.deadline
     sets = reachable_sets(params)
     if (states := len(sets) * (b + 1) * (d + 1)) > MOST_STATES:
         raise ValueError(
@@ -414,9 +432,10 @@ class OptimalParameters(NamedTuple):
 def act_optimally(p, observation, memory, action):
     """Look up the best round. memory is scratch."""
     read_initial(p.reading, observation, memory)
-    b = np.int64(memory[0] * (read_share(p.reading, observation, 0) + ROUNDING) / p.dollars_unit)
-    d = np.int64(memory[1] * (read_share(p.reading, observation, 1) + ROUNDING) / p.seconds_unit)
-    b, d = min(b, p.action.shape[2] - 1), min(d, p.action.shape[1] - 1)
+    dollars = memory[0] * (read_share(p.reading, observation, 0) + ROUNDING)
+    seconds = memory[1] * (read_share(p.reading, observation, 1) + ROUNDING)
+    b = np.int64(min(dollars / p.dollars_unit, p.action.shape[2] - 1.0))
+    d = np.int64(min(seconds / p.seconds_unit, p.action.shape[1] - 1.0))
     done = read_done(p.reading, observation)
     s = 0
     while s < p.sets.shape[0] - 1 and p.sets[s] != done:
@@ -471,7 +490,8 @@ class Optimal(WorkflowPolicy, KernelPolicy):
         """Also: it must be the same workflow, and the table must reach to the largest budget."""
         super().check_problem(problem)
         check_workflow(self.problem, problem)
-        if (problem.budget.arrays(problem.resources)[1] > self._largest).any():
+        theirs = problem.budget.arrays(problem.resources)[1]
+        if (theirs > self._largest).any() or (np.isinf(theirs) != np.isinf(self._largest)).any():
             raise ValueError(
                 f"{type(self).__name__} was made for budgets up to {self._largest.tolist()}, not {problem.budget}; "
                 "make the agent for this environment"

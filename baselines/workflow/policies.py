@@ -63,7 +63,7 @@ def choose_launch(p, rule, v, done, money, dollars, seconds, initial):
         for u in range(p.reading.subtasks):
             if (done >> u) & 1 == 0:
                 needed += p.dollars_needed[u]
-        allowance = money * p.dollars_needed[v] / needed
+        allowance = money * (p.dollars_needed[v] / needed) if needed > 0.0 and money < np.inf else money
         for entry in p.order[rule, v]:  # by expected seconds
             if p.dollars[v, entry] <= allowance and is_possible(p.params, v, entry, dollars, seconds, initial):
                 return entry

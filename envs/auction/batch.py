@@ -76,7 +76,7 @@ class AuctionBatch:
             budgets: initial money of these episodes: an amount, (N,) or (W, N); by default the game's.
 
         Raises:
-            ValueError: budgets of another shape, not positive, not finite, or below the reserve; worlds of another shape.
+            ValueError: budgets of another shape, not positive, or below the reserve; worlds of another shape.
         """
         chosen = self._everywhere if worlds is None else self._read_worlds(worlds)
         amounts = self.params.budgets
@@ -118,7 +118,7 @@ class AuctionBatch:
         state = self.state
         return {
             "cost": state.cost.copy(),
-            "spent": state.initial - state.remaining,
+            "spent": state.spent.copy(),
             "remaining": state.remaining.copy(),
             "blocked": state.blocked.copy(),
             "wins": state.wins.copy(),

@@ -193,13 +193,13 @@ class AuctionGame:
         """Initial money as an array of this `shape`, from one amount for all or whatever broadcasts to it.
 
         Raises:
-            ValueError: another shape, or amounts that are not finite, not positive or below the reserve.
+            ValueError: another shape, or amounts that are not positive or below the reserve.
         """
         array = as_array(name, budgets)
         if array.dtype.kind not in "fiu" or array.shape not in {shape[k:] for k in range(len(shape) + 1)}:
             raise ValueError(f"{name} is {budgets!r}; expected one amount, or amounts of shape {shape}")
-        if not ((array > 0) & (array >= reserve) & (array < np.inf)).all():
-            raise ValueError(f"{name} is {budgets!r}; expected finite amounts > 0, at least the reserve {reserve}")
+        if not ((array > 0) & (array >= reserve)).all():
+            raise ValueError(f"{name} is {budgets!r}; expected amounts > 0, at least the reserve {reserve}")
         return np.array(np.broadcast_to(array, shape), np.float64)
 
 

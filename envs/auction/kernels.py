@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import jit, rng
+from ..core import jit, ledger, rng
 from .rules import payment, rank
 from .values import draw_values, draws_per_auction, first_lot
 
@@ -27,7 +27,7 @@ def is_exhausted(params, money, initial):
 
     Without the second, agents who pay what others bid would halve what they have left for hundreds of auctions.
     """
-    return money < params.reserve or money <= DUST * initial
+    return not ledger.pays(money, params.reserve, initial) or (initial < np.inf and money <= DUST * initial)
 
 
 @jit
@@ -47,20 +47,23 @@ def hold_auction(params, state, work, w, gain):
     agents, slots = work.score.shape[0], params.effects.shape[0]
     for i in range(agents):
         asked, money = work.score[i], state.remaining[w, i]
-        state.blocked[w, i] += asked > money
-        work.score[i] = min(asked, money)
+        if not ledger.pays(money, asked, state.initial[w, i]):
+            state.blocked[w, i] += 1
+            work.score[i] = money
     rank(work.score, params.reserve, first_lot(state.draw[w], agents), work.order, work.top)
     for s in range(slots):
         i = work.order[s]
         if i < 0:
             break
-        money = state.remaining[w, i]
-        money -= min(payment(params.rule, params.effects, work.top, s), money)  # a sum may round above its bound
+        initial, money = state.initial[w, i], state.remaining[w, i]
+        price = ledger.payment(money, payment(params.rule, params.effects, work.top, s), initial)
+        money -= price
+        state.cost[w, i] += price
         state.remaining[w, i] = money
         state.won[w, i] += 1.0
         state.minimum_bid[w, i] += work.top[slots] - work.top[slots - 1]
         gain[i] += params.effects[s] * params.quality[i] * state.value[w, i]
-        if is_exhausted(params, money, state.initial[w, i]):
+        if is_exhausted(params, money, initial):
             state.active[w, i] = False
             state.bidders[w] -= 1
             work.weight[i] = 0.0
@@ -73,7 +76,7 @@ def step(params, state, work, w, action, reward):
     """One auction, or all auctions of a tick, for the agents' actions (N,); writes their rewards (N,)."""
     agents = action.shape[0]
     for i in range(agents):
-        state.cost[w, i] = state.remaining[w, i]
+        state.cost[w, i] = 0.0
         state.won[w, i] = 0.0
         state.minimum_bid[w, i] = 0.0
         reward[i] = 0.0
@@ -101,8 +104,9 @@ def step(params, state, work, w, action, reward):
 def close_step(params, state, w, reward, minimum, auctions):
     """Turn what a step has summed up into what is reported of it. reward (N,): the worth won before, the reward afterwards."""
     for i in range(reward.shape[0]):
-        cost = state.cost[w, i] - state.remaining[w, i]
-        state.cost[w, i] = cost
+        cost = state.cost[w, i]
+        spent, initial = state.spent[w, i] + cost, state.initial[w, i]
+        state.spent[w, i] = initial if state.remaining[w, i] == 0.0 else min(spent, initial)
         state.revenue[w] += cost
         state.worth_won[w, i] += reward[i]
         state.wins[w, i] += np.int64(state.won[w, i])
@@ -127,6 +131,7 @@ def reset(params, state, w):
         state.active[w, i] = True
         state.value[w, i] = 0.0
         state.remaining[w, i] = state.initial[w, i]
+        state.spent[w, i] = 0.0
         state.worth_won[w, i] = 0.0
         state.wins[w, i] = 0
         state.blocked[w, i] = 0
@@ -153,8 +158,8 @@ def observe(params, state, w, out):
         out[i, 2] = state.won[w, i]
         out[i, 3] = min(state.price_paid[w, i], params.highest_score)  # means may round above their bounds
         out[i, 4] = min(state.minimum_bid[w, i], params.highest_score / params.quality[i])
-        out[i, 5] = initial / (initial + params.budget_scale)
-        out[i, 6] = state.remaining[w, i] / initial
+        out[i, 5] = ledger.share(initial, initial + params.budget_scale)
+        out[i, 6] = ledger.share(state.remaining[w, i], initial)
         out[i, 7] = 1.0 - state.t[w] / steps
 
 

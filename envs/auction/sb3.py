@@ -112,7 +112,7 @@ class AuctionVecEnv(WorldsVecEnv):
         state, seat = self._batch.state, self.seats[k]
         return {
             **self._last_info(self._returns[w, k], int(state.t[w]), observation[w, seat]),
-            "spent_share": float(1.0 - state.remaining[w, seat] / state.initial[w, seat]),
+            "spent_share": float(state.spent[w, seat] / state.initial[w, seat]),
             "wins": int(state.wins[w, seat]),
         }
 

@@ -67,6 +67,7 @@ class State(NamedTuple):
     value: NDArray[np.float64]  # (W, N) value of a click in the auction that is up; by tick, in the one held last
     initial: NDArray[np.float64]  # (W, N) money
     remaining: NDArray[np.float64]  # (W, N)
+    spent: NDArray[np.float64]  # (W, N)
     worth_won: NDArray[np.float64]  # (W, N) value * quality * exposure over all slots won
     wins: NDArray[np.int64]  # (W, N) slots won
     blocked: NDArray[np.int64]  # (W, N) bids that were lowered to the remaining money

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import jit, rng
+from ..core.ledger import pays
 from .auctions import arrive, draw_auction, next_line, redraw_theta
 from .conversions import draw_delay, expect_conversion, forget_conversions, redraw_conversions, report_conversions
 from .law import (
@@ -46,23 +47,22 @@ def asked_bid(params, state, i, action):
 
 
 @jit
-def affordable_bid(params, state, i, theta, money):
-    """The highest bid for a predicted theta that money, and a hard limit, allow: what it can be charged for must be there."""
-    most = money * events_expected(params, theta)
+def affordable_bid(params, state, i, asked, theta, money):
+    """The bid for a predicted theta, lowered to what money and a hard limit allow: what it can be charged must be there."""
+    events = events_expected(params, theta)
+    most = money * events
     if params.limit_is_hard:
         most = min(most, max(state.slack[i] + params.limit * theta, 0.0))  # the slack may be below 0 by rounding
-    return highest_bid(params.rules, most)
+    most = highest_bid(params.rules, most)
+    return asked if pays(most, asked, state.initial[i, 0] * events) else most
 
 
 @jit
 def hold_auction(params, state, i, action, money):
-    """One auction with so much money left: reward, what is charged, and whether there is another one.
-
-    A bid beyond what can be afforded is lowered to it.
-    """
+    """One auction with so much money left: reward, what is charged, and whether there is another one."""
     theta, predicted = state.theta[i], state.predicted[i]
     asked = asked_bid(params, state, i, action)
-    bid = min(asked, affordable_bid(params, state, i, predicted, money))
+    bid = affordable_bid(params, state, i, asked, predicted, money)
     market_price, clicked = draw_auction(params, state, i)
     minimum = minimum_bid(params.rules, market_price)
     won = wins(bid, minimum)  # used as 0 or 1: a branch on it would be unpredictable
@@ -173,7 +173,7 @@ def observe(params, state, i, out):
         out[1] = (state.minimum_bid[i] if params.feedback == MINIMUM else state.market_price[i]) / HIGHEST_PRICE
     per_auction = 1.0 / max(state.auction[i], 1)  # before the first one all counts are 0
     out[2] = state.wins[i] * per_auction
-    spend_rate = (state.initial[i, 0] - state.remaining[i, 0]) * per_auction / params.mean_price
+    spend_rate = state.spent[i, 0] * per_auction / params.mean_price
     out[3] = spend_rate if params.charged_for == IMPRESSION else spend_rate / (1.0 + spend_rate)
     k = 4
     if params.feedback == MINIMUM or params.feedback == FULL:
@@ -193,10 +193,8 @@ def observe(params, state, i, out):
 def mask(params, state, i, out):
     """Integer bids within what can be afforded; in a tick, whose impressions are not known yet, for the best of them."""
     theta = state.predicted[i] if params.tick_start.shape[0] == 1 else 1.0
-    most = affordable_bid(params, state, i, theta, state.remaining[i, 0])
     for bid in range(out.shape[0]):
-        out[bid] = bid <= most
-    out[0] = 1
+        out[bid] = affordable_bid(params, state, i, np.float64(bid), theta, state.remaining[i, 0]) == bid
 
 
 @jit

@@ -7,8 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core import jit
-from ..core.reading import amount_of
+from ..core.reading import amount_of, left_of
 from .law import HIGHEST_PRICE
+
+MOST_UNITS = 2.0**53
+"""Whole units of money that an unlimited budget is read as: beyond, not all whole numbers are numbers of 64 bits."""
 
 
 class Reading(NamedTuple):
@@ -42,13 +45,16 @@ def read_initial(reading, observation):
 @jit
 def read_money(reading, observation):
     """The money left; off by rounding."""
-    return read_initial(reading, observation) * observation[reading.budget + 1]
+    return left_of(observation[reading.budget], observation[reading.budget + 1], reading.money_scale)
 
 
 @jit
 def read_remaining(reading, observation):
-    """The money left in whole units, as market prices are: shares in the observation are off by rounding."""
-    return np.int64(read_money(reading, observation) + 1e-6)
+    """The money left in whole units, as market prices are; at most `MOST_UNITS`.
+
+    Shares in the observation are off by rounding.
+    """
+    return np.int64(min(read_money(reading, observation) + 1e-6, MOST_UNITS))
 
 
 @jit

@@ -188,11 +188,10 @@ class Batch:
         """
         state = self.state
         rows: Any = (lanes, 0) if len(self.problem.resources) == 1 else lanes
-        remaining = state.remaining[rows].copy()
         info = {
             "cost": state.cost[rows].copy(),
-            "spent": state.initial[rows] - remaining,
-            "remaining": remaining,
+            "spent": state.spent[rows].copy(),
+            "remaining": state.remaining[rows].copy(),
             "blocked": state.blocked[lanes].copy(),
         }
         everything = isinstance(lanes, slice)
@@ -265,8 +264,8 @@ class Batch:
             raise ValueError(f"option budget is {value!r}; this problem has several resources, expected a mapping")
         if value.shape[:-1] not in ((), (self.n,)):
             raise ValueError(f"option budget has shape {value.shape[:-1]}; expected one amount, or one per lane ({self.n},)")
-        if not (np.isfinite(value).all() and (value >= 0).all()):
-            raise ValueError(f"option budget is {value[..., 0]!r}; expected finite amounts >= 0")
+        if not (value >= 0).all():
+            raise ValueError(f"option budget is {value[..., 0]!r}; expected amounts >= 0")
         self.problem.check_amounts("option budget", value)
         return np.broadcast_to(value, (self.n, len(resources)))
 

@@ -22,11 +22,11 @@ class Budget:
 
     Args:
         amounts: resource -> amount, or (low, high) to draw it anew for every episode, so that one policy learns all budgets.
-            Amounts are finite and not negative, in the resource's own unit.
+            Amounts are not negative, in the resource's own unit; a fixed amount may be `inf`, unlimited.
         log: draw ranges uniformly in the logarithm instead of uniformly.
 
     Raises:
-        ValueError: an amount is negative, not finite, or a range is empty.
+        ValueError: an amount is negative or NaN, or a range is empty or without an end.
     """
 
     amounts: Mapping[str, Amount]
@@ -35,10 +35,10 @@ class Budget:
     def __post_init__(self) -> None:
         for resource in self.amounts:
             low, high = self.range_of(resource)
-            if not (math.isfinite(low) and math.isfinite(high) and 0.0 <= low <= high):
+            if not (0.0 <= low <= high and (low == high or math.isfinite(high))):
                 raise ValueError(
-                    f"budget of {resource!r} is {self.amounts[resource]!r}; expected a finite amount >= 0, "
-                    "or a range (low, high) with 0 <= low <= high"
+                    f"budget of {resource!r} is {self.amounts[resource]!r}; expected an amount >= 0, "
+                    "or a range (low, high) with 0 <= low <= high, both finite"
                 )
             if self.log and low != high and low <= 0.0:
                 raise ValueError(f"budget of {resource!r} is {self.amounts[resource]!r}; a log range needs low > 0")
@@ -85,5 +85,5 @@ def _number(resource: str, value: object) -> float:
         if isinstance(value, bool):
             raise TypeError
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"budget of {resource!r} is {value!r}; expected a number or a range (low, high)") from None

@@ -1,4 +1,4 @@
-"""The loops over a batch, compiled once per family from its kernels; here too is the ledger that moves the money.
+"""The loops over a batch, compiled once per family from its kernels.
 
 Every face steps through these functions, with a batch of one or of many, so the faces cannot disagree.
 """
@@ -14,8 +14,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from . import rng
 from .jit import jit
+from .ledger import charge, observe_budget, open_ledger
 from .problem import Kernels
 
 OK = -1
@@ -84,48 +84,6 @@ def _record_compiled(costs, i, cost):
             costs[i, 0] = cost if costs.shape[1] == 1 else np.nan
 
     return record
-
-
-@jit
-def charge(state, i):
-    """Move the latest cost from what remains. False, and nothing moved, if it is not within 0 and what remains."""
-    for k in range(state.cost.shape[1]):
-        if not 0.0 <= state.cost[i, k] <= state.remaining[i, k]:
-            return False
-    for k in range(state.cost.shape[1]):
-        state.remaining[i, k] -= state.cost[i, k]
-    return True
-
-
-@jit
-def open_ledger(rules, state, i):
-    """Give lane i its initial budget: the one asked for, or as configured."""
-    for k in range(state.initial.shape[1]):
-        amount = state.next_budget[i, k]
-        low, high = rules.budget_low[k], rules.budget_high[k]
-        if not np.isnan(amount):
-            state.next_budget[i, k] = np.nan
-        elif low == high:
-            amount = low
-        elif rules.budget_log:
-            amount = low * (high / low) ** rng.uniform(state.rng, i)
-        else:
-            amount = low + (high - low) * rng.uniform(state.rng, i)
-        state.initial[i, k] = amount
-        state.remaining[i, k] = amount
-        state.cost[i, k] = 0.0
-    state.blocked[i] = 0
-
-
-@jit
-def observe_budget(rules, state, i, out):
-    """The tail of an observation: size of every budget, remaining share of every budget, remaining share of time."""
-    resources = state.initial.shape[1]
-    for k in range(resources):
-        initial = state.initial[i, k]
-        out[k] = initial / (initial + rules.budget_scale[k])
-        out[resources + k] = state.remaining[i, k] / initial if initial > 0.0 else 0.0
-    out[2 * resources] = max(0.0, 1.0 - state.t[i] / rules.horizon)
 
 
 @jit

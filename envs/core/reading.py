@@ -21,7 +21,7 @@ def amount_of(size, scale):
 
 @jit
 def left_of(size, share, scale):
-    """What is left of the amount that `size` stands for, of which the observed `share` remains."""
+    """What is left of the amount that `size` stands for, of which the observed `share` remains; infinite at size 1."""
     return amount_of(size, scale) * share if share > 0.0 else 0.0
 
 

@@ -33,7 +33,7 @@ class CoreState(tuple[NDArray[Any], ...]):
     """The fields that every state has, one entry per episode of the batch.
 
     Kernels read them; only `rng` (through `rng.uniform` and its kin) and `blocked` are theirs to change. The money is moved by
-    the ledger alone (`loops.py`), from the cost that `step` returns.
+    the ledger alone (`ledger.py`), from the cost that `step` returns.
     """
 
     rng: Bits
@@ -48,6 +48,8 @@ class CoreState(tuple[NDArray[Any], ...]):
     """The budget at the start."""
     remaining: Annotated[Floats, Shape("resources")]
     """What is left of it."""
+    spent: Annotated[Floats, Shape("resources")]
+    """What was paid so far: a sum of its own, so that it is right for unlimited budgets too."""
     cost: Annotated[Floats, Shape("resources")]
     """What the latest step spent."""
     blocked: Ints

@@ -11,6 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .budget import Amount, Budget, as_budget
+from .ledger import payment, pays, share
 
 
 class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any], Any], gym.utils.RecordConstructorArgs):
@@ -18,7 +19,7 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
 
     The environment's own (flat Box) observation comes first, then the remaining share of the budget, and, with a `horizon`,
     the remaining share of time. `info` gains `spent` and `remaining`. The wrapper cannot stop a foreign environment from
-    spending more than the budget with its last step: the share then shows 0, `info["remaining"]` is right.
+    spending more than the budget with its last step: the share then shows 0, and `info["remaining"]` is below 0.
 
     Args:
         env: an environment with a one-dimensional Box observation and `info[cost_key]` at every step.
@@ -53,8 +54,9 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
         self._horizon = horizon
         self._cost_key = cost_key
         self._terminate = terminate
-        self._initial = self._remaining = 0.0
+        self._initial = self._remaining = self._spent = 0.0
         self._t = 0
+        self._random = np.random.default_rng()
         # Shares do not fit an integer observation: it becomes float64.
         dtype = inner.dtype if inner.dtype.kind == "f" else np.dtype(np.float64)
         shares = np.ones(1 if horizon is None else 2, dtype)
@@ -63,14 +65,16 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
         )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Start an episode with a full budget."""
+        """Start an episode with a full budget. A seed is the environment's, and that of the budgets drawn."""
         observation, info = self.env.reset(seed=seed, options=options)
+        if seed is not None:  # a stream of its own: the environment draws what it would draw without the wrapper
+            self._random = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
         low, high = self._budget.range_of("cost")
         if self._budget.log and low != high:
-            self._initial = low * (high / low) ** float(self.np_random.uniform())
+            self._initial = low * (high / low) ** self._random.uniform()
         else:
-            self._initial = low if low == high else float(self.np_random.uniform(low, high))
-        self._remaining = self._initial
+            self._initial = low if low == high else self._random.uniform(low, high)
+        self._remaining, self._spent = self._initial, 0.0
         self._t = 0
         return self._extend(observation), self._report(info)
 
@@ -82,16 +86,19 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
         cost = float(info[self._cost_key])
         if not (math.isfinite(cost) and cost >= 0.0):
             raise ValueError(f"info[{self._cost_key!r}] is {cost!r}; expected a finite cost >= 0")
+        if pays(self._remaining, cost, self._initial):
+            cost = payment(self._remaining, cost, self._initial)
+        self._spent += cost
         self._remaining -= cost
         self._t += 1
         terminated = bool(terminated or (self._terminate and self._remaining <= 0.0))
         return self._extend(observation), reward, terminated, truncated, self._report(info)
 
     def _extend(self, observation: NDArray[Any]) -> NDArray[Any]:
-        shares = [min(1.0, max(0.0, self._remaining / self._initial)) if self._initial > 0.0 else 0.0]
+        shares = [max(0.0, share(self._remaining, self._initial))]
         if self._horizon is not None:
             shares.append(max(0.0, 1.0 - self._t / self._horizon))
         return np.concatenate([observation, shares]).astype(self.observation_space.dtype)
 
     def _report(self, info: dict[str, Any]) -> dict[str, Any]:
-        return {**info, "spent": self._initial - self._remaining, "remaining": self._remaining}
+        return {**info, "spent": self._spent, "remaining": self._remaining}

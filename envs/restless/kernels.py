@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import jit, rng
+from ..core.ledger import tolerance
 from ..core.problem import Kernels
 from .feasible.base import set_kernels
+from .state import State
 
 
 @jit
@@ -87,6 +89,25 @@ def observe(params, state, i, out):
             out[j] = state.arms[i, j]
 
 
+@jit
+def payable_pulls(state, i, most):
+    """How many pulls the budget of lane i pays for, at most `most`."""
+    return np.int64(min(state.remaining[i, 0] + tolerance(state.initial[i, 0]), np.float64(most)))
+
+
+@jit
+def _fill_payable(state, most, out):
+    for i in range(out.shape[0]):
+        out[i] = payable_pulls(state, i, most)
+
+
+def payable_in_all(state: State, most: int) -> NDArray[np.int64]:
+    """How many pulls the budget of every lane (n,) pays for, at most `most`."""
+    out = np.empty(len(state.t), np.int64)
+    _fill_payable(state, most, out)
+    return out
+
+
 @lru_cache
 def restless_kernels(contains: Callable[..., bool]) -> Kernels:
     """The kernels over a kind of feasible set, from its test of membership."""
@@ -99,8 +120,7 @@ def restless_kernels(contains: Callable[..., bool]) -> Kernels:
         for k in range(action.shape[0]):
             pulled[k] = action[k]
             pulls += action[k]
-        # Not more than there are components: a huge budget, for "unlimited", would not fit into an integer.
-        affordable = np.int64(min(state.remaining[i, 0] + 1e-9, np.float64(action.shape[0])))
+        affordable = payable_pulls(state, i, action.shape[0])
         if pulls > affordable or (params.project and not contains(params.members, pulled, state.scratch[i])):
             pulls = keep(params.members, params.order, action, affordable, pulled, state.scratch[i])
             state.blocked[i] += 1
@@ -108,8 +128,7 @@ def restless_kernels(contains: Callable[..., bool]) -> Kernels:
         expected, realised = move(params, state, i)
         state.realised[i] += realised
         reward = expected if params.expected else realised
-        # A budget such as 0.29 * 100 is a little less than the number that it stands for.
-        return reward, min(np.float64(pulls), state.remaining[i, 0]), state.t[i] + 1 == params.horizon
+        return reward, np.float64(pulls), state.t[i] + 1 == params.horizon
 
     @jit
     def feasible(params, state, i, action):

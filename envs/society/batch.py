@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..core.batch import action_dtype, seeded_keys
 from ..core.checks import as_array, positive_integer
 from ..core.jit import bind
-from ..steering.effort import SLACK
+from ..steering import kernels as steering
 from . import kernels
 from .game import Society
 from .state import BINS, EMPIRICAL, State
@@ -162,15 +162,18 @@ class SocietyBatch:
         planner = self.state.planner
         return {
             "cost": planner.cost[:, 0].copy(),
-            "spent": planner.initial[:, 0] - planner.remaining[:, 0],
+            "spent": planner.spent[:, 0].copy(),
             "remaining": planner.remaining[:, 0].copy(),
             "blocked": planner.blocked.copy(),
         }
 
     def action_mask(self) -> NDArray[np.int8]:
         """Which precisions the planners can pay, (W, len(levels)); for lists of precisions."""
-        left = self.state.planner.remaining
-        return (self.params.planner.costs[None, :] <= left + SLACK).astype(np.int8)
+        planner, costs = self.state.planner, self.params.planner.costs
+        masks = np.empty((self.n_worlds, len(costs)), np.int8)
+        for w, row in enumerate(masks):
+            steering.mask(self.params.planner, planner, w, row)
+        return masks
 
     # --- forks ------------------------------------------------------------------------------------------------------------
 
@@ -216,8 +219,8 @@ class SocietyBatch:
         amounts = as_array("budget", budget)
         if amounts.dtype.kind not in "fiu" or amounts.shape not in ((), (self.n_worlds,)):
             raise ValueError(f"budget is {budget!r}; expected one amount, or one per world ({self.n_worlds},)")
-        if not ((amounts >= 0) & (amounts < np.inf)).all():
-            raise ValueError(f"budget is {budget!r}; expected finite amounts >= 0")
+        if not (amounts >= 0).all():
+            raise ValueError(f"budget is {budget!r}; expected amounts >= 0")
         return amounts.astype(np.float64)
 
     def _blank_commitments(self) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import jit, rng
-from ..core.loops import charge, observe_budget, open_ledger
+from ..core.ledger import charge, observe_budget, open_ledger
 from ..steering import behaviour as bh
 from ..steering import kernels as steering
 from .state import BIN, BINS, EMPIRICAL, NONE
@@ -33,9 +33,9 @@ def reset(params, state, w):
 def commit(params, state, w, action):
     """The planner buys a precision for the next cohort, whose members get their signals."""
     planner = state.planner
-    q, _, cost, as_asked = steering.purchase(params.planner, action[0], planner.remaining[w, 0])
+    q, _, cost, as_asked = steering.purchase(params.planner, action[0], planner.remaining[w, 0], planner.initial[w, 0])
     planner.blocked[w] += not as_asked
-    planner.cost[w, 0] = min(cost, planner.remaining[w, 0])
+    planner.cost[w, 0] = cost
     charge(planner, w)
     draws = rng.reserve(planner.rng, w, steering.DRAWS * params.cohort + 1)
     first = planner.t[w] * params.cohort

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.jit import jit
+from ..core.ledger import pays
 
 EXPONENTS = {"linear": 1.0, "concave": 0.5, "quadratic": 2.0}
 """Of the distance from the baseline."""
-
-SLACK = 1e-9
-"""A budget such as 0.4 - 0.1 - 0.1 is a little less than the number that it stands for."""
 
 
 class Effort(NamedTuple):
@@ -48,23 +46,20 @@ def reach(effort, amount):
 
 
 @jit
-def affordable(cost, left):
-    """Whether what is left pays for it."""
-    return cost <= left + SLACK
+def buy_level(costs, baseline, level, left, initial):
+    """The affordable level nearest to the one asked for: it lies between that and the baseline, which is free.
 
-
-@jit
-def buy_level(costs, baseline, level, left):
-    """The affordable level nearest to the one asked for: it lies between that and the baseline, which is free."""
-    while not affordable(costs[level], left):
+    left, initial: what remains of the effort, and what there was at the start.
+    """
+    while not pays(left, costs[level], initial):
         level += 1 if level < baseline else -1
     return level
 
 
 @jit
-def buy_precision(effort, q, left):
-    """The affordable precision nearest to the one asked for, of a continuum."""
-    if affordable(effort_of(effort, q), left):
+def buy_precision(effort, q, left, initial):
+    """The affordable precision nearest to the one asked for, of a continuum; otherwise as `buy_level`."""
+    if pays(left, effort_of(effort, q), initial):
         return q
     distance = reach(effort, max(left, 0.0))
     return effort.p + distance if q > effort.p else effort.p - distance

@@ -12,8 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import jit, rng
+from ..core.ledger import payment, pays
 from . import behaviour as bh
-from .effort import affordable, buy_level, buy_precision, effort_of
+from .effort import buy_level, buy_precision, effort_of
 
 DRAWS = 3
 """Random numbers of a topic in a period: the signal, the choice, the switch of the state."""
@@ -58,15 +59,15 @@ def asked_for(params, action):
 
 
 @jit
-def purchase(params, action, left):
-    """What an action buys with the effort that is left: precision, strength, cost, and whether that is what it asked for."""
+def purchase(params, action, left, initial):
+    """What an action buys with what is left of the effort: precision, strength, cost, and whether that is what it asked for."""
     if not params.listed:
         asked = asked_for(params, action)
-        q = buy_precision(params.effort, asked, left)
-        return q, bh.log_odds(q), min(effort_of(params.effort, q), left), q == asked
+        q = buy_precision(params.effort, asked, left, initial)
+        return q, bh.log_odds(q), payment(left, effort_of(params.effort, q), initial), q == asked
     asked = level_asked_for(params, action)
-    level = buy_level(params.costs, params.baseline, asked, left)
-    return params.levels[level], params.strengths[level], min(params.costs[level], left), level == asked
+    level = buy_level(params.costs, params.baseline, asked, left, initial)
+    return params.levels[level], params.strengths[level], payment(left, params.costs[level], initial), level == asked
 
 
 @jit
@@ -74,16 +75,16 @@ def step(params, state, i, action):
     """One agent in every topic."""
     topics = state.good.shape[1]
     draws = rng.reserve(state.rng, i, DRAWS * topics + 1)
-    reward, spent = 0.0, 0.0
+    reward, spent, left = 0.0, 0.0, state.remaining[i, 0]
     for j in range(topics):
-        q, strength, cost, as_asked = purchase(params, action[j], state.remaining[i, 0] - spent)
-        spent += cost
+        q, strength, cost, as_asked = purchase(params, action[j], left, state.initial[i, 0])
+        spent, left = spent + cost, left - cost
         state.blocked[i] += not as_asked
         reward += act(params, state, i, j, q, strength, draws)
     over = state.t[i] + 1 >= params.periods  # beyond, if restored from a longer problem
     if params.survival < 1.0:
         over |= rng.reserved(draws, DRAWS * topics + 1) >= params.survival
-    return reward - params.price * spent, min(spent, state.remaining[i, 0]), over
+    return reward - params.price * spent, spent, over
 
 
 @jit
@@ -175,7 +176,7 @@ def observe(params, state, i, out):
 def mask(params, state, i, out):
     """Precisions that can be paid."""
     for level in range(params.levels.shape[0]):
-        out[level] = affordable(params.costs[level], state.remaining[i, 0])
+        out[level] = pays(state.remaining[i, 0], params.costs[level], state.initial[i, 0])
 
 
 @jit

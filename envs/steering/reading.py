@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.jit import jit
-from ..core.reading import left_of
+from ..core.reading import amount_of, left_of
 from .behaviour import CERTAIN, log_odds
 
 
@@ -40,6 +40,12 @@ def read_opinion(reading, observation, topic):
     if abs(shown) >= 1.0:
         return CERTAIN if shown > 0.0 else -CERTAIN
     return 4.0 * np.arctanh(shown)
+
+
+@jit
+def read_initial(reading, observation):
+    """Effort at the start; off by rounding."""
+    return amount_of(observation[reading.budget], reading.scale)
 
 
 @jit

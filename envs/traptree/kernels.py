@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core import jit, rng
+from ..core.ledger import pays
 
 
 @jit
@@ -21,10 +22,11 @@ def reset(params, state, i):
 @jit
 def step(params, state, i, action):
     """A move to a child, or back."""
-    if state.remaining[i, 0] < 1.0:
+    left, initial = state.remaining[i, 0], state.initial[i, 0]
+    if not pays(left, 1.0, initial):
         state.blocked[i] += 1
         return 0.0, 0.0, True
-    over = state.remaining[i, 0] < 2.0 or state.t[i] + 1 >= params.horizon
+    over = not pays(left, 2.0, initial) or state.t[i] + 1 >= params.horizon
     if action[0] == params.branching:
         go_back(state, i)
         return 0.0, 1.0, over

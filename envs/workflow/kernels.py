@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import jit, rng
+from ..core.ledger import payment
 from .law import affordable_samples, hopeless, is_ready, launched_model, launched_samples, success_probability
 
 
@@ -61,7 +62,7 @@ def step(params, state, i, action):
         if passed:
             state.done[i] |= 1 << v
             state.solved[i] += 1
-    dollars, seconds = min(dollars, dollars_left), min(seconds, seconds_left)  # what `fits` let through by rounding
+    dollars, seconds = payment(dollars_left, dollars, initial[0]), payment(seconds_left, seconds, initial[1])
     state.samples[i] += drawn
     state.elapsed[i] += seconds
     state.completed[i] = state.done[i] == params.everything

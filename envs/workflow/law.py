@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from ..core import jit
-
-ROUNDING = 1e-9
-"""Share of the initial amount by which a sum of costs may miss a whole: five calls of 0.1 fit into 0.5."""
+from ..core.ledger import pays
 
 
 @jit
@@ -39,22 +37,16 @@ def launched_samples(params, entry):
 
 
 @jit
-def fits(amount, available, initial):
-    """Whether an amount is there, but for rounding."""
-    return amount <= available + ROUNDING * initial
-
-
-@jit
 def affordable_samples(params, v, m, asked, dollars, seconds, initial):
     """How many of the asked samples can be paid for and finished, should all be as long as they can; 0 for none.
 
     dollars, seconds: what is there. initial: (2,) dollars and seconds at the start of the episode.
     """
     last = params.atoms[v, m] - 1
-    if not fits(params.seconds[v, m, last], seconds, initial[1]):
+    if not pays(seconds, params.seconds[v, m, last], initial[1]):
         return 0
     n = asked
-    while n > 0 and not fits(n * params.dollars[v, m, last], dollars, initial[0]):
+    while n > 0 and not pays(dollars, n * params.dollars[v, m, last], initial[0]):
         n -= 1
     return n
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 from ..core.budget import Budget, as_budget
 from ..core.checks import positive_integer
 from ..core.features import Feature
+from ..core.ledger import ROUNDING
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, read_only
 from . import kernels as k
 from .instances import make_workflow
-from .law import ROUNDING
 from .reading import Reading
 from .state import Params, State
 from .workflow import TOKENS_PER_PRICE, Workflow
@@ -158,6 +159,7 @@ class WorkflowRouting(Problem):
         # What the cheapest call of the most expensive subtask may cost, and the fastest call of the slowest one may take.
         least = np.array([table[..., -1].min(axis=1).max() for table in (dollars, seconds)]) * (1.0 - ROUNDING)
         latest = as_budget(amounts, self.resources).range_of(SECONDS)[1]
+        latest = latest if latest < math.inf else 2.0 * typical[1]  # the unit of the time share: the default deadline's
         super().__init__(
             params=Params(
                 samples=samples,

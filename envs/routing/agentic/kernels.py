@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import jit, rng
+from ...core.ledger import pays
 from . import law
 from .beliefs import draw_belief, replay_history
 from .meter import is_warm, prompt_price
@@ -126,7 +127,7 @@ def worst_cost(params, state, i, m, verdict):
 @jit
 def affordable(params, state, i, m, verdict):
     """Whether a call of model m is within what remains, whatever the length of its output."""
-    return worst_cost(params, state, i, m, verdict) <= state.remaining[i, 0]
+    return pays(state.remaining[i, 0], worst_cost(params, state, i, m, verdict), state.initial[i, 0])
 
 
 @jit

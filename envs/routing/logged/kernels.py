@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import jit, rng
+from ...core.ledger import pays
 
 NEIGHBOURS = 50
 """A planner takes the waiting query's outcomes from one of this many of its domain with prompts of nearly the same length."""
@@ -57,16 +58,22 @@ def reset(params, state, i):
 
 
 @jit
+def can_be_paid(params, state, i, model):
+    """Whether the budget pays for the most that a call of the model can cost."""
+    return pays(state.remaining[i, 0], params.quote[state.shown[i], model], state.initial[i, 0])
+
+
+@jit
 def called_model(params, state, i, asked):
     """The model that is called: the one asked for, else the cheapest if it can be afforded, else -1."""
     row = state.shown[i]
-    if params.quote[row, asked] <= state.remaining[i, 0]:
+    if can_be_paid(params, state, i, asked):
         return asked
     cheapest = 0
     for model in range(1, params.quote.shape[1]):
         if params.quote[row, model] < params.quote[row, cheapest]:
             cheapest = model
-    return cheapest if params.quote[row, cheapest] <= state.remaining[i, 0] else -1
+    return cheapest if can_be_paid(params, state, i, cheapest) else -1
 
 
 @jit
@@ -114,7 +121,7 @@ def observe(params, state, i, out):
         out[costs + model] = params.expected[row, model] / params.cost_scale
     if params.shows_budget:
         for model in range(models):
-            out[costs + models + model] = params.quote[row, model] <= state.remaining[i, 0]
+            out[costs + models + model] = can_be_paid(params, state, i, model)
         out[costs + 2 * models] = 1.0 - state.done[i] / params.tasks
 
 
@@ -122,7 +129,7 @@ def observe(params, state, i, out):
 def mask(params, state, i, out):
     """Models that can be afforded."""
     for model in range(out.shape[0]):
-        out[model] = params.quote[state.shown[i], model] <= state.remaining[i, 0]
+        out[model] = can_be_paid(params, state, i, model)
 
 
 @jit

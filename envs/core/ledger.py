@@ -1,0 +1,87 @@
+"""The ledger: what a budget pays, and how money moves. Amounts are per lane and resource, (n, k) in the state.
+
+All comparisons of money are `pays`, here and in every family: sums of prices round, and ten calls of 0.1 fit into 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import rng
+from .jit import jit
+
+ROUNDING = 1e-9
+"""Share of an initial amount that sums of prices may be off by."""
+
+
+@jit
+def tolerance(initial):
+    """What an amount that is left of `initial` may be off by; of an unlimited amount, nothing."""
+    return ROUNDING * initial if initial < np.inf else 0.0
+
+
+@jit
+def pays(remaining, amount, initial):
+    """Whether what remains of an initial amount pays for `amount`, but for rounding."""
+    return amount <= remaining + tolerance(initial)
+
+
+@jit
+def payment(remaining, amount, initial):
+    """What paying `amount` takes from what remains: all of it where the two are equal but for rounding."""
+    return remaining if amount > 0.0 and abs(amount - remaining) <= tolerance(initial) else amount
+
+
+@jit
+def charge(state, i):
+    """Pay the latest cost of lane i, and write down what that took. False, and nothing paid, if the budget does not pay it."""
+    for k in range(state.cost.shape[1]):
+        cost = state.cost[i, k]
+        if not (0.0 <= cost < np.inf and pays(state.remaining[i, k], cost, state.initial[i, k])):
+            return False
+    for k in range(state.cost.shape[1]):
+        cost = payment(state.remaining[i, k], state.cost[i, k], state.initial[i, k])
+        state.cost[i, k] = cost
+        state.remaining[i, k] -= cost
+        # A sum of its own: of a huge budget, or an unlimited one, the difference to the start says nothing.
+        spent = state.spent[i, k] + cost
+        state.spent[i, k] = state.initial[i, k] if state.remaining[i, k] == 0.0 else min(spent, state.initial[i, k])
+    return True
+
+
+@jit
+def open_ledger(rules, state, i):
+    """Give lane i its initial budget: the one asked for, or as configured."""
+    for k in range(state.initial.shape[1]):
+        amount = state.next_budget[i, k]
+        low, high = rules.budget_low[k], rules.budget_high[k]
+        if not np.isnan(amount):
+            state.next_budget[i, k] = np.nan
+        elif low == high:
+            amount = low
+        elif rules.budget_log:
+            amount = low * (high / low) ** rng.uniform(state.rng, i)
+        else:
+            amount = low + (high - low) * rng.uniform(state.rng, i)
+        state.initial[i, k] = amount
+        state.remaining[i, k] = amount
+        state.spent[i, k] = 0.0
+        state.cost[i, k] = 0.0
+    state.blocked[i] = 0
+
+
+@jit
+def share(part, whole):
+    """A part as a share of the whole: 1 of an unlimited whole, 0 of none."""
+    return 0.0 if whole == 0.0 else part / whole if whole < np.inf else 1.0
+
+
+@jit
+def observe_budget(rules, state, i, out):
+    """The tail of an observation: size of every budget, remaining share of every budget, remaining share of time."""
+    resources = state.initial.shape[1]
+    for k in range(resources):
+        initial = state.initial[i, k]
+        out[k] = share(initial, initial + rules.budget_scale[k])
+        out[resources + k] = share(state.remaining[i, k], initial)
+    out[2 * resources] = max(0.0, 1.0 - state.t[i] / rules.horizon)
