@@ -15,7 +15,7 @@ import gymnasium as gym
 import numpy as np
 from budgetgym.baselines.core.oracle import Oracle
 from budgetgym.baselines.core.policy import KernelPolicy
-from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, jit, rng, state
+from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, jit, pays, rng, state
 
 
 class Params(NamedTuple):
@@ -50,7 +50,7 @@ def reset(params, state, i):
 def step(params, state, i, action):
     reward, cost = 0.0, 0.0
     if action[0] == 1:
-        if state.weight[i] <= state.remaining[i, 0]:
+        if pays(state.remaining[i, 0], state.weight[i], state.initial[i, 0]):
             reward, cost = state.value[i], state.weight[i]
             state.taken[i] += 1
         else:
@@ -68,7 +68,7 @@ def observe(params, state, i, out):
 @jit
 def mask(params, state, i, out):
     out[0] = 1
-    out[1] = state.weight[i] <= state.remaining[i, 0]
+    out[1] = pays(state.remaining[i, 0], state.weight[i], state.initial[i, 0])
 
 
 class OnlineKnapsack(Problem):

@@ -12,6 +12,7 @@ from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
 from ...envs.core import jit, rng
 from ...envs.core.checks import natural, positive
+from ...envs.core.ledger import payable
 from ...envs.core.problem import Problem
 from ..core.policy import Information, KernelPolicy
 from ..core.tuning import MeanReturn
@@ -252,10 +253,10 @@ class TableBidder(Bidder):
         """Also: the table must reach to the largest budget."""
         super().check_problem(problem)
         reach = self.parameters.value.shape[1] - 1
-        if largest_budget(problem) > reach:
+        largest = largest_budget(cast(RealTimeBidding, problem))
+        if largest > reach:
             raise ValueError(
-                f"{type(self).__name__} was made for budgets up to {reach}, not {largest_budget(problem)}; "
-                "make the agent for this environment"
+                f"{type(self).__name__} was made for budgets up to {reach}, not {largest}; make the agent for this environment"
             )
 
 
@@ -273,16 +274,10 @@ class SsMdp(TableBidder):
         super().__init__(problem, rlb_values(problem, largest_budget(problem)), blind=True)
 
 
-def largest_budget(problem: Problem) -> int:
-    """The whole units of money of the largest budget that episodes start with.
-
-    Raises:
-        ValueError: it is infinite.
-    """
+def largest_budget(problem: RealTimeBidding) -> int:
+    """The whole units of money that episodes start with at most, or that all their auctions can cost, if that is less."""
     largest = float(problem.budget.arrays(problem.resources)[1][0])
-    if largest == np.inf:
-        raise ValueError("the budget is infinite; expected an amount, which a table can reach to")
-    return int(largest)
+    return int(min(payable(largest, largest), HIGHEST_PRICE * problem.params.auctions))
 
 
 def read_bid(name: str, value: Any) -> float:

@@ -12,6 +12,7 @@ from ...envs.bidding.law import CONVERSION
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.state import EXPECTED
 from ...envs.core.batch import Batch
+from ...envs.core.ledger import payable
 from .values import worth_and_price_weight
 
 
@@ -57,7 +58,7 @@ def hindsight_bounds(problem: RealTimeBidding, batch: Batch) -> NDArray[np.float
             fractional_knapsack(
                 unit * theta[i, : length[i]] - price_weight * price[i, : length[i]],
                 price[i, : length[i]],
-                float(batch.state.initial[i, 0]),
+                payable(batch.state.initial[i, 0], batch.state.initial[i, 0]),
             )
             for i in range(n)
         ]

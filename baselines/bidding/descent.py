@@ -23,6 +23,12 @@ def bid_at(worth, money):
 
 
 @jit
+def paid_since(before, money):
+    """What was paid since there was `before` money; 0 of unlimited money, where it can't be seen and makes no difference."""
+    return before - money if money < np.inf else 0.0
+
+
+@jit
 def paid_before(reading, observation, memory, at):
     """What the auction before cost, by the account; memory[at] is the money left before it.
 
@@ -30,8 +36,17 @@ def paid_before(reading, observation, memory, at):
         What was paid, and whether there was an auction before it in this episode.
     """
     money = read_money(reading, observation)
-    paid, memory[at] = memory[at] - money, money
+    paid, memory[at] = paid_since(memory[at], money), money
     return paid, read_auctions_left(reading, observation) < reading.auctions
+
+
+@jit
+def is_lowered(reading, observation, bid):
+    """Whether a bid exceeds the money left, and so will be lowered: what it would have paid is not to be seen then.
+
+    The money is read off by rounding. A bid of exactly that much may count as lowered, which skips an update and no more.
+    """
+    return bid > read_money(reading, observation)
 
 
 class DmdParameters(NamedTuple):
@@ -50,13 +65,14 @@ class DmdParameters(NamedTuple):
 def act_dmd(p, observation, memory, action):
     """Bid the worth at the present price of money, after learning from the auction before.
 
-    memory: that price, and the money left before.
+    memory: that price, the money left before, and whether the bid before was lowered.
     """
     rho = read_initial(p.reading, observation) / p.reading.auctions
     paid, before = paid_before(p.reading, observation, memory, 1)
-    if before and rho > 0.0:
+    if before and rho > 0.0 and memory[2] == 0.0:
         memory[0] = descend(memory[0], p.step * (paid / rho - 1.0), p.start, p.entropy)
     action[0] = bid_at(p.unit * read_theta(p.reading, observation), p.price_weight + memory[0])
+    memory[2] = is_lowered(p.reading, observation, action[0])
 
 
 @jit
@@ -73,8 +89,8 @@ class DualMirrorDescent(Bidder):
     part of mu - step mu_0 g / rho with the Euclidean one. mu runs on from episode to episode; it starts at
     theta_avg / mean_price, two numbers of history.
 
-    A bid that had to be lowered at the end of the budget looks like a loss, where the paper updates with the tentative
-    bid's payment: nothing else can be observed.
+    The paper updates with what the bid would have paid. That is not to be seen of a bid beyond the money left, which is
+    lowered: there mu stays.
 
     Args:
         problem: the bidding problem.
@@ -96,7 +112,7 @@ class DualMirrorDescent(Bidder):
         unit, price_weight = worth_and_price_weight(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
         parameters = DmdParameters(problem.reading, unit, price_weight, start, size, mirror == "entropy")
-        super().__init__(problem, act_dmd, parameters, np.array([start, 0.0]))
+        super().__init__(problem, act_dmd, parameters, np.array([start, 0.0, 0.0]))
 
 
 def step_size(problem: RealTimeBidding, step: float | None) -> float:
@@ -121,17 +137,18 @@ class RoasParameters(NamedTuple):
 def act_roas(p, observation, memory, action):
     """Bid (1 + lambda) theta / (mu + lambda / limit), after learning from the auction before.
 
-    memory: mu in theta per unit of money, lambda, the slack before, the money left before.
+    memory: mu in theta per unit of money, lambda, the slack before, the money left before, whether the bid before was lowered.
     """
     rho = read_initial(p.reading, observation) / p.reading.auctions
     slack = observation[p.slack] * p.slack_scale
     paid, before = paid_before(p.reading, observation, memory, 3)
     earned, memory[2] = slack - memory[2], slack
-    if before and rho > 0.0:
+    if before and rho > 0.0 and memory[4] == 0.0:
         memory[0] *= np.exp(p.step * (paid / rho - 1.0))
         memory[1] *= np.exp(-p.step * earned / rho)
     worth = (1.0 + memory[1]) * read_theta(p.reading, observation)
     action[0] = bid_at(worth, memory[0] + memory[1] / p.limit)
+    memory[4] = is_lowered(p.reading, observation, action[0])
 
 
 class RoasMirrorDescent(Bidder):
@@ -173,5 +190,5 @@ class RoasMirrorDescent(Bidder):
             limit=problem.limit,
             step=step_size(problem, step),
         )
-        start = np.array([statistics.theta_avg / statistics.mean_price, 1.0, 0.0, 0.0])
+        start = np.array([statistics.theta_avg / statistics.mean_price, 1.0, 0.0, 0.0, 0.0])
         super().__init__(problem, act_roas, parameters, start)

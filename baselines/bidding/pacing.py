@@ -15,7 +15,7 @@ from ...envs.core import jit
 from ...envs.core.checks import natural, non_negative, positive, positive_integer
 from ...envs.core.problem import Problem
 from .bidders import Bidder, uniform_of
-from .descent import bid_at, paid_before, step_size
+from .descent import bid_at, paid_before, paid_since, step_size
 from .values import cost_of_bids, even_spend
 
 ROUNDS = 40
@@ -70,6 +70,7 @@ class AdaptivePacing(Bidder):
 
     Shades the value of an impression in money, v = click_value * theta, to v / (1 + mu), and moves mu against rho - paid,
     within [0, highest]. It never bids above v: where the budget is ample it is left over. mu runs on from episode to episode.
+    As in the paper, mu follows what was paid in fact, also where the bid had to be lowered to the money left.
 
     Args:
         problem: the bidding problem.
@@ -125,7 +126,7 @@ def act_pid(p, observation, memory, action):
         memory[1] = money
     elif played % p.period == 0:
         plan = memory[1] * p.period / (left + p.period)  # an even share of what was left
-        error = 1.0 - (memory[1] - money) / plan if plan > 0.0 else 0.0
+        error = 1.0 - paid_since(memory[1], money) / plan if plan > 0.0 else 0.0
         change = error - memory[3] if memory[4] > 0.0 else 0.0
         memory[2] += error
         phi = p.proportional * error + p.integral * memory[2] + p.derivative * change
@@ -197,7 +198,7 @@ def act_throttle(p, observation, memory, action):
         memory[1] = money
     elif played % p.period == 0:
         plan = memory[1] * p.period / (left + p.period)
-        memory[0] *= 1.0 + p.rate if memory[1] - money < plan else 1.0 - p.rate
+        memory[0] *= 1.0 + p.rate if paid_since(memory[1], money) < plan else 1.0 - p.rate
         memory[0], memory[1] = min(max(memory[0], 1e-4), 1.0), money
     memory[2] += 1.0
     takes_part = uniform_of(p.key, memory[2], observation) < memory[0]

@@ -14,8 +14,11 @@ from ...envs.core import jit
 from ...envs.core.checks import non_negative
 from ...envs.core.problem import Problem
 from .bidders import Bidder
-from .descent import paid_before, step_size
+from .descent import is_lowered, paid_before, step_size
 from .values import minimum_pmf, worth_and_price_weight
+
+CURVE = 3
+"""Where the win curve begins in the memory."""
 
 
 class ShadingParameters(NamedTuple):
@@ -49,16 +52,20 @@ def best_shaded_bid(weights, worth, money):
 
 @jit
 def act_shading(p, observation, memory, action):
-    """Shade by the win curve at the present price of money. memory: that price, the money before, (301,) the win curve."""
+    """Shade by the win curve at the present price of money.
+
+    memory: that price, the money left before, whether the bid before was lowered, and from `CURVE` on the win curve (301,).
+    """
     rho = read_initial(p.reading, observation) / p.reading.auctions
     paid, before = paid_before(p.reading, observation, memory, 1)
     if before:
-        if rho > 0.0:
+        if rho > 0.0 and memory[2] == 0.0:
             memory[0] *= np.exp(p.step * (paid / rho - 1.0))
         if p.sees_minimum:
-            memory[2 + np.int64(minimum_bid(p.rules, read_last(observation)) + 0.5)] += 1.0
+            memory[CURVE + np.int64(minimum_bid(p.rules, read_last(observation)) + 0.5)] += 1.0
     worth = p.unit * read_theta(p.reading, observation)
-    action[0] = best_shaded_bid(memory[2:], worth, p.price_weight + memory[0])
+    action[0] = best_shaded_bid(memory[CURVE:], worth, p.price_weight + memory[0])
+    memory[2] = is_lowered(p.reading, observation, action[0])
 
 
 class Shading(Bidder):
@@ -96,4 +103,4 @@ class Shading(Bidder):
         parameters = ShadingParameters(problem.reading, unit, price_weight, size, problem.params.rules, sees)
         curve: NDArray[np.float64] = non_negative("prior", prior) * minimum_pmf(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
-        super().__init__(problem, act_shading, parameters, np.concatenate([[start, 0.0], curve]))
+        super().__init__(problem, act_shading, parameters, np.concatenate([[start, 0.0, 0.0], curve]))

@@ -20,6 +20,7 @@ from ...envs.bidding.law import PRICE_LEVELS
 from ...envs.bidding.market import Market
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.core.jit import fingerprint, jit
+from ...envs.core.ledger import payable
 from ..core.cache import cached_array
 
 LARGEST_TABLE = 1 << 27
@@ -273,7 +274,7 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
         ValueError: the problem replays a log, does not charge for impressions, or has too large a table.
     """
     T = problem.params.auctions
-    b = int(min(budget, T * law.payments(problem.params.rules).max()))  # more can't be spent
+    b = int(min(payable(budget, budget), T * law.payments(problem.params.rules).max()))  # more can't be spent
     # Kept separately as well: the table of a large budget is too large to keep.
     key = _arguments(problem, known_market(problem))[1]
     return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *key, T, b))

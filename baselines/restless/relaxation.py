@@ -21,6 +21,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ...envs.core.checks import one_of
+from ...envs.core.ledger import payable
 from ...envs.restless.feasible.programme import Programme
 from ...envs.restless.problem import Restless
 from ..core.cache import cached_array
@@ -66,7 +67,7 @@ def relax(problem: Restless, budget: float, relaxation: str = "set") -> Relaxati
 
 def whole_pulls(problem: Restless, budget: float) -> float:
     """How many pulls a budget is; infinite if it can't run out."""
-    pulls = float(np.floor(budget + 1e-9))
+    pulls = float(np.floor(payable(budget, budget)))
     return pulls if pulls < problem.horizon * problem.feasible.most else np.inf
 
 

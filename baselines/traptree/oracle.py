@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ...envs.core.ledger import pays
 from ...envs.traptree.problem import TrapTree
 from ..core.oracle import Oracle
 
 
 def optimal_value(problem: TrapTree, budget: float) -> float:
     """The success of the best agent that knows the tree: 1 if it can pay the way down, else 0."""
-    return float(budget >= problem.params.depth)
+    return float(pays(budget, problem.params.depth, budget))
 
 
 def random_success(problem: TrapTree) -> float:

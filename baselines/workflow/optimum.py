@@ -129,7 +129,7 @@ def lattice_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Lattic
         if min(min(atoms) for row in steps[0] for atoms in row) < 1:
             raise ValueError(f"{problem.instance}: without a deadline, what costs nothing can be tried without end")
         steps[1], d = [[[1] * len(atoms) for atoms in row] for row in steps[1]], b
-    return Lattice(*units, *steps, b, d)
+    return Lattice(units[0], units[1], steps[0], steps[1], b, d)
 
 
 def _exact(number: float) -> Fraction:

@@ -10,8 +10,8 @@ from ..core import jit
 from ..core.reading import amount_of, left_of
 from .law import HIGHEST_PRICE
 
-MOST_UNITS = 2.0**53
-"""Whole units of money that an unlimited budget is read as: beyond, not all whole numbers are numbers of 64 bits."""
+MOST_UNITS = 2.0**40
+"""Whole units of money that an unlimited budget is read as; no episode costs that much."""
 
 
 class Reading(NamedTuple):

@@ -2,7 +2,7 @@
 
 A problem of your own needs these names only::
 
-    from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, Shape, jit, rng, state
+    from budgetgym.envs.core import CoreState, Feature, Floats, Ints, Kernels, Metric, Problem, Shape, jit, pays, rng, state
 """
 
 from . import rng
@@ -10,6 +10,7 @@ from .budget import Budget
 from .env import BudgetedEnv
 from .features import Feature
 from .jit import jit
+from .ledger import pays
 from .metrics import Metric
 from .problem import Kernels, Problem
 from .states import Bits, Bools, CoreState, Floats, Ints, Shape, state
@@ -32,6 +33,7 @@ __all__ = [
     "Problem",
     "Shape",
     "jit",
+    "pays",
     "rng",
     "state",
 ]

@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .checks import number
+
 Amount: TypeAlias = float | tuple[float, float]
 """A fixed amount, or a range (low, high) from which every episode draws its own."""
 
@@ -81,9 +83,4 @@ def as_budget(value: BudgetLike, resources: Sequence[str]) -> Budget:
 
 
 def _number(resource: str, value: object) -> float:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"budget of {resource!r} is {value!r}; expected a number or a range (low, high)") from None
+    return number(f"budget of {resource!r}", value, "a number or a range (low, high)")

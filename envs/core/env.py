@@ -130,11 +130,10 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         """`Batch.info` for a batch of one; written out because it is on the path of every step."""
         state = self._batch.state
         if self._single:
-            remaining = state.remaining.item()
-            info = {"cost": state.cost.item(), "spent": state.initial.item() - remaining, "remaining": remaining}
+            info = {"cost": state.cost.item(), "spent": state.spent.item(), "remaining": state.remaining.item()}
         else:
-            rest = state.remaining[0].copy()
-            info = {"cost": state.cost[0].copy(), "spent": state.initial[0] - rest, "remaining": rest}
+            ledger = (state.cost[0].copy(), state.spent[0].copy(), state.remaining[0].copy())
+            info = dict(zip(("cost", "spent", "remaining"), ledger, strict=True))
         if self.problem.constraint is not None:
             info["cost"] = getattr(state, self.problem.constraint).item()
         info["blocked"] = state.blocked.item()

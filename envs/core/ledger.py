@@ -21,9 +21,15 @@ def tolerance(initial):
 
 
 @jit
+def payable(remaining, initial):
+    """The most that what remains of an initial amount pays for, rounding included."""
+    return remaining + tolerance(initial)
+
+
+@jit
 def pays(remaining, amount, initial):
-    """Whether what remains of an initial amount pays for `amount`, but for rounding."""
-    return amount <= remaining + tolerance(initial)
+    """Whether what remains of an initial amount pays for `amount`."""
+    return amount <= payable(remaining, initial)
 
 
 @jit

@@ -60,7 +60,7 @@ def asked_for(params, action):
 
 @jit
 def purchase(params, action, left, initial):
-    """What an action buys with what is left of the effort: precision, strength, cost, and whether that is what it asked for."""
+    """What an action buys with the effort left: precision, strength, cost, and whether that is what it asked for."""
     if not params.listed:
         asked = asked_for(params, action)
         q = buy_precision(params.effort, asked, left, initial)

@@ -39,9 +39,8 @@ def soft_routing_training(problem: AgenticRouting) -> AgenticRouting:
 
 def all_caps(problem: AgenticRouting) -> AgenticRouting:
     """The same tasks, with budgets from a twentieth of what always-large takes to as much as an episode can use."""
-    unlimited = float(problem.replace(budget=np.inf).budget.arrays(problem.resources)[1][0])
     least = max(float(problem.budget_scale[0]) / 20.0, float(problem.least_budget[0]))
-    return problem.replace(budget=Budget({problem.resources[0]: (least, unlimited)}, log=True))
+    return problem.replace(budget=Budget({problem.resources[0]: (least, problem.most_spend)}, log=True))
 
 
 PPO = Configuration(

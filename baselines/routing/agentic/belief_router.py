@@ -38,6 +38,7 @@ from .values import (
     move_known,
     task_key,
     task_table,
+    whole_calls,
     worth_of_unspent,
 )
 
@@ -127,7 +128,7 @@ def act_belief(p, observation, memory, action):
     memory[ASKED_VERDICT] = 0.0
 
     left, models = read_steps_left(p.reading, observation), p.reading.models
-    k = min(np.int64(read_left(p.reading, observation) + 1e-6), p.payoff.shape[3] - 1)  # whole calls
+    k = np.int64(min(read_left(p.reading, observation) + 1e-6, p.payoff.shape[3] - 1.0))  # whole calls
     best = -np.inf
     if p.stop:
         best = 0.0
@@ -181,7 +182,7 @@ class Belief(Router):
     def __init__(self, problem: Problem, grid: tuple[int, int] = GRID) -> None:
         problem = self.served(problem)
         high = problem.budget.arrays(problem.resources)[1]
-        start = int(min(high[0], problem.horizon))
+        start = whole_calls(problem, high[0])
         check_grid(grid)
         payoff = end_payoffs(problem, start, worth_of_unspent(problem, start))
         value = cached_array(lambda: stacked_tables(problem, payoff, grid), *task_key(problem), "tables", start, grid)
@@ -212,7 +213,7 @@ class Belief(Router):
         if not isinstance(problem, AgenticRouting) or task_key(problem) != task_key(self.problem):
             raise ValueError(f"belief was made for other laws or rewards than {problem.instance}; make it for this one")
         reach = self.parameters.payoff.shape[-1] - 1
-        low, high = (int(min(amounts[0], problem.horizon)) for amounts in problem.budget.arrays(problem.resources))
+        low, high = (whole_calls(problem, amounts[0]) for amounts in problem.budget.arrays(problem.resources))
         if high > reach or (problem.reward in PRICED_BY_START and low != reach):
             raise ValueError(f"belief was made for budgets up to {reach}, not {high}; make it for this environment")
 

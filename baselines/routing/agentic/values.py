@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ....envs.core.checks import natural
 from ....envs.core.jit import fingerprint, jit
+from ....envs.core.ledger import payable
 from ....envs.routing.agentic import law
 from ....envs.routing.agentic.beliefs import TIERS, expect_tier
 from ....envs.routing.agentic.problem import AgenticRouting
@@ -325,7 +326,7 @@ def optimal_value(problem: AgenticRouting, budget: float, knowledge: Knowledge |
         knowledge = "difficulty" if two_tiers and _layers(problem, budget) <= MOST_LAYERS["difficulty"] else "informed"
     if (layers := _layers(problem, budget)) > MOST_LAYERS[knowledge]:
         raise ValueError(f"{problem.instance} with tasks={problem.tasks} and {budget:g} calls needs {layers} tables, too many")
-    _, start = _checked(problem, int(budget), knowledge, GRID)
+    _, start = _checked(problem, whole_calls(problem, budget), knowledge, GRID)
     key = (*task_key(problem), "value", start, knowledge, GRID)
     solve = _solver(problem, knowledge, GRID)
     return float(cached_array(lambda: _stream(problem, start, solve, last_alone=True)[-1], *key))
@@ -339,9 +340,14 @@ def _checked(problem: AgenticRouting, cap: int, knowledge: Knowledge, grid: tupl
     return cap, int(min(cap, problem.horizon))
 
 
+def whole_calls(problem: AgenticRouting, budget: float) -> int:
+    """How many calls a budget pays in an episode."""
+    return int(min(payable(budget, budget), problem.horizon))
+
+
 def _layers(problem: AgenticRouting, budget: float) -> int:
     """For how many amounts of budget a task is solved, over all tasks; what the optimum takes is proportional to it."""
-    cap = int(min(budget, problem.horizon))
+    cap = whole_calls(problem, budget)
     before = (cap + 1) if problem.reward not in PRICED_BY_START else (cap + 1) * (cap + 2) // 2
     return (problem.tasks - 1) * before + cap + 1
 
@@ -387,7 +393,7 @@ def most_large_calls(problem: AgenticRouting, dollars: float) -> int:
     cheapest = np.min(cost[:, problem.params.calls > 0], axis=1)
     if problem.tasks > 1:
         cheapest = np.sort(np.tile(cheapest, problem.tasks))
-    return int(np.searchsorted(np.cumsum(cheapest), dollars, side="right"))
+    return int(np.searchsorted(np.cumsum(cheapest), payable(dollars, dollars), side="right"))
 
 
 def _stream(problem: AgenticRouting, cap: int, solve: Callable[[Floats], Floats], last_alone: bool = False) -> Floats:

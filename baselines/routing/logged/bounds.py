@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....envs.core.batch import Batch
+from ....envs.core.ledger import payable
 from ....envs.routing.logged.kernels import record_rows
 from ....envs.routing.logged.logs import RoutingLog
 from ....envs.routing.logged.problem import LoggedRouting
@@ -136,8 +137,8 @@ def hindsight_bounds(problem: LoggedRouting, batch: Batch) -> NDArray[np.float64
     values = _values_of(log)
     return np.array(
         [
-            fractional_optimum(*values.frontier(_tasks(log, rows[i, : length[i]])), float(batch.state.initial[i, 0]))
-            for i in range(n)
+            fractional_optimum(*values.frontier(_tasks(log, rows[i, : length[i]])), payable(initial, initial))
+            for i, initial in enumerate(batch.state.initial[:, 0])
         ]
     )
 

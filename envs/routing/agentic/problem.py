@@ -100,7 +100,7 @@ class AgenticRouting(Problem):
     price. A call is made only if its worst case is affordable, so a budget is never overspent. What happens instead
     (counted in `info["blocked"]`) is `exhaustion`: `"cheapest"` calls the first model of the pool, and ends the episode if
     even that can't be paid; `"free"` then calls it for nothing; `"bankrupt"` ends the episode with `bankruptcy_penalty`.
-    `budget=` is an amount, a range to draw it from, or `inf`. Without it: 10 large calls per task, or half of what
+    `budget=` is an amount, `inf`, or a range to draw it from. Without it: 10 large calls per task, or half of what
     always-large costs. `tasks` > 1 makes an episode a stream of tasks that share the budget.
 
     ## Starting State
@@ -223,6 +223,7 @@ class AgenticRouting(Problem):
         always_large = mean_cost[-1] * tasks
         default = DEFAULT_CALLS * tasks if unit == "calls" else max(always_large / 2, least)
         self.kernels = Kernels(k.reset, k.step, k.observe, k.mask, k.resample)
+        self.most_spend = most_expensive * self.profile.T * tasks
         boolean("budget_aware", budget_aware)
         super().__init__(
             params=Params(
@@ -263,7 +264,7 @@ class AgenticRouting(Problem):
             features=self._features(budget_aware),
             action_space=spaces.Discrete(models * (1 + self.verify) + self.stop),
             horizon=self.profile.T * self.tasks,
-            budget=_read_budget(budget, default, most_expensive * self.profile.T * tasks),
+            budget=default if budget is None else budget,
             budget_scale=always_large,
             budget_aware=budget_aware,
             least_budget=0.0 if exhaustion == "free" else least,
@@ -375,18 +376,6 @@ def _cost_weight(value: float | None, reward: str, large_cost: float) -> float:
     if value is not None:
         return non_negative("cost_weight", value)
     return 0.3 if reward in ("boundary", "windowed") else 0.3 / max(large_cost, 1e-12)
-
-
-def _read_budget(budget: Any, default: float, unlimited: float) -> Any:
-    """The budget asked for; `inf` is as much as an episode can use."""
-    if budget is None:
-        return default
-    if isinstance(budget, Mapping):
-        return {resource: _read_budget(amount, default, unlimited) for resource, amount in budget.items()}
-    try:
-        return unlimited if float(budget) == math.inf else budget  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return budget
 
 
 def _profile_params(profile: Profile) -> dict[str, Any]:

@@ -263,7 +263,7 @@ def test_wrong_calls_are_refused_and_change_nothing():
     assert all((here == there).all() for here, there in zip(batch.state, before, strict=True))
     with pytest.raises(ValueError, match="2 seeds; expected 1"):
         batch.seed([0, 1])
-    with pytest.raises(ValueError, match="expected finite amounts > 0"):
+    with pytest.raises(ValueError, match="expected amounts > 0"):
         batch.reset(budgets=[1.0, 0.0])
     for worlds in ([True, True], [1], True):
         with pytest.raises(ValueError, match="expected a bool for each of 1 worlds"):

@@ -481,7 +481,7 @@ def test_wrong_calls_are_refused():
         batch.commit(np.zeros((2, 1)))
     with pytest.raises(ValueError, match="there are 3 seeds; expected 2"):
         batch.seed([1, 2, 3])
-    for wrong in (-1.0, np.inf, np.nan, [1.0, 2.0, 3.0], "much"):
+    for wrong in (-1.0, np.nan, [1.0, 2.0, 3.0], "much"):
         with pytest.raises(ValueError, match="budget is"):
             batch.reset(wrong)
     batch.reset([0.1, 0.2])

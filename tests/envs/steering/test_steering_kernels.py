@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tiny_steering
 from budgetgym.envs.core.batch import Batch, episode_keys
+from budgetgym.envs.core.ledger import payable
 from budgetgym.envs.steering import behaviour as bh
 from budgetgym.envs.steering.behaviour import BEHAVIOURS, CERTAIN, Behaviour
 from budgetgym.envs.steering.effort import EXPONENTS, Effort, buy_level, buy_precision, effort_of
@@ -161,19 +162,19 @@ def test_the_cost_of_precision(effort, q):
 @given(EFFORTS, precisions, st.floats(0, 2))
 @settings(max_examples=300, deadline=None)
 def test_an_unaffordable_precision_becomes_the_nearest_affordable_one(effort, q, left):
-    bought = buy_precision(effort, q, left)
+    bought = buy_precision(effort, q, left, left)
     assert min(q, effort.p) - 1e-12 <= bought <= max(q, effort.p) + 1e-12
-    if effort_of(effort, q) <= left:
+    if effort_of(effort, q) <= payable(left, left):
         assert bought == q
-    elif effort_of(effort, q) > left + 1e-9:
+    else:
         assert effort_of(effort, bought) == pytest.approx(left, abs=1e-6)  # steep concave costs feel the last bit of p
     levels = np.unique(np.append(np.linspace(0.5, 1.0, 9), effort.p))
     costs = np.array([effort_of(effort, x) for x in levels])
     base = int(np.flatnonzero(levels == effort.p)[0])
     for asked in range(len(levels)):
-        level = buy_level(costs, base, asked, left)
+        level = buy_level(costs, base, asked, left, left)
         between = range(min(asked, base), max(asked, base) + 1)
-        fits = [x for x in between if costs[x] <= left + 1e-9]
+        fits = [x for x in between if costs[x] <= payable(left, left)]
         assert level == min(fits, key=lambda x: abs(x - asked))
 
 

@@ -398,7 +398,7 @@ BAD = [
     *[({"agents": {"rationality": bad}}, "agents' rationality is") for bad in [0.0, -1, None, *NONSENSE]],
     *[({"agents": {"stubborn": bad}}, "agents' stubborn is") for bad in [1.0, -0.1, 2, None, *NONSENSE]],
     ({"agents": Behaviour(stubborn=math.nan)}, "agents' stubborn is nan"),
-    *[({"budget": bad}, "budget") for bad in [-1.0, math.inf, (2.0, 1.0), *NONSENSE]],
+    *[({"budget": bad}, "budget") for bad in [-1.0, math.nan, (2.0, 1.0), *NONSENSE]],
     ({"budget": {"effort": 1.0, "topic": 2.0}}, r"budget names \['effort', 'topic'\]; expected exactly the resources"),
     ({"network": [[0]]}, r"network has shape \(1, 1\); expected \(10, 10\)"),
     ({"network": np.ones((10, 10))}, "network lets agent 0 observe agent 0; expected earlier agents only"),

@@ -44,7 +44,7 @@ def classify(problem: AgenticRouting, pool: TaskPool, rollouts: int = ROLLOUTS_P
     random = np.random.default_rng(seed)
     N, K = len(pool), positive_integer("rollouts", rollouts)
     visit = pool.visit(np.arange(N), random)
-    visit = visit._replace(budgets=np.broadcast_to(free.budget.arrays(free.resources)[1], (N, 1)))
+    visit = visit._replace(budgets=np.full((N, 1), np.inf))
     task = np.repeat(np.arange(N), K)
     success, cost = np.zeros((N, 2)), np.zeros((N, 2))
     for k, policy in enumerate((AlwaysSmall(free), AlwaysLarge(free))):

@@ -417,11 +417,6 @@ def test_bad_settings_are_named(settings, message):
         AgenticRouting(**settings)
 
 
-@pytest.mark.parametrize("budget", ["inf", "Infinity", np.float32("inf"), {"large_calls": INFINITE}], ids=str)
-def test_no_limit_in_any_spelling(budget):
-    assert AgenticRouting(budget=budget).budget.range_of("large_calls") == (40.0, 40.0)
-
-
 def test_a_reset_with_too_little_money_is_refused():
     env = BudgetedEnv(AgenticRouting, unit="dollars")
     with pytest.raises(ValueError, match="option budget is 1e-05 dollars"):

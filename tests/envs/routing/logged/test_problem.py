@@ -260,7 +260,7 @@ def test_budgets():
     [
         ({"budget": 0.5}, "budget is 0.5 dollars; log data frame needs at least 1 to begin"),
         ({"budget": (0.5, 9.0)}, "budget is 0.5 dollars"),
-        ({"budget": -1}, "expected a finite amount >= 0"),
+        ({"budget": -1}, "expected an amount >= 0"),
         ({"budget": 3, "share": 0.5}, "budget=3 and share=0.5; expected only one"),
         ({"share": "half"}, "share is 'half'; expected a share >= 0"),
         ({"share": -0.1}, "share is -0.1"),
