@@ -273,11 +273,22 @@ def optimal_value(problem: RealTimeBidding, budget: float) -> float:
     Raises:
         ValueError: the problem replays a log, does not charge for impressions, or has too large a table.
     """
-    T = problem.params.auctions
-    b = int(min(payable(budget, budget), T * law.payments(problem.params.rules).max()))  # more can't be spent
+    T, most = problem.params.auctions, int(law.payments(problem.params.rules).max())
+    if budget >= T * most:
+        return _unlimited_value(problem, most)
+    b = int(payable(budget, budget))
     # Kept separately as well: the table of a large budget is too large to keep.
     key = _arguments(problem, known_market(problem))[1]
     return float(cached_array(lambda: optimal_values(problem, b)[T, b], "value", *key, T, b))
+
+
+def _unlimited_value(problem: RealTimeBidding, most: int) -> float:
+    """The best expected score where money can't run out: every auction for itself. most: what an auction can cost."""
+    (paid, regime_of, *others), _ = _arguments(problem, known_market(problem))
+    fill, scratch = _solver(problem)
+    regimes, auctions = np.unique(regime_of[1:], return_counts=True)
+    alone = [solve(fill, (paid, np.full(2, regime), *others, *scratch), 1, most)[1, most] for regime in regimes]
+    return float(auctions @ alone)
 
 
 def known_market(problem: RealTimeBidding) -> Market:
