@@ -274,7 +274,7 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
         add(_with_interval(score, *scores))
     add(_with_interval("share_of_bound", *of_agent("share_of_bound")))
     gain = optimum - null
-    if gain <= 1e-7 * max(1.0, abs(null)):  # nothing can be gained, up to the rounding of either
+    if gain <= 1e-7 * max(abs(optimum), abs(null)):  # nothing can be gained, up to the rounding of either
         gain = 0.0
     add(_with_interval("share_of_optimum", *(float(_share(value - null, gain)) for value in scores)))
     add({"spent": float(frame["spent"].sum())})

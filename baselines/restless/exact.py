@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.restless.problem import Restless
+from ...envs.restless.scaling import unit_of
 from ..core.cache import ByKey
 from .relaxation import whole_pulls
 from .treatment import levels_of
@@ -77,7 +78,7 @@ def _exact(which: ByKey[Restless], pulls: float) -> Exact:
     order = np.lexsort(levels_of(problem, actions).T)  # actions that treat the last arms alike are neighbours
     actions = actions[order]
     levels, counts = levels_of(problem, actions), actions.sum(axis=1).tolist()
-    joint = (S,) * J
+    joint, least = (S,) * J, 1e-12 * unit_of(problem.arms.expected_rewards())  # smaller improvements are rounding
     value = np.zeros((rests, S**J))
     best = np.empty((H, rests, S**J), np.min_scalar_type(len(actions) - 1))
     for t in range(H - 1, -1, -1):
@@ -87,7 +88,7 @@ def _exact(which: ByKey[Restless], pulls: float) -> Exact:
                 for k in rows.tolist():
                     before = left if pulls == np.inf else left + counts[k]
                     if before < rests:
-                        better = outcome > value[before] + 1e-12
+                        better = outcome > value[before] + least
                         np.copyto(value[before], outcome, where=better)
                         np.copyto(best[t, before], best.dtype.type(k), where=better)
     start = value[-1].reshape(joint)

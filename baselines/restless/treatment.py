@@ -80,12 +80,12 @@ class Treatment:
     def _without_idle(self, action: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.int64]:
         """The action without components that bring nothing beside the others: the budget has better uses for them."""
         arms, top = np.arange(len(values)), self.levels - 1
-        treated = self.coupling @ action
+        treated, scale = self.coupling @ action, np.abs(values).max()
         worth = values[arms, np.minimum(treated, top)].sum()
         for i in np.flatnonzero(action):
             less = treated - self.coupling[:, i]
             without = values[arms, np.minimum(less, top)].sum()
-            if without >= worth - 1e-12 * max(1.0, abs(worth)):
+            if without >= worth - 1e-12 * scale:
                 action[i], treated, worth = 0, less, without
         return action
 

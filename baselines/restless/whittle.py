@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.restless.scaling import unit_of
+
 TOLERANCE = 1e-9
 
 
@@ -26,7 +28,8 @@ def whittle_index(
         gains: (2, S) expected reward by action and state.
         discount: below 1.
     """
-    S = gains.shape[1]
+    S, unit = gains.shape[1], unit_of(gains)
+    gains = gains / unit
     pulled = np.ones(S, np.bool_)
     index = np.full(S, np.inf)
     price = -np.inf
@@ -36,7 +39,7 @@ def whittle_index(
             drops = np.where(pulled & (slope < -TOLERANCE), -fixed / np.minimum(slope, -TOLERANCE), np.inf)
         after = max(price, drops.min())
         if not _stays_out(fixed, slope, ~pulled, price, after):
-            return index, False
+            return index * unit, False
         if after == np.inf:
             break
         leaving = pulled & (drops <= after + TOLERANCE * max(1.0, abs(after)))
@@ -44,7 +47,7 @@ def whittle_index(
         pulled &= ~leaving
         price = after
     fixed, slope = _advantage(transitions, gains, discount, pulled)
-    return index, _stays_out(fixed, slope, ~pulled, price, np.inf)
+    return index * unit, _stays_out(fixed, slope, ~pulled, price, np.inf)
 
 
 def _advantage(

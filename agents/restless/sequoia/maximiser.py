@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ....envs.core.checks import is_number, one_of
 from ....envs.restless.feasible.base import ENUMERABLE
 from ....envs.restless.feasible.paths import PathSet
+from ....envs.restless.scaling import unit_of
 from .coding import Coding
 from .embedding import Embedding
 from .question import Layers, Question
@@ -154,19 +156,21 @@ class Maximiser:
 
     def _solved(self, question: Question, most: int, start: NDArray[np.int64]) -> tuple[NDArray[np.int64], float | None, str]:
         """The best action, what is proved (None if the action itself is the best), and the status."""
-        mip = self._first = self.embedding.mip(question, most)
+        mip = self.embedding.mip(question, most)
+        unit = unit_of(mip.objective)  # the solver's tolerances are for numbers around 1
+        mip = self._first = replace(mip, objective=mip.objective / unit, constant=mip.constant / unit)
         value = self.value(question, start)
         nothing = self.value(question, np.zeros(self.coding.m, np.int64))
-        tolerance = self.tolerance * max(value - nothing, 1e-3)
-        outcome = self._solver.solve(mip, start, value, tolerance, self.time_limit)
-        found = outcome.action
+        tolerance = self.tolerance * max(value - nothing, 1e-3 * unit)
+        outcome = self._solver.solve(mip, start, value / unit, tolerance / unit, self.time_limit)
+        found, bound = outcome.action, outcome.bound * unit
         if found is not None and self.value(question, found) > value:
             if not self.coding.feasible.contains(found):
                 raise RuntimeError(f"{self.method} returned {found.tolist()}, which is not feasible")
-            return found, (None if outcome.status == "optimal" else outcome.bound), outcome.status
+            return found, (None if outcome.status == "optimal" else bound), outcome.status
         # What only the solver's rounding takes for better proves no more than its bound.
-        proved = outcome.status == "optimal" and (found is None or outcome.bound <= value + tolerance)
-        return start, (None if proved else outcome.bound), outcome.status
+        proved = outcome.status == "optimal" and (found is None or bound <= value + tolerance)
+        return start, (None if proved else bound), outcome.status
 
 
 def _scip_options(coding: Coding) -> dict[str, bool]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ....envs.core import rng
 from ....envs.core.jit import jit
 from ....envs.core.problem import read_only
+from ....envs.restless.scaling import unit_of
 from .coding import Coding
 from .question import Layers
 
@@ -62,6 +63,8 @@ class Search:
         n, m = len(linear), self.coding.m
         actions = np.zeros((n, m), np.int64) if starts is None else np.array(starts, np.int64)
         values, flat = np.empty(n), layers.flat
+        unit = unit_of(layers.output)  # small improvements are told from rounding by their size
+        flat = flat._replace(output=read_only(flat.output / unit))
         widest = int(flat.sizes.max()) if flat.sizes.size else 0
         limits = np.minimum(np.asarray(most, np.int64), self.coding.feasible.most)
         kicks = self.kicks if kicks is None else kicks
@@ -69,7 +72,7 @@ class Search:
             self._members,
             self._columns,
             flat,
-            np.ascontiguousarray(linear, float),
+            np.ascontiguousarray(linear, float) / unit,
             np.ascontiguousarray(bias, float),
             limits,
             0 if kicks is None else kicks,
@@ -87,7 +90,7 @@ class Search:
                 random=np.zeros(1, np.uint64),
             ),
         )
-        return actions, values
+        return actions, values * unit
 
 
 def marked(arrays: Any) -> Any:

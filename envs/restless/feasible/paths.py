@@ -12,6 +12,7 @@ from ...core.checks import natural, positive_integer
 from ...core.jit import jit
 from ...core.problem import read_only
 from ..network import Network
+from ..scaling import unit_of
 from .base import FeasibleSet, LinearSet, linear_set
 from .tours import SCRATCH_ROWS, search_tour, tabulate, tour_found, tour_within
 
@@ -160,7 +161,7 @@ class PathSet(FeasibleSet):
             random = np.zeros(1, np.uint64)  # always the same, so that the same question has the same answer
             scratch, chosen = np.zeros((3, limit + 1), np.int64), np.zeros(self.m, np.int64)
             rounds = max(1, ROUNDS // self.m)
-            values = np.ascontiguousarray(values, float)
+            values = np.ascontiguousarray(values / unit_of(values), float)
             search_tour(self.hops, self.source, self.walk, limit, values, rounds, random, scratch, chosen, action)
         return action
 

@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ..scaling import unit_of
+
 GAP = 1e-9
 """Relative gap at which an optimum counts as proved."""
 
@@ -98,7 +100,7 @@ class Programme:
         self._solver.changeColsBounds(len(columns), columns, np.asarray(low, float), np.asarray(high, float))
 
     def maximise(self, objective: NDArray[np.float64], start: NDArray[Any] | None = None) -> Solution:
-        """The best x for this objective c (n,).
+        """The best x for this objective c (n,). Only its proportions matter: the solver's tolerances are for numbers around 1.
 
         Args:
             objective: c.
@@ -108,8 +110,9 @@ class Programme:
             OutOfTime: the time limit came first.
             RuntimeError: the solver found no solution for another reason; its status is in the message.
         """
-        solver = self._solver
-        solver.changeColsCost(len(self._columns), self._columns, np.ascontiguousarray(objective, float))
+        solver, unit = self._solver, unit_of(objective)
+        self._unit = unit
+        solver.changeColsCost(len(self._columns), self._columns, np.asarray(objective, float) / unit)
         if start is not None:
             solver.setSolution(len(start), self._columns[: len(start)], np.asarray(start, float))
         solver.run()
@@ -118,12 +121,12 @@ class Programme:
         if not timely and not (status == self._late and np.isfinite(info.objective_function_value)):
             message = f"HiGHS ended with status {solver.modelStatusToString(status)}; expected a solution"
             if status == self._late:
-                raise OutOfTime(message, info.mip_dual_bound if self.is_mixed else np.inf)
+                raise OutOfTime(message, info.mip_dual_bound * unit if self.is_mixed else np.inf)
             raise RuntimeError(message)
         x = np.array(solver.getSolution().col_value)
         bound = info.mip_dual_bound if self.is_mixed else info.objective_function_value
-        return Solution(x, info.objective_function_value, bound, "optimal" if timely else "time_limit")
+        return Solution(x, info.objective_function_value * unit, bound * unit, "optimal" if timely else "time_limit")
 
     def row_duals(self) -> NDArray[np.float64]:
         """Shadow prices of the rows in the latest solution of a linear programme, (r,)."""
-        return np.array(self._solver.getSolution().row_dual)
+        return np.array(self._solver.getSolution().row_dual) * self._unit

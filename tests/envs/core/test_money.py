@@ -129,7 +129,9 @@ class Meter(gym.Wrapper, gym.utils.RecordConstructorArgs):
         return (*rest, {**info, "cost": self.price})
 
 
-@pytest.mark.parametrize(("price", "steps"), [(price, steps) for price in (0.1, 0.3, 0.7, 1.1, 0.01) for steps in (1, 3, 6, 9, 10)])
+@pytest.mark.parametrize(
+    ("price", "steps"), [(price, steps) for price in (0.1, 0.3, 0.7, 1.1, 0.01) for steps in (1, 3, 6, 9, 10)]
+)
 def test_the_wrapper_of_other_peoples_environments(price, steps):
     env = BudgetAwareObservation(Meter(gym.make("Pendulum-v1"), price), price * steps, terminate=True)
     env.reset(seed=0)
