@@ -80,7 +80,7 @@ class MirrorDescentSearch(Planner):
         values, spread = self.action_values(lane, observation, actions, random)
         old = np.full(K, self.doubt / K)
         old[0] += 1.0 - self.doubt  # the policy's own action comes first
-        new = mirror_step(old, (values - values.max()) / max(spread, 1e-9), self.eta)
+        new = mirror_step(old, (values - values.max()) / (spread or 1.0), self.eta)
         return actions[int(new.argmax())]
 
     def action_values(

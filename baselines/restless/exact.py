@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.core.scaling import unit_of
 from ...envs.restless.problem import Restless
-from ...envs.restless.scaling import unit_of
 from ..core.cache import ByKey
 from .relaxation import whole_pulls
 from .treatment import levels_of

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.restless.scaling import unit_of
+from ...envs.core.scaling import unit_of
 
 TOLERANCE = 1e-9
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...envs.core.jit import jit
 from ...envs.core.problem import read_only
+from ...envs.core.scaling import unit_of
 from ...envs.steering.behaviour import (
     TIE,
     belief,
@@ -43,8 +44,17 @@ class Model(NamedTuple):
     """Which of them is free."""
 
 
+def in_units(problem: SocialSteering) -> tuple[SocialSteering, float]:
+    """The problem with rewards of the order of 1, for which solvers have their tolerances, and the unit that they are in."""
+    unit = unit_of(problem.params.loss)
+    if unit == 1.0:
+        return problem, unit
+    return problem.replace(C=problem.params.loss / unit, price=problem.params.price / unit), unit
+
+
 def model_of(problem: SocialSteering) -> Model:
-    """What planners of this problem know."""
+    """What planners of this problem know; rewards are `in_units`."""
+    problem = in_units(problem)[0]
     p = problem.params
     menu = p.levels
     if not p.listed:

@@ -20,6 +20,7 @@ from .model import (
     Model,
     ask,
     choices,
+    in_units,
     model_of,
     option,
     options,
@@ -135,7 +136,7 @@ class Optimal(Steering):
 
     Args:
         problem: what to steer. It is solved for all its budgets, and serves problems with smaller ones if they can run out.
-        tolerance: what exact values may be off in all; long problems of many precisions need a larger one.
+        tolerance: what exact values may be off in all, in multiples of C; long problems of many precisions need a larger one.
 
     Raises:
         ValueError: other problems, see `exact`.
@@ -155,18 +156,19 @@ class Optimal(Steering):
     def __init__(self, problem: Problem, tolerance: float = TOLERANCE) -> None:
         problem = self.served(problem)
         tolerance = positive("tolerance", tolerance)
+        solvable = in_units(problem)[0]
         ends = problem.budget.arrays(problem.resources)
         self.least, self.most = (float(end[0]) for end in ends)
         if on_grid(problem, self.least):
             solved = solve(
-                society_of(problem),
-                price=problem.params.price,
-                discount=problem.params.survival,
-                levels=levels_of(problem),
+                society_of(solvable),
+                price=solvable.params.price,
+                discount=solvable.params.survival,
+                levels=levels_of(solvable),
             )
             super().__init__(problem, act_on_grid, GridParameters(model_of(problem), read_only(solved.values)))
         else:
-            solved = exact(problem, self.most, tolerance, self.least)
+            solved = exact(solvable, self.most, tolerance, self.least)
             super().__init__(problem, act_look_ahead, parameters_of(model_of(problem), solved))
 
     def check_problem(self, problem: Problem) -> None:
@@ -215,7 +217,7 @@ class Lagrangian(Steering):
 
     def __init__(self, problem: Problem) -> None:
         problem = self.served(problem)
-        alone = single_topic(problem)
+        alone, unit = in_units(single_topic(problem))
         self.price = best_price(problem, problem.budget.middle(problem.resources))
-        solved = relaxed(alone, alone.params.price + self.price)
+        solved = relaxed(alone, alone.params.price + self.price / unit)
         super().__init__(problem, act_look_ahead, parameters_of(model_of(problem), solved))

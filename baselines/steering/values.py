@@ -14,6 +14,7 @@ from ..core.cache import ByKey
 from . import grid
 from .enumeration import enumerated_value
 from .exact import check_exact, exact, relaxed, value, without_control
+from .model import in_units
 
 GRID_STEP = 1e-3
 """Of the beliefs, where values are computed on a grid."""
@@ -32,7 +33,8 @@ def optimal_value(problem: SocialSteering, budget: float) -> float:
     if problem.opinions_apart:
         return enumerated_value(problem, budget)
     try:
-        return value(exact(problem, budget), problem)
+        solvable, unit = in_units(problem)
+        return unit * value(exact(solvable, budget), solvable)
     except ValueError:  # several topics, a continuum of precisions, a logit, or too many amounts that can be left
         return bound(problem, budget)
 
@@ -45,11 +47,11 @@ def null_value(problem: SocialSteering) -> float:
     """
     if problem.opinions_apart:
         return enumerated_value(problem, 0.0, control=False)
-    alone = single_topic(problem)
+    alone, unit = in_units(single_topic(problem))
     if alone.params.behaviour.certain_choice:
-        return problem.topics * value(without_control(alone), alone)
+        return problem.topics * unit * value(without_control(alone), alone)
     solved = grid.no_control(society_of(alone), **_time(alone), step=GRID_STEP)
-    return problem.topics * _over_priors(alone, solved)
+    return problem.topics * unit * _over_priors(alone, solved)
 
 
 def bound(problem: SocialSteering, budget: float) -> float:
@@ -58,12 +60,14 @@ def bound(problem: SocialSteering, budget: float) -> float:
     Every topic is solved for itself. Proved for lists of precisions and agents with certain choices; for a continuum and
     for logit agents up to the grid of beliefs, 1e-4 to 1e-3. Exact if the budget cannot run out.
     """
-    return _bound(ByKey(problem), budget)[0]
+    solvable, unit = in_units(problem)
+    return unit * _bound(ByKey(solvable), budget)[0]
 
 
 def best_price(problem: SocialSteering, budget: float) -> float:
     """The price of effort at which the bound is least, beside the problem's own price."""
-    return _bound(ByKey(problem), budget)[1]
+    solvable, unit = in_units(problem)
+    return unit * _bound(ByKey(solvable), budget)[1]
 
 
 @lru_cache(maxsize=64)
@@ -87,7 +91,9 @@ def _bound(which: ByKey[SocialSteering], budget: float) -> tuple[float, float]:
         return tried[-1][0]
 
     # The dual is convex in the price, with most of its bends at small ones: search in its square root.
-    minimize_scalar(lambda root: note(root * root), bounds=(0.0, most**0.5), method="bounded", options={"xatol": 1e-5})
+    minimize_scalar(
+        lambda root: note(root * root), bounds=(0.0, most**0.5), method="bounded", options={"xatol": 4e-8 * most**0.5}
+    )
     return min(tried)
 
 

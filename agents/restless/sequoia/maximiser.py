@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....envs.core.checks import is_number, one_of
+from ....envs.core.scaling import unit_of
 from ....envs.restless.feasible.base import ENUMERABLE
 from ....envs.restless.feasible.paths import PathSet
-from ....envs.restless.scaling import unit_of
 from .coding import Coding
 from .embedding import Embedding
 from .question import Layers, Question

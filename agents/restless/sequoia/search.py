@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ....envs.core import rng
 from ....envs.core.jit import jit
 from ....envs.core.problem import read_only
-from ....envs.restless.scaling import unit_of
+from ....envs.core.scaling import unit_of
 from .coding import Coding
 from .question import Layers
 

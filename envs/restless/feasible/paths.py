@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ...core.checks import natural, positive_integer
 from ...core.jit import jit
 from ...core.problem import read_only
+from ...core.scaling import unit_of
 from ..network import Network
-from ..scaling import unit_of
 from .base import FeasibleSet, LinearSet, linear_set
 from .tours import SCRATCH_ROWS, search_tour, tabulate, tour_found, tour_within
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..scaling import unit_of
+from ...core.scaling import unit_of
 
 GAP = 1e-9
 """Relative gap at which an optimum counts as proved."""

@@ -6,7 +6,7 @@ from functools import cache
 import gymnasium as gym
 import numpy as np
 import pytest
-from budgetgym import list_agents, make_agent
+from budgetgym import evaluate, list_agents, make_agent
 from budgetgym.baselines.steering.optimal import Lagrangian, Optimal
 from budgetgym.baselines.steering.planners import EvenSpend, Myopic, Null, Once, Random, Threshold
 from budgetgym.baselines.steering.values import bound, null_value, optimal_value
@@ -424,3 +424,18 @@ def test_a_policy_plays_in_gymnasium():
         action, _ = policy.predict(observation)
         observation, _, terminated, _, info = env.step(action)
     assert info["blocked"] == 0
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-4, 1e6])
+@pytest.mark.parametrize(
+    "changes", [{"discrete": True}, {"objective": "biased", "discrete": True}, {"T": None, "discount": 0.9, "budget": np.inf}, {}]
+)
+def test_the_unit_of_rewards_changes_nothing(changes, unit):
+    problem, other = SocialSteering(price=0.1, **changes), SocialSteering(C=unit, price=0.1 * unit, **changes)
+    budget = float(problem.budget.middle(problem.resources))
+    for known in (optimal_value, bound):
+        assert known(other, budget) == pytest.approx(unit * known(problem, budget), rel=1e-5)
+    assert null_value(other) == pytest.approx(unit * null_value(problem), rel=1e-9)
+    for name in ("myopic", "lagrangian") if not problem.params.listed else ("optimal", "lagrangian"):
+        usual, scaled = (evaluate(make_agent(name, p), p, 20).episodes for p in (problem, other))
+        assert np.array_equal(usual["spent"], scaled["spent"])

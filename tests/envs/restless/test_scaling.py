@@ -11,9 +11,9 @@ from budgetgym.baselines.restless.exact import exact
 from budgetgym.baselines.restless.relaxation import relax
 from budgetgym.baselines.restless.treatment import Treatment
 from budgetgym.baselines.restless.whittle import whittle_index
+from budgetgym.envs.core.scaling import unit_of
 from budgetgym.envs.restless.problems.capacity import RestlessCapacity
 from budgetgym.envs.restless.problems.paths import RestlessPaths
-from budgetgym.envs.restless.scaling import unit_of
 from tiny_restless import KINDS, tiny
 from tiny_sequoia import random_layers, random_question
 
