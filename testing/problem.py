@@ -201,11 +201,12 @@ def check_budget_observation(problem: Problem, seed: int = 0) -> None:
     for _, (observation, *_) in play(batch, RandomActions(problem, seed), STEPS):
         state = batch.state
         share = np.divide(state.remaining, state.initial, out=np.zeros_like(state.initial), where=state.initial > 0)
-        time = np.maximum(0.0, 1.0 - state.t / problem.horizon)
+        to_come = 1.0 - state.late / problem.horizon
+        time = np.maximum(0.0, to_come - state.t / problem.horizon)
         tail = observation[:, -2 * k - 1 :]
         finite = np.isfinite(state.initial)
         require(
-            np.allclose(tail[:, k : 2 * k][finite], share[finite]) and np.allclose(tail[:, -1], time),
+            np.allclose(tail[:, k : 2 * k][finite], (share * to_come[:, None])[finite]) and np.allclose(tail[:, -1], time),
             problem,
             "the end of its observations is not the remaining share of the budget and of time",
         )

@@ -198,7 +198,8 @@ def training_problem(problem: RealTimeBidding) -> RealTimeBidding:
     """What a bidder can simulate before the first auction: the instance itself; for a log, its training statistics."""
     market = problem.market or problem.statistics.law()
     own = {"ticks": None, "traffic": "even", "control": "bid"}
-    known = {**own, "log": None, "shuffled": False, "instance": market, "statistics": problem.statistics, "reward": "expected"}
+    known = {**own, "log": None, "shuffled": False, "fragment": "omit", "reward": "expected"}
+    known |= {"instance": market, "statistics": problem.statistics}
     return problem.replace(**known, discrete=False, budget_aware=True, budget=problem.budget, c0=None)
 
 

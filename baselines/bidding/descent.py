@@ -29,15 +29,23 @@ def paid_since(before, money):
 
 
 @jit
+def begins(reading, observation, memory, at):
+    """Whether an episode begins; memory[at] is the auctions that were left before."""
+    left = read_auctions_left(reading, observation)
+    first, memory[at] = left >= memory[at], left
+    return first
+
+
+@jit
 def paid_before(reading, observation, memory, at):
-    """What the auction before cost, by the account; memory[at] is the money left before it.
+    """What the auction before cost, by the account; memory[at] is the money left before it, and the next the auctions.
 
     Returns:
         What was paid, and whether there was an auction before it in this episode.
     """
     money = read_money(reading, observation)
     paid, memory[at] = paid_since(memory[at], money), money
-    return paid, read_auctions_left(reading, observation) < reading.auctions
+    return paid, not begins(reading, observation, memory, at + 1)
 
 
 @jit
@@ -65,14 +73,14 @@ class DmdParameters(NamedTuple):
 def act_dmd(p, observation, memory, action):
     """Bid the worth at the present price of money, after learning from the auction before.
 
-    memory: that price, the money left before, and whether the bid before was lowered.
+    memory: that price, whether the bid before was lowered, and the money and the auctions left before.
     """
     rho = read_initial(p.reading, observation) / p.reading.auctions
-    paid, before = paid_before(p.reading, observation, memory, 1)
-    if before and rho > 0.0 and memory[2] == 0.0:
+    paid, before = paid_before(p.reading, observation, memory, 2)
+    if before and rho > 0.0 and memory[1] == 0.0:
         memory[0] = descend(memory[0], p.step * (paid / rho - 1.0), p.start, p.entropy)
     action[0] = bid_at(p.unit * read_theta(p.reading, observation), p.price_weight + memory[0])
-    memory[2] = is_lowered(p.reading, observation, action[0])
+    memory[1] = is_lowered(p.reading, observation, action[0])
 
 
 @jit
@@ -112,7 +120,7 @@ class DualMirrorDescent(Bidder):
         unit, price_weight = worth_and_price_weight(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
         parameters = DmdParameters(problem.reading, unit, price_weight, start, size, mirror == "entropy")
-        super().__init__(problem, act_dmd, parameters, np.array([start, 0.0, 0.0]))
+        super().__init__(problem, act_dmd, parameters, np.array([start, 0.0, 0.0, 0.0]))
 
 
 def step_size(problem: RealTimeBidding, step: float | None) -> float:
@@ -137,18 +145,19 @@ class RoasParameters(NamedTuple):
 def act_roas(p, observation, memory, action):
     """Bid (1 + lambda) theta / (mu + lambda / limit), after learning from the auction before.
 
-    memory: mu in theta per unit of money, lambda, the slack before, the money left before, whether the bid before was lowered.
+    memory: mu in theta per unit of money, lambda, the slack before, whether the bid before was lowered, and the money and the
+    auctions left before.
     """
     rho = read_initial(p.reading, observation) / p.reading.auctions
     slack = observation[p.slack] * p.slack_scale
-    paid, before = paid_before(p.reading, observation, memory, 3)
+    paid, before = paid_before(p.reading, observation, memory, 4)
     earned, memory[2] = slack - memory[2], slack
-    if before and rho > 0.0 and memory[4] == 0.0:
+    if before and rho > 0.0 and memory[3] == 0.0:
         memory[0] *= np.exp(p.step * (paid / rho - 1.0))
         memory[1] *= np.exp(-p.step * earned / rho)
     worth = (1.0 + memory[1]) * read_theta(p.reading, observation)
     action[0] = bid_at(worth, memory[0] + memory[1] / p.limit)
-    memory[4] = is_lowered(p.reading, observation, action[0])
+    memory[3] = is_lowered(p.reading, observation, action[0])
 
 
 class RoasMirrorDescent(Bidder):
@@ -190,5 +199,5 @@ class RoasMirrorDescent(Bidder):
             limit=problem.limit,
             step=step_size(problem, step),
         )
-        start = np.array([statistics.theta_avg / statistics.mean_price, 1.0, 0.0, 0.0, 0.0])
+        start = np.array([statistics.theta_avg / statistics.mean_price, 1.0, 0.0, 0.0, 0.0, 0.0])
         super().__init__(problem, act_roas, parameters, start)

@@ -34,6 +34,7 @@ SETTINGS = frozenset(
         "ticks",
         "traffic",
         "shuffled",
+        "fragment",
         "budget_aware",
     }
 )

@@ -15,7 +15,7 @@ from ...envs.core import jit
 from ...envs.core.checks import natural, non_negative, positive, positive_integer
 from ...envs.core.problem import Problem
 from .bidders import Bidder, uniform_of
-from .descent import bid_at, paid_before, paid_since, step_size
+from .descent import begins, bid_at, paid_before, paid_since, step_size
 from .values import cost_of_bids, even_spend
 
 ROUNDS = 40
@@ -57,7 +57,7 @@ class AdaptivePacingParameters(NamedTuple):
 
 @jit
 def act_adaptive_pacing(p, observation, memory, action):
-    """Bid value / (1 + mu), after learning from the auction before. memory: mu, the money left before."""
+    """Bid value / (1 + mu), after learning from the auction before. memory: mu, the money and the auctions left before."""
     rho = read_initial(p.reading, observation) / p.reading.auctions
     paid, before = paid_before(p.reading, observation, memory, 1)
     if before and rho > 0.0:
@@ -96,7 +96,7 @@ class AdaptivePacing(Bidder):
             raise ValueError(f"start is {start!r}; expected at most highest, {most!r}")
         first = min(first, most)
         parameters = AdaptivePacingParameters(problem.reading, v, first, size, most)
-        super().__init__(problem, act_adaptive_pacing, parameters, np.array([first, 0.0]))
+        super().__init__(problem, act_adaptive_pacing, parameters, np.array([first, 0.0, 0.0]))
 
 
 class PidParameters(NamedTuple):
@@ -117,14 +117,14 @@ class PidParameters(NamedTuple):
 def act_pid(p, observation, memory, action):
     """Bid base * theta * exp(phi); phi is set anew after every period.
 
-    memory: phi, the money left when the period began, the sum of errors, the error before, whether there was one.
+    memory: phi, the money left when the period began, the sum of errors, the error before, whether there was one, and the
+    auctions left before.
     """
     left = read_auctions_left(p.reading, observation)
     money = read_money(p.reading, observation)
-    played = p.reading.auctions - left
-    if played == 0:
+    if begins(p.reading, observation, memory, 5):
         memory[1] = money
-    elif played % p.period == 0:
+    elif (p.reading.auctions - left) % p.period == 0:
         plan = memory[1] * p.period / (left + p.period)  # an even share of what was left
         error = 1.0 - paid_since(memory[1], money) / plan if plan > 0.0 else 0.0
         change = error - memory[3] if memory[4] > 0.0 else 0.0
@@ -172,7 +172,7 @@ class Pid(Bidder):
             lowest=-2.0,
             highest=4.5,
         )
-        super().__init__(problem, act_pid, parameters, np.zeros(5))
+        super().__init__(problem, act_pid, parameters, np.zeros(6))
 
 
 class ThrottleParameters(NamedTuple):
@@ -189,14 +189,13 @@ class ThrottleParameters(NamedTuple):
 def act_throttle(p, observation, memory, action):
     """Bid base * theta with the present probability, else nothing.
 
-    memory: the probability, the money left when the period began, and the number of decisions so far.
+    memory: the probability, the money left when the period began, the number of decisions so far, the auctions left before.
     """
     left = read_auctions_left(p.reading, observation)
     money = read_money(p.reading, observation)
-    played = p.reading.auctions - left
-    if played == 0:
+    if begins(p.reading, observation, memory, 3):
         memory[1] = money
-    elif played % p.period == 0:
+    elif (p.reading.auctions - left) % p.period == 0:
         plan = memory[1] * p.period / (left + p.period)
         memory[0] *= 1.0 + p.rate if paid_since(memory[1], money) < plan else 1.0 - p.rate
         memory[0], memory[1] = min(max(memory[0], 1e-4), 1.0), money
@@ -238,7 +237,7 @@ class Throttle(Bidder):
         )
         parameters = ThrottleParameters(*self._settings, np.uint64(natural("seed", seed)))
         share = min(even_spend(problem) / max(spend_at(problem, 1.0 / worth), 1e-9), 1.0)
-        super().__init__(problem, act_throttle, parameters, np.array([share, 0.0, 0.0]))
+        super().__init__(problem, act_throttle, parameters, np.array([share, 0.0, 0.0, 0.0]))
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Choose another stream of draws."""

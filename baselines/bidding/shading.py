@@ -17,7 +17,7 @@ from .bidders import Bidder
 from .descent import is_lowered, paid_before, step_size
 from .values import minimum_pmf, worth_and_price_weight
 
-CURVE = 3
+CURVE = 4
 """Where the win curve begins in the memory."""
 
 
@@ -54,18 +54,19 @@ def best_shaded_bid(weights, worth, money):
 def act_shading(p, observation, memory, action):
     """Shade by the win curve at the present price of money.
 
-    memory: that price, the money left before, whether the bid before was lowered, and from `CURVE` on the win curve (301,).
+    memory: that price, whether the bid before was lowered, the money and the auctions left before, and from `CURVE` on the win
+    curve (301,).
     """
     rho = read_initial(p.reading, observation) / p.reading.auctions
-    paid, before = paid_before(p.reading, observation, memory, 1)
+    paid, before = paid_before(p.reading, observation, memory, 2)
     if before:
-        if rho > 0.0 and memory[2] == 0.0:
+        if rho > 0.0 and memory[1] == 0.0:
             memory[0] *= np.exp(p.step * (paid / rho - 1.0))
         if p.sees_minimum:
             memory[CURVE + np.int64(minimum_bid(p.rules, read_last(observation)) + 0.5)] += 1.0
     worth = p.unit * read_theta(p.reading, observation)
     action[0] = best_shaded_bid(memory[CURVE:], worth, p.price_weight + memory[0])
-    memory[2] = is_lowered(p.reading, observation, action[0])
+    memory[1] = is_lowered(p.reading, observation, action[0])
 
 
 class Shading(Bidder):
@@ -103,4 +104,4 @@ class Shading(Bidder):
         parameters = ShadingParameters(problem.reading, unit, price_weight, size, problem.params.rules, sees)
         curve: NDArray[np.float64] = non_negative("prior", prior) * minimum_pmf(problem)
         start = unit * problem.statistics.theta_avg / problem.statistics.mean_price
-        super().__init__(problem, act_shading, parameters, np.concatenate([[start, 0.0, 0.0], curve]))
+        super().__init__(problem, act_shading, parameters, np.concatenate([[start, 0.0, 0.0, 0.0], curve]))

@@ -58,6 +58,12 @@ def affordable_bid(params, state, i, asked, theta, money):
 
 
 @jit
+def is_last(params, state, i):
+    """Whether the auction that is up is the episode's last one, as far as bidders know."""
+    return state.auction[i] + 1 + state.late[i] == params.auctions
+
+
+@jit
 def hold_auction(params, state, i, action, money):
     """One auction with so much money left: reward, what is charged, and whether there is another one."""
     theta, predicted = state.theta[i], state.predicted[i]
@@ -85,7 +91,7 @@ def hold_auction(params, state, i, action, money):
     charge = price
     if params.charged_for == CLICK:
         charge = min(price_of_event(params, price, predicted), money) if clicked else 0.0
-    over = state.auction[i] + 1 == params.auctions or not next_line(params, state, i)
+    over = is_last(params, state, i) or not next_line(params, state, i)
     gain = won * theta if params.reward == EXPECTED else np.float64(clicked)
     if params.conversion_rate > 0.0:
         at_conversion = params.charged_for == CONVERSION
@@ -121,8 +127,9 @@ def reset(params, state, i):
         if params.shuffled:
             state.source[i] = rng.integer(state.rng, i, max(lines - params.auctions, 0) + 1)
         else:
-            episodes = (lines + params.auctions - 1) // params.auctions
-            state.source[i] = state.episode[i] % episodes * params.auctions
+            state.source[i] = state.episode[i] % params.episodes * params.auctions
+        if params.scales_fragment:
+            state.late[i] = max(state.source[i] + params.auctions - lines, 0)
     arrive(params, state, i)
 
 
@@ -234,7 +241,7 @@ def record_auctions(params, state, theta, price, clicked, length):
             if params.conversion_rate > 0.0:
                 draw_delay(params, state, i)  # the same draws as when it is played
             k += 1
-            over = state.auction[i] + 1 == params.auctions or not next_line(params, state, i)
+            over = is_last(params, state, i) or not next_line(params, state, i)
             state.auction[i] += 1
             if not over:
                 arrive(params, state, i)

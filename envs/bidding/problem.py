@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..core import rng
 from ..core.checks import boolean, non_negative, one_of, positive, positive_integer
 from ..core.features import Feature
+from ..core.fragments import cut_log, remark_of
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, read_only
 from . import kernels as k
@@ -106,9 +107,11 @@ class RealTimeBidding(Problem):
 
     ## Starting State
     The full budget and the first impression. The synthetic instances draw auctions independently (within a regime). A log
-    is cut into episodes of T auctions in file order, episode k from line k T on; the last one may be shorter and still has
-    the whole budget. `shuffled=True` begins episodes at random lines instead, for training. `reset(options={"episode": k})`
-    plays a certain one.
+    is cut into episodes of T auctions in file order, episode k from line k T on. What is left at the end is too short:
+    `fragment="omit"` leaves it out, `"scale"` makes it an episode with its share of time and budget (to bidders it looks like
+    the rest of a whole one), `"whole"` one with the whole budget, of which they believe that T auctions come, as in RLB's
+    experiments. `shuffled=True` begins episodes at random lines instead, for training. `reset(options={"episode": k})` plays
+    a certain one.
 
     ## Episode End
     Terminates after `T` auctions, or at the end of the log.
@@ -138,7 +141,7 @@ class RealTimeBidding(Problem):
     | cpc_limit, cpa_limit, roas_limit, limits | see Market rules | None, `"hard"` |
     | calibration, noise | see Market rules | 1, 0 |
     | ticks, traffic | see Market rules | None, `"even"` |
-    | shuffled | see Starting State | False |
+    | shuffled, fragment | see Starting State | False, `"omit"` |
     | budget_aware | see Observation Space | True |
 
     Bidders are tuned on `statistics`: what is known before the first auction. Without a file they are the instance's own
@@ -201,6 +204,7 @@ class RealTimeBidding(Problem):
         ticks: int | None = None,
         traffic: Any = "even",
         shuffled: bool = False,
+        fragment: Literal["omit", "scale", "whole"] = "omit",
         budget_aware: bool = True,
     ) -> None:
         T = positive_integer("T", T)
@@ -211,8 +215,12 @@ class RealTimeBidding(Problem):
         mean_price = self.statistics.mean_price
         if boolean("shuffled", shuffled) and self.log is None:
             raise ValueError("shuffled=True without log=...; expected a log whose lines it shuffles")
-        if self.log is not None and not shuffled:
-            self.num_episodes = math.ceil(len(self.log.theta) / T)
+        if self.log is not None:
+            cut = cut_log(len(self.log.theta), T, fragment, self.log.source, "auctions")
+            if not shuffled:
+                self.num_episodes, self.remarks = cut.episodes, remark_of(cut, T, fragment, "auctions")
+        elif fragment != "omit":
+            raise ValueError(f"fragment={fragment!r} without log=...; expected a log, whose end may be too short")
 
         self.objective = one_of("objective", objective, ("clicks", "profit"))
         self.click_value = self.statistics.cost_per_click if click_value is None else positive("click_value", click_value)
@@ -229,6 +237,8 @@ class RealTimeBidding(Problem):
         )
         self.limit = limit.money
         self.constraint = "limit_cost" if limit.soft else None
+        if ticks is not None and fragment == "scale":
+            raise ValueError("fragment='scale' with ticks=...; expected 'omit' or 'whole': ticks are parts of a whole episode")
         decisions = read_ticks(ticks, traffic, T)
         self.ticks = decisions.number
         self.control = control
@@ -238,6 +248,8 @@ class RealTimeBidding(Problem):
         super().__init__(
             params=Params(
                 auctions=T,
+                episodes=self.num_episodes or 1,
+                scales_fragment=fragment == "scale",
                 theta_avg=self.statistics.theta_avg,
                 mean_price=mean_price,
                 control=CONTROLS.index(control),

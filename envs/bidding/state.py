@@ -28,6 +28,10 @@ class Params(NamedTuple):
 
     auctions: int
     """T, per episode."""
+    episodes: int
+    """Of a replayed log; 1 otherwise."""
+    scales_fragment: bool
+    """An episode at the end of the log that is too short has its share of time and budget, and not those of a whole one."""
     theta_avg: float
     """Scale of theta in observations."""
     mean_price: float

@@ -129,11 +129,11 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
     def _info(self) -> dict[str, Any]:
         """`Batch.info` for a batch of one; written out because it is on the path of every step."""
         state = self._batch.state
+        info: dict[str, Any]
         if self._single:
             info = {"cost": state.cost.item(), "spent": state.spent.item(), "remaining": state.remaining.item()}
         else:
-            ledger = (state.cost[0].copy(), state.spent[0].copy(), state.remaining[0].copy())
-            info = dict(zip(("cost", "spent", "remaining"), ledger, strict=True))
+            info = {"cost": state.cost[0].copy(), "spent": state.spent[0].copy(), "remaining": state.remaining[0].copy()}
         if self.problem.constraint is not None:
             info["cost"] = getattr(state, self.problem.constraint).item()
         info["blocked"] = state.blocked.item()

@@ -74,6 +74,22 @@ def open_ledger(rules, state, i):
         state.spent[i, k] = 0.0
         state.cost[i, k] = 0.0
     state.blocked[i] = 0
+    state.late[i] = 0
+
+
+@jit
+def time_to_come(rules, state, i):
+    """The share of the horizon that the episode has: 1, but for one that begins late."""
+    return 1.0 - state.late[i] / rules.horizon
+
+
+@jit
+def shorten_ledger(rules, state, i):
+    """Leave lane i, whose episode begins late, the budget for the time to come."""
+    if state.late[i] > 0:
+        for k in range(state.initial.shape[1]):
+            state.initial[i, k] *= time_to_come(rules, state, i)
+            state.remaining[i, k] = state.initial[i, k]
 
 
 @jit
@@ -84,10 +100,13 @@ def share(part, whole):
 
 @jit
 def observe_budget(rules, state, i, out):
-    """The tail of an observation: size of every budget, remaining share of every budget, remaining share of time."""
-    resources = state.initial.shape[1]
+    """The tail of an observation: size of every budget, remaining share of every budget, remaining share of time.
+
+    An episode that begins late looks like the rest of a whole one whose budget was spent evenly so far.
+    """
+    resources, part = state.initial.shape[1], time_to_come(rules, state, i)
     for k in range(resources):
         initial = state.initial[i, k]
-        out[k] = share(initial, initial + rules.budget_scale[k])
-        out[resources + k] = share(state.remaining[i, k], initial)
-    out[2 * resources] = max(0.0, 1.0 - state.t[i] / rules.horizon)
+        out[k] = share(initial, initial + rules.budget_scale[k] * part)
+        out[resources + k] = share(state.remaining[i, k], initial) * part
+    out[2 * resources] = max(0.0, 1.0 - (state.t[i] + state.late[i]) / rules.horizon)

@@ -15,7 +15,7 @@ from numba import types
 from numba.extending import overload
 
 from .jit import jit
-from .ledger import charge, observe_budget, open_ledger
+from .ledger import charge, observe_budget, open_ledger, shorten_ledger
 from .problem import Kernels
 
 OK = -1
@@ -119,6 +119,7 @@ def compile_loops(kernels: Kernels) -> Loops:
         state.finished[i] = False
         open_ledger(rules, state, i)
         kernel_reset(params, state, i)
+        shorten_ledger(rules, state, i)
 
     @jit
     def observe_lane(params, rules, state, i, out):

@@ -91,6 +91,8 @@ class Problem:
     """Further fields of the state, (n,), that `info` reports: what the latest step came to."""
     constraint: str | None = None
     """Field of the state that `info["cost"]` reports instead of the spend: the cost of a constrained MDP."""
+    remarks: tuple[str, ...] = ()
+    """What must be said beside results: what of the data is left out, or assumed."""
     num_episodes: int | None = None
     """How many different episodes there are (a replayed log); None if they are drawn without end."""
     budget_settings: tuple[str, ...] = ("budget",)

@@ -32,14 +32,16 @@ class Shape:
 class CoreState(tuple[NDArray[Any], ...]):
     """The fields that every state has, one entry per episode of the batch.
 
-    Kernels read them; only `rng` (through `rng.uniform` and its kin) and `blocked` are theirs to change. The money is moved by
-    the ledger alone (`ledger.py`), from the cost that `step` returns.
+    Kernels read them; only `rng` (through `rng.uniform` and its kin), `blocked` and, in `reset`, `late` are theirs to change.
+    The money is moved by the ledger alone (`ledger.py`), from the cost that `step` returns.
     """
 
     rng: Bits
     """The generator's counter."""
     t: Ints
     """Steps taken."""
+    late: Ints
+    """Steps of the horizon that have passed when the episode begins: the rest of a log that is too short. Set by `reset`."""
     episode: Ints
     """Which episode this is; a replay picks its part of the log by it."""
     finished: Annotated[Bools, Shape(fill=True)]

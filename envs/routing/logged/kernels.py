@@ -42,6 +42,18 @@ def next_task(params, state, i):
 
 
 @jit
+def late_tasks(params, state, i):
+    """Tasks of a whole episode that are missing in this one, at the end of the log."""
+    return state.late[i] // params.steps
+
+
+@jit
+def is_done(params, state, i):
+    """Whether the episode has had all of its tasks."""
+    return state.done[i] + late_tasks(params, state, i) == params.tasks
+
+
+@jit
 def reset(params, state, i):
     """Episode k of a replay begins with task k T of the log; of a shuffled one, with a random task."""
     state.imagined[i] = False
@@ -52,8 +64,10 @@ def reset(params, state, i):
     if params.shuffled:
         state.source[i] = draw_task(params, state, i)
     else:
-        episodes = (params.start.shape[0] + params.tasks - 1) // params.tasks
-        state.source[i] = params.start[state.episode[i] % episodes * params.tasks]
+        first = state.episode[i] % params.episodes * params.tasks
+        state.source[i] = params.start[first]
+        if params.scales_fragment:
+            state.late[i] = max(first + params.tasks - params.start.shape[0], 0) * params.steps
     begin_task(params, state, i)
 
 
@@ -101,7 +115,7 @@ def step(params, state, i, action):
     reward = state.passing[i]
     state.quality[i] += reward
     state.done[i] += 1
-    over = state.done[i] == params.tasks or not next_task(params, state, i)
+    over = is_done(params, state, i) or not next_task(params, state, i)
     if not over:
         begin_task(params, state, i)
     return reward, cost, over
@@ -122,7 +136,7 @@ def observe(params, state, i, out):
     if params.shows_budget:
         for model in range(models):
             out[costs + models + model] = can_be_paid(params, state, i, model)
-        out[costs + 2 * models] = 1.0 - state.done[i] / params.tasks
+        out[costs + 2 * models] = 1.0 - (state.done[i] + late_tasks(params, state, i)) / params.tasks
 
 
 @jit
@@ -171,7 +185,7 @@ def record_rows(params, state, rows, length):
             t += 1
             if params.last[state.source[i]]:
                 state.done[i] += 1
-                over = state.done[i] == params.tasks or not next_task(params, state, i)
+                over = is_done(params, state, i) or not next_task(params, state, i)
             else:
                 state.source[i] += 1
         length[i] = t

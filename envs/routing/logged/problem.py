@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ...core.budget import Budget
-from ...core.checks import boolean, positive_integer
+from ...core.checks import boolean, one_of, positive_integer
 from ...core.features import Feature
+from ...core.fragments import FRAGMENTS, cut_log, remark_of
 from ...core.metrics import Metric
 from ...core.problem import Kernels, Problem, read_only
 from . import kernels as k
@@ -71,9 +72,11 @@ class LoggedRouting(Problem):
     cheapest call of the log.
 
     ## Starting State
-    The full budget and the first query. The log is cut into episodes of T tasks in its order; the last one may be shorter and
-    still has the whole budget. `shuffled=True` draws every task at random instead, for training and for benchmarks that are
-    sorted by subject. `reset(options={"episode": k})` plays a certain one of the former.
+    The full budget and the first query. The log is cut into episodes of T tasks in its order. What is left at its end is too
+    short: `fragment="omit"` leaves it out, `"scale"` makes it an episode with its share of time and budget (to routers it
+    looks like the rest of a whole one), `"whole"` one with the whole budget. `shuffled=True` draws every task at random
+    instead, for training and for benchmarks that are sorted by subject. `reset(options={"episode": k})` plays a certain one
+    of the former.
 
     ## Episode End
     Terminates after `T` tasks, or at the end of the log.
@@ -91,7 +94,7 @@ class LoggedRouting(Problem):
     | split | the part of the log that is played: `"test"`, `"train"` or `"all"` | `"test"` |
     | T | tasks per episode | 100 |
     | budget, share | see Budget; only one of them | share = 1/2 |
-    | shuffled | see Starting State | False |
+    | shuffled, fragment | see Starting State | False, `"omit"` |
     | budget_aware | see Observation Space | True |
 
     Learned routers are fitted on `problem.statistics`: the training part when the test part is played. Otherwise it is the
@@ -135,6 +138,7 @@ class LoggedRouting(Problem):
         budget: Any = None,
         share: Any = None,
         shuffled: bool = False,
+        fragment: Literal["omit", "scale", "whole"] = "omit",
         budget_aware: bool = True,
     ) -> None:
         T = positive_integer("T", T)
@@ -145,8 +149,10 @@ class LoggedRouting(Problem):
         known = self.log.known
         if not known.highest_cost > 0.0:
             raise ValueError(f"{self.log.source} has no cost above 0; expected dollars, without which there is no budget")
+        one_of("fragment", fragment, FRAGMENTS)
         if not shuffled:
-            self.num_episodes = math.ceil(self.played.tasks / T)
+            cut = cut_log(self.played.tasks, T, fragment, self.played.source, "tasks")
+            self.num_episodes, self.remarks = cut.episodes, remark_of(cut, T, fragment, "tasks")
         money = T * known.highest_cost
         some_costs, some_domains = np.zeros(len(self.log.models)), np.zeros(len(self.log.domains))
         costs = some_costs, some_costs + known.highest_expected / known.highest_cost
@@ -162,6 +168,8 @@ class LoggedRouting(Problem):
         super().__init__(
             params=Params(
                 tasks=T,
+                episodes=self.num_episodes or 1,
+                scales_fragment=fragment == "scale",
                 shuffled=bool(shuffled),
                 shows_budget=bool(budget_aware),
                 steps=known.steps,

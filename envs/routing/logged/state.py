@@ -15,6 +15,10 @@ class Params(NamedTuple):
 
     tasks: int
     """T, per episode."""
+    episodes: int
+    """Of the log."""
+    scales_fragment: bool
+    """An episode at the end of the log that is too short has its share of time and budget, and not those of a whole one."""
     shuffled: bool
     """Every task is drawn at random, not the next one of the log."""
     shows_budget: bool

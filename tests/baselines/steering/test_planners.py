@@ -428,7 +428,8 @@ def test_a_policy_plays_in_gymnasium():
 
 @pytest.mark.parametrize("unit", [1e-9, 1e-4, 1e6])
 @pytest.mark.parametrize(
-    "changes", [{"discrete": True}, {"objective": "biased", "discrete": True}, {"T": None, "discount": 0.9, "budget": np.inf}, {}]
+    "changes",
+    [{"discrete": True}, {"objective": "biased", "discrete": True}, {"T": None, "discount": 0.9, "budget": np.inf}, {}],
 )
 def test_the_unit_of_rewards_changes_nothing(changes, unit):
     problem, other = SocialSteering(price=0.1, **changes), SocialSteering(C=unit, price=0.1 * unit, **changes)

@@ -125,8 +125,8 @@ class Meter(gym.Wrapper, gym.utils.RecordConstructorArgs):
         self.price = price
 
     def step(self, action):
-        *rest, info = super().step(action)
-        return (*rest, {**info, "cost": self.price})
+        observation, reward, terminated, truncated, info = super().step(action)
+        return observation, reward, terminated, truncated, {**info, "cost": self.price}
 
 
 @pytest.mark.parametrize(
