@@ -166,6 +166,8 @@ def read_settings(parts: Sequence[str], where: str) -> dict[str, Any]:
         key, equals, value = part.partition("=")
         if not (key and equals):
             raise ValueError(f"{where}: {part!r} is not a setting; expected KEY=VALUE")
+        if key in settings:
+            raise ValueError(f"{where}: {key!r} is given twice; expected it once")
         settings[key] = read_value(value)
     return settings
 

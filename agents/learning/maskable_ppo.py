@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,10 +47,10 @@ class MaskablePpo(Learner):
         super().check(problem)
         check_masks(configuration_of(cls.name, problem, cls.default).training(problem))
 
-    def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
-        super().__init__(problem, path, seed, **overrides)
-        self._training = self.configuration.training(problem)
-        self.takes_masks = reader_of_masks(self._training) is None
+    @cached_property
+    def takes_masks(self) -> bool:
+        """Whether `predict` has to be given the masks, since observations do not show them."""
+        return reader_of_masks(self.training) is None
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
         """The environment to learn in, with the masks that the policy will decide by."""
@@ -74,7 +74,7 @@ class MaskablePpo(Learner):
             ValueError: it has not learned yet, or there are no masks where observations don't show them.
         """
         model, rows = self.learned(), observation_rows(self.problem, observation)
-        masks = observed_masks(self._training, rows) if action_masks is None else np.asarray(action_masks, bool)
+        masks = observed_masks(self.training, rows) if action_masks is None else np.asarray(action_masks, bool)
         actions, _ = model.predict(rows, deterministic=deterministic, action_masks=masks)
         actions = self.configuration.decode(self.problem, rows, actions)
         return (actions[0] if np.ndim(observation) == 1 else actions), state

@@ -192,6 +192,12 @@ class WorkflowRouting(Problem):
             raise ValueError(f"the snapshot is of another problem: {self.instance} has {len(self.workflow.subtasks)} subtasks")
 
     @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """The subtasks, the models and the most calls of a round."""
+        subtasks, models = (", ".join(part.name for part in parts) for parts in (self.workflow.subtasks, self.workflow.models))
+        return {"subtasks": subtasks, "models": models, "samples": str(self.params.samples)}
+
+    @property
     def score(self) -> str:
         """`completed`: whether all was done within budget and deadline."""
         return "completed"

@@ -323,6 +323,12 @@ class AgenticRouting(Problem):
             raise ValueError(f"the snapshot is of another problem: {self.instance} has tasks with fewer subgoals")
 
     @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """The models, and what can be done besides calling them."""
+        names = ", ".join(model.name for model in self.profile.models)
+        return {"models": names, "stop": str(self.stop), "verify": str(self.verify)}
+
+    @property
     def score(self) -> str:
         """`success` where that is all that is rewarded, otherwise the return."""
         rewards_success_alone = self.reward == "sparse" and self.params.exhaustion != k.BANKRUPT

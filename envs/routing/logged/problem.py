@@ -187,6 +187,11 @@ class LoggedRouting(Problem):
             raise ValueError(f"the snapshot is of another problem: here an episode ends after {self.params.tasks} tasks")
 
     @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """The models."""
+        return {"models": ", ".join(self.log.models)}
+
+    @property
     def score(self) -> str:
         """`quality`."""
         return "quality"
