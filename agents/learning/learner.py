@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.callbacks import CallbackList
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback
 from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
@@ -77,6 +77,8 @@ class Learner(Policy):
             for name in overrides:
                 if name not in known:
                     raise ValueError(f"{cls.name} has no setting {name!r}{near(name, sorted(known))}")
+        if not isinstance(network := overrides.get("policy_kwargs", {}), Mapping):
+            raise ValueError(f"policy_kwargs is {network!r}; expected a mapping")
         for name in WHOLE:
             if name in overrides:
                 positive_integer(name, overrides[name])
@@ -125,7 +127,8 @@ class Learner(Policy):
         if self.model is None:
             self.model = self._new_model(self._seed)
         given = [] if callback is None else callback if isinstance(callback, list) else [callback]
-        callbacks = CallbackList([*configuration.callbacks(), *given])
+        wrapped = [one if isinstance(one, BaseCallback) else ConvertCallback(one) for one in given]
+        callbacks = CallbackList([*configuration.callbacks(), *wrapped])
         begins = self.model.num_timesteps == 0
         self.model.learn(steps, callback=callbacks, progress_bar=progress_bar, reset_num_timesteps=begins)
         return self
