@@ -45,8 +45,9 @@ def before_any_command(
     for module in imports:
         try:
             importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise ValueError(f"--import {module}: {error}") from None
+        except (Exception, SystemExit) as error:  # whatever happens in somebody else's module
+            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            raise ValueError(f"--import {module}: {kind}{error}") from None
     context.obj = imports
 
 
@@ -55,8 +56,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        console.print(f"budgetgym: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+        console.print(
+            f"budgetgym: {error or type(error).__name__}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(2)
 
 
@@ -150,7 +153,7 @@ def compare(
             typer.echo(f"report:  {paths[1] or NO_REPORT}")
 
     names = [name.strip() for name in agents.split(",") if name.strip()]
-    count: Any = int(episodes) if episodes is not None and episodes.lstrip("-").isdigit() else episodes
+    count: Any = int(episodes) if episodes is not None and episodes.lstrip("-").isdecimal() else episodes
     try:
         with BarProgress() as progress:
             comparison = run_comparison(
@@ -342,4 +345,6 @@ def problem_from(id: str, settings: list[str]) -> Problem:
     if id not in gym.registry:
         raise ValueError(f"no environment {id!r}{near(id, list(environments()))}")
     registered = dict(gym.spec(id).kwargs)
+    if "problem" not in registered:
+        raise ValueError(f"{id} is not an environment of this suite{near(id, list(environments()))}")
     return make_problem(registered.pop("problem"), {**registered, **read_settings(settings, "--set")})

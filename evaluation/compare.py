@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..agents.registry import check_agent, make_agent, split_name
 from ..baselines.core.oracle import exact_optimum
+from ..envs.core.checks import natural
 from ..envs.core.files import check_folder, write_whole
 from ..envs.core.metrics import Metric
 from ..envs.core.problem import Problem
@@ -130,6 +131,7 @@ def run_comparison(
     problem = played_problem(env)
     named = _named(agents, problem)
     cases = budget_cases(problem, budgets)
+    natural("seed", seed)
     if precision is not None:
         check_precision(precision, episodes)
     counts = [count_episodes(problem, episodes)] if precision is None else episode_counts(problem)

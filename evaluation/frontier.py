@@ -28,6 +28,7 @@ from rich.text import Text
 
 from ..baselines.routing.logged.bounds import TaskValues
 from ..baselines.routing.logged.routers import PREDICTORS, Predictor, money_prices, predict_rows, weak_and_strong
+from ..envs.core.checks import natural
 from ..envs.core.files import write_text, write_whole
 from ..envs.hints import near
 from ..envs.routing.logged.logs import Part, RoutingLog, load_routing_log
@@ -122,6 +123,7 @@ def frontier(
     played = whole.part(split or ("test" if whole.own_split else "all"))
     ends = _ends(whole, weak, strong)
     _check_ends(played, ends)
+    natural("seed", seed)
     sweeps = {name: _swept(name, training, played, ends, seed) for name in routers}
     evenly = np.full((played.tasks, 1), 1.0 / played.tasks)
     curves = {name: _curves(swept, evenly)[0] for name, swept in sweeps.items()}

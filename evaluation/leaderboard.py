@@ -14,7 +14,7 @@ import gymnasium as gym
 import pandas as pd
 
 from ..agents.registry import check_agent, known_agents, list_agents, split_name, tuned_agents
-from ..envs.core.checks import positive_integer
+from ..envs.core.checks import positive, positive_integer
 from ..envs.core.files import check_folder, write_whole
 from ..envs.family import Episodes, defining_modules, environments
 from ..envs.hints import near
@@ -23,6 +23,9 @@ from .leaderboard_page import write_page
 from .leaderboard_run import Run, carry_out, facts, problem_of_id
 from .store import Store
 from .workers import Failure, each_in_processes
+
+MOST_EFFORT, MOST_SEEDS = 1_000, 10_000
+"""More are a slip."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -80,10 +83,10 @@ def run_leaderboard(
     """
     for module in imports:
         importlib.import_module(module)
-    if not effort > 0:
-        raise ValueError(f"effort is {effort}; expected a positive share")
+    if positive("effort", effort) > MOST_EFFORT:
+        raise ValueError(f"effort is {effort}; expected a share of at most {MOST_EFFORT}")
     imports = [*imports, *defining_modules()]
-    runs = plan_runs(envs, agents, positive_integer("seeds", seeds), episodes, effort)
+    runs = plan_runs(envs, agents, positive_integer("seeds", seeds, MOST_SEEDS), episodes, effort)
     folder = Path(out)
     check_folder(folder)
     _check_grows(folder / "leaderboard.parquet", runs)

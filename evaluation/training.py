@@ -31,11 +31,20 @@ def evaluate_every(decisions: int, learner: Learner, out: Path, episodes: Any = 
 
 
 class Every(EveryNTimesteps):
-    """The same at every n-th decision, also where an agent goes on: SB3 would count from 0 again, and be due at once."""
+    """When the decisions reach or pass a multiple of n, also where an agent goes on. SB3 counts from the last time, so that
+    lanes that do not divide n shift it ever further, and from 0 for an agent that goes on."""
 
     def _on_training_start(self) -> None:
         super()._on_training_start()
-        self.last_time_trigger = self.num_timesteps - self.num_timesteps % self.n_steps
+        self.last_time_trigger = self._multiple()
+
+    def _on_step(self) -> bool:
+        due = self._multiple() > self.last_time_trigger
+        self.last_time_trigger = self._multiple()
+        return self._on_event() if due else True
+
+    def _multiple(self) -> int:
+        return self.num_timesteps - self.num_timesteps % self.n_steps
 
 
 class Checkpoint(BaseCallback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -50,7 +51,7 @@ class Learner(Policy):
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
         self.check(problem)
         self.problem = problem
-        self._seed = natural("seed", seed)
+        self._seed = natural("seed", seed, 2**32 - 1)
         self._check_settings(overrides)
         self._overrides, self._left_out = overrides, []
         file = None if path is None else _existing(path)
@@ -279,13 +280,15 @@ class Learner(Policy):
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Seed exploration and training episodes."""
-        self._seed = 0 if seed is None else natural("seed", seed)
+        self._seed = 0 if seed is None else natural("seed", seed, 2**32 - 1)
         if self.model is not None:
             self.model.set_random_seed(seed)
 
 
 def _existing(path: str | Path) -> Path:
     """The file of a saved agent, whether its name was given with .zip or without."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"path is {path!r}; expected the path of a saved agent")
     for candidate in (Path(path), Path(f"{path}.zip")):
         if candidate.is_file():
             return candidate

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.budget import Budget, as_budget
-from ..core.checks import positive_integer
+from ..core.checks import natural, positive_integer
 from ..core.features import Feature
 from ..core.metrics import Metric
 from ..core.problem import Kernels, Problem, read_only
@@ -150,6 +150,7 @@ class WorkflowRouting(Problem):
         budget_aware: bool = True,
     ) -> None:
         samples = positive_integer("samples", samples)
+        natural("instance_seed", instance_seed)
         self.workflow = make_workflow(instance, instance_seed) if workflow is None else _read_workflow(workflow)
         typical = self.workflow.typical_use()
         amounts = _read_budget(budget, deadline, self.workflow, typical)
