@@ -118,6 +118,8 @@ def frontier(
     """
     if unknown := [name for name in routers if name not in ROUTERS]:
         raise ValueError(f"no router {unknown[0]!r}{near(unknown[0], list(ROUTERS))}")
+    if not routers:
+        raise ValueError("routers is empty; expected at least one")
     whole = load_routing_log(log, models, prices)
     training = whole.part("train") if whole.own_split and split in (None, "test") else None
     played = whole.part(split or ("test" if whole.own_split else "all"))

@@ -89,6 +89,7 @@ class Evaluation(BaseCallback):
         self._learner, self._episodes = learner, episodes
         self._table, self._kept = beside(out, "-evaluations.csv"), beside(out, "-best.zip")
         check_writable(self._table)
+        count_episodes(learner.problem, episodes)
         self._rows = self._rows_before()
         scores = [row[learner.problem.score] for row in self._rows]
         self._best = max(scores) if scores and self._kept.is_file() else -np.inf

@@ -16,7 +16,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from ...baselines.core.policy import Information, Policy, PolicyState
-from ...envs.core.checks import natural, positive_integer
+from ...envs.core.checks import is_number, natural, positive_integer
 from ...envs.core.problem import Problem
 from ...envs.core.resolve import as_problem
 from ...envs.core.sb3 import BudgetedSb3VecEnv
@@ -28,6 +28,9 @@ from .saved import Fit, Saved
 
 COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "_episode_num", "is_warm")
 """What SB3's algorithms and ours count, and whether a warm start is done."""
+
+OURS = {"self", "policy", "env", "seed", "device", "_init_setup_model"}
+"""Arguments of SB3's classes that the learner itself gives."""
 
 WHOLE = ("lanes", "n_steps", "batch_size", "n_epochs", "buffer_size", "target_update_interval")
 """Settings of SB3's that are integers >= 1, which it does not check: a batch of -1 would never end."""
@@ -72,12 +75,25 @@ class Learner(Policy):
 
     @classmethod
     def _check_settings(cls, overrides: Mapping[str, Any]) -> None:
-        parameters = inspect.signature(cls.algorithm).parameters.values()
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            known = {"lanes", *(parameter.name for parameter in parameters)} - {"policy", "env", "_init_setup_model", "seed"}
-            for name in overrides:
-                if name not in known:
-                    raise ValueError(f"{cls.name} has no setting {name!r}{near(name, sorted(known))}")
+        """Refuse what SB3's class does not take, or would stumble over while it learns.
+
+        Raises:
+            ValueError: an unknown setting, or not a number where one is needed.
+        """
+        bases = [base for base in cls.algorithm.__mro__ if "__init__" in vars(base)]
+        parameters: dict[str, Any] = {}
+        for base in bases:  # `**settings` stands for those of the base class
+            own = inspect.signature(base.__init__).parameters
+            parameters = {**own, **parameters}
+            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values()):
+                break
+        known = {"lanes", *(name for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL))} - OURS
+        for name, value in overrides.items():
+            if name not in known:
+                raise ValueError(f"{cls.name} has no setting {name!r}{near(name, sorted(known))}")
+            default = parameters[name].default if name in parameters else 1
+            if is_number(default) and (isinstance(value, str | bool) or value is None):
+                raise ValueError(f"{name} is {value!r}; expected a number")
         if not isinstance(network := overrides.get("policy_kwargs", {}), Mapping):
             raise ValueError(f"policy_kwargs is {network!r}; expected a mapping")
         for name in WHOLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,14 +47,14 @@ class MaskablePpo(Learner):
         super().check(problem)
         check_masks(configuration_of(cls.name, problem, cls.default).training(problem))
 
-    @cached_property
-    def takes_masks(self) -> bool:
-        """Whether `predict` has to be given the masks, since observations do not show them."""
-        return reader_of_masks(self.training) is None
+    def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
+        super().__init__(problem, path, seed, **overrides)
+        self.takes_masks = reader_of_masks(self.training) is None
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
         """The environment to learn in, with the masks that the policy will decide by."""
-        return (BudgetedSb3VecEnv if self.takes_masks else MaskedVecEnv)(training, lanes, seed=self._seed)
+        shown = reader_of_masks(training) is not None
+        return (MaskedVecEnv if shown else BudgetedSb3VecEnv)(training, lanes, seed=self._seed)
 
     def predict(
         self,

@@ -22,7 +22,7 @@ from ...learning.learner import Learner
 from ...learning.saved import Fit
 from .algorithm import ActionValueLearner, ActionValuePolicy
 from .base import BASES
-from .maximiser import Decision, Maximiser
+from .maximiser import Decision, Maximiser, check_proof
 from .network import ActionValue
 from .question import Question
 
@@ -79,6 +79,7 @@ class Sequoia(Learner, RestlessPolicy):
     ) -> None:
         self.variant = one_of("variant", variant, VARIANTS)
         Learner.__init__(self, problem, path, seed, **overrides)
+        check_proof(tolerance, time_limit)
         self._how = {"method": one_of("method", method, self.methods), "tolerance": tolerance, "time_limit": time_limit}
         self._maximiser: Maximiser | None = None
         self._updates = 0

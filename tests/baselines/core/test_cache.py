@@ -1,3 +1,5 @@
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 from budgetgym.baselines.core.cache import cache_directory, cached_array
@@ -11,14 +13,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
 def computed():
-    computed.times += 1
-    return TABLE
-
-
-@pytest.fixture(autouse=True)
-def never_yet():
-    computed.times = 0
+    return Mock(return_value=TABLE)
 
 
 def other_table(path):
@@ -51,25 +48,25 @@ def one_bit(path):
     ],
     ids=["empty", "no array", "cut short", "without checksum", "one bit", "of another key"],
 )
-def test_a_table_that_is_not_as_it_was_written_is_computed_again(folder, spoil):
+def test_a_table_that_is_not_as_it_was_written_is_computed_again(folder, computed, spoil):
     assert np.array_equal(cached_array(computed, "key", 1), TABLE)
     assert np.array_equal(cached_array(computed, "key", 1), TABLE)
-    assert computed.times == 1
+    assert computed.call_count == 1
     [path] = folder.iterdir()
     spoil(path)
     assert np.array_equal(cached_array(computed, "key", 1), TABLE)
-    assert computed.times == 2
+    assert computed.call_count == 2
     assert np.array_equal(cached_array(computed, "key", 1), TABLE)
-    assert computed.times == 2
+    assert computed.call_count == 2
 
 
-def test_what_was_left_by_who_was_killed_is_deleted(folder):
+def test_what_was_left_by_who_was_killed_is_deleted(folder, computed):
     (folder / "tmpa1b2c3.tmp").write_bytes(b"half")
     cached_array(computed, "key")
     assert [path.suffix for path in folder.iterdir()] == [".table"]
 
 
-def test_without_a_place_tables_are_computed(tmp_path, monkeypatch):
+def test_without_a_place_tables_are_computed(tmp_path, computed, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("BUDGETGYM_CACHE", str(tmp_path / "file" / "sub"))
     assert np.array_equal(cached_array(computed, "key"), TABLE)
