@@ -166,6 +166,8 @@ def read_settings(parts: Sequence[str], where: str) -> dict[str, Any]:
         key, equals, value = part.partition("=")
         if not (key and equals):
             raise ValueError(f"{where}: {part!r} is not a setting; expected KEY=VALUE")
+        if key in settings:
+            raise ValueError(f"{where}: {key!r} is given twice; expected it once")
         settings[key] = read_value(value)
     return settings
 
@@ -173,7 +175,10 @@ def read_settings(parts: Sequence[str], where: str) -> dict[str, Any]:
 def read_value(text: str) -> Any:
     """A setting from the command line: an integer, a number, true or false, a range "low..high", or the text itself."""
     if found := _RANGE.fullmatch(text):
-        return tuple(float(Fraction(end)) for end in found.groups())
+        try:
+            return tuple(float(Fraction(end)) for end in found.groups())
+        except ArithmeticError:
+            raise ValueError(f"{text!r} is no range; expected two numbers, low..high") from None
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):

@@ -50,7 +50,7 @@ def number(value: Any) -> float:
     """A number, or a fraction in text such as "1/32"."""
     try:
         return float(Fraction(value)) if isinstance(value, str) and value != "inf" else float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         raise ValueError(f"budget {value!r} is not a number or a fraction") from None
 
 

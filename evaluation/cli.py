@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ import gymnasium as gym
 import typer
 
 from ..agents.registry import find_agent, known_agents, list_agents, make_agent, read_settings, split_name
+from ..envs.core.checks import positive_integer
+from ..envs.core.files import check_folder, check_writable
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import as_problem, make_problem
 from ..envs.family import environments, families, find_family
@@ -42,18 +45,32 @@ def before_any_command(
     for module in imports:
         try:
             importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise ValueError(f"--import {module}: {error}") from None
+        except (Exception, SystemExit) as error:  # whatever happens in somebody else's module
+            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            raise ValueError(f"--import {module}: {kind}{error}") from None
     context.obj = imports
 
 
 def main() -> None:
-    """Run the command line; mistakes of the user end with one line and exit code 2."""
+    """Run the command line; mistakes of the user end with one line and exit code 2, SIGTERM as Ctrl-C."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        console.print(f"budgetgym: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
+        console.print(
+            f"budgetgym: {error or type(error).__name__}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(2)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    """Slurm and Kubernetes end a run by SIGTERM; a second one must not disturb the saving."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+MOST_TIMESTEPS = 10**12
+"""More is a slip: years of learning."""
 
 
 @app.command("list")
@@ -136,7 +153,7 @@ def compare(
             typer.echo(f"report:  {paths[1] or NO_REPORT}")
 
     names = [name.strip() for name in agents.split(",") if name.strip()]
-    count: Any = int(episodes) if episodes is not None and episodes.lstrip("-").isdigit() else episodes
+    count: Any = int(episodes) if episodes is not None and episodes.lstrip("-").isdecimal() else episodes
     try:
         with BarProgress() as progress:
             comparison = run_comparison(
@@ -172,10 +189,12 @@ def train(
         int | None, typer.Option(help="Of an evaluation, always the same; by default all of a log, or 200.")
     ] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard's events.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left at OUT.")] = False,
 ) -> None:
-    """Train a learner and save it; compare it as NAME:path=OUT, such as ppo:path=OUT."""
+    """Train a learner and save it; compare it as NAME:path=OUT, such as ppo:path=OUT. Ctrl-C and SIGTERM save it too."""
     from .training import checkpoint_every as checkpoints
     from .training import evaluate_every as evaluations
+    from .training import files_of, save_last
 
     problem = problem_from(env, settings)
     name, written = split_name(agent)
@@ -185,9 +204,21 @@ def train(
     given: dict[str, Any] = {} if "seed" in written else {"seed": seed}
     if tensorboard is not None:
         given["tensorboard_log"] = str(tensorboard)
-    learner: Any = make_agent(agent, problem, **given)
+    if timesteps is not None:
+        positive_integer("timesteps", timesteps, MOST_TIMESTEPS)
     out = out.with_name(f"{out.name.removesuffix('.zip')}.zip")  # what SB3 would call it
-    out.parent.mkdir(parents=True, exist_ok=True)
+    check_writable(out)
+    if tensorboard is not None:
+        check_folder(tensorboard)
+    before = [] if "path" in written else files_of(out)
+    if before and not overwrite:
+        raise ValueError(
+            f"{before[0]} is there already, from an earlier run; go on from its agent (--agent {name}:path=FILE.zip), "
+            "choose another --out, or --overwrite it"
+        )
+    learner: Any = make_agent(agent, problem, **given)
+    for path in before:
+        path.unlink()
     callbacks = [] if checkpoint_every is None else [checkpoints(checkpoint_every, learner, out)]
     if evaluate_every is not None:
         callbacks.append(evaluations(evaluate_every, learner, out, episodes))
@@ -196,10 +227,11 @@ def train(
     try:
         learner.learn(timesteps, callbacks, progress_bar=True)
     except KeyboardInterrupt:
-        learner.save(out)
-        console.print(f"interrupted; what was learned so far is in {out}", markup=False)
+        begun = getattr(learner, "model", learner) is not None
+        kept = f"what was learned so far is in {save_last(learner, out)}" if begun else "nothing was learned yet"
+        console.print(f"interrupted; {kept}", markup=False, soft_wrap=True)
         sys.exit(130)
-    learner.save(out)
+    out = save_last(learner, out)
     typer.echo(f"saved {out}; compare it with --agents {name}:path={out}")
 
 
@@ -221,14 +253,12 @@ def leaderboard(
     ] = None,
 ) -> None:
     """Train, play and rank all agents on all environments."""
-    import pandas as pd
-
     from . import leaderboard as board
     from .leaderboard_page import write_page
 
     command = shlex.join(["budgetgym", *sys.argv[1:]])
     if render is not None:
-        show_pages(*write_page(pd.read_parquet(render), out))
+        show_pages(*write_page(board.read_table(render), out))
         return
     try:
         with RunsProgress() as progress:
@@ -315,4 +345,6 @@ def problem_from(id: str, settings: list[str]) -> Problem:
     if id not in gym.registry:
         raise ValueError(f"no environment {id!r}{near(id, list(environments()))}")
     registered = dict(gym.spec(id).kwargs)
+    if "problem" not in registered:
+        raise ValueError(f"{id} is not an environment of this suite{near(id, list(environments()))}")
     return make_problem(registered.pop("problem"), {**registered, **read_settings(settings, "--set")})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -11,14 +12,17 @@ import pandas as pd
 
 from ..agents.registry import check_agent, make_agent, split_name
 from ..baselines.core.oracle import exact_optimum
+from ..envs.core.checks import natural
+from ..envs.core.files import check_folder, write_whole
 from ..envs.core.metrics import Metric
 from ..envs.core.problem import Problem
+from ..envs.core.versions import versions
 from .budgets import BudgetCase, budget_cases
 from .evaluate import Evaluation, count_episodes, played_problem
 from .play import Played, Predicts
 from .precision import check_precision, episode_counts, half_widths
-from .provenance import agent_settings, problem_settings, versions
-from .store import Store, cell_key, write_whole
+from .provenance import agent_settings, problem_settings
+from .store import Store, cell_key
 from .summary import summarise
 
 CURVES = 500
@@ -86,7 +90,7 @@ def compare(
         budgets: None for the environment's own, or several, such as "c0=1/32,1/8"; agents given by name are made anew for
             each of them.
         out: folder for `results.parquet` and `report.html`, and for what is finished: run again after an interruption,
-            it continues.
+            it continues; run again with more agents, budgets or episodes, it adds them.
         progress: is notified of progress.
 
     Returns:
@@ -94,7 +98,9 @@ def compare(
 
     Raises:
         Interrupted: Ctrl-C; what was finished is kept in `out`.
-        ValueError: an unknown agent or setting; before anything is played.
+        ValueError: an unknown agent or setting, or `out` has results that this comparison would not only add to; before
+            anything is played.
+        OSError: nothing can be written to `out`; before anything is played.
     """
     folder = None if out is None else Path(out)
     try:
@@ -125,10 +131,14 @@ def run_comparison(
     problem = played_problem(env)
     named = _named(agents, problem)
     cases = budget_cases(problem, budgets)
+    natural("seed", seed)
     if precision is not None:
         check_precision(precision, episodes)
     counts = [count_episodes(problem, episodes)] if precision is None else episode_counts(problem)
     progress = progress or Progress()
+    if out is not None:
+        check_folder(out)
+        _check_grows(out / "results.parquet", list(named), _settings(problem, cases, counts[-1], seed), precision, counts)
     cells = [_Cell(name, agent, case, seed, Store(out)) for case in cases for name, agent in named.items()]
     finished: Comparison | None = None
     done: list[_Part] = []
@@ -169,6 +179,37 @@ def run_comparison(
     return finished
 
 
+def _check_grows(path: Path, agents: list[str], settings: Mapping[str, Any], precision: float | None, counts: Any) -> None:
+    """Results that are there may grow by agents, budgets and episodes, and otherwise stay as they are.
+
+    Raises:
+        ValueError: what is to be found leaves out some of them, or answers another question.
+    """
+    if not path.exists():
+        return
+    advice = "choose another folder (--out)"
+    try:
+        there = pd.read_parquet(path)
+        facts = there.iloc[0].to_dict()
+        before = {name: list(there[name].unique()) for name in ("agent", "budget")}
+        count, asked = int(facts["number_of_episodes"]), float(facts.get("precision", math.nan))
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise ValueError(f"{path} is not the result of a comparison ({error}); {advice}") from None
+    for name in ("problem", "instance", "settings", "seed"):
+        if facts.get(name) != settings[name]:
+            raise ValueError(f"{path} has results for {name} {facts.get(name)}, and here {name} is {settings[name]}; {advice}")
+    for name, now in (("agent", agents), ("budget", settings["budgets"].split(", "))):
+        if left_out := [value for value in before[name] if value not in now]:
+            raise ValueError(
+                f"{path} has results of {name} {', '.join(left_out)}, which this comparison leaves out; "
+                f"name all of them together (what is finished is not played again), or {advice}"
+            )
+    fewer = count > counts[-1] if precision is None else precision > asked or (math.isnan(asked) and count not in counts)
+    if fewer:
+        than = "" if math.isnan(asked) else f", for a precision of {asked:g}"
+        raise ValueError(f"{path} has {count} episodes{than}, and this comparison may have fewer; {advice}")
+
+
 def _with_precision(comparison: Comparison, precision: float) -> Comparison:
     """The same, and in its settings which intervals are still wider than asked for."""
     widths = half_widths(comparison.summary(), comparison.episodes, comparison.score)
@@ -183,11 +224,10 @@ def write_results(comparison: Comparison, folder: Path, command: str = "budgetgy
     Returns:
         Their paths; None for the report if its extra is not installed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     constants = {**comparison.settings, "command": command, "versions": json.dumps(comparison.versions)}
     facts = comparison.cells.drop(columns=["budget_value"])
     results = comparison.episodes.merge(facts, on=["agent", "budget"]).assign(**constants)
-    write_whole(folder / "results.parquet", lambda path: results.to_parquet(path, index=False))
+    write_whole(folder / "results.parquet", lambda file: results.to_parquet(file, index=False))
     return folder / "results.parquet", _write_report(comparison, folder, command)
 
 

@@ -16,6 +16,7 @@ from ..agents.planning.world import Planner
 from ..baselines.core.oracle import known_optimum, null_score
 from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
+from ..envs.core.checks import natural
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import as_problem
 from .play import Played, Predicts, Session, ask
@@ -24,6 +25,7 @@ from .provenance import training_seed
 from .summary import summarise
 
 DEFAULT_EPISODES = 200
+MOST_EPISODES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Evaluation:
             agent.check_problem(problem)
         self._agent = agent
         self._problem = problem
-        self._session = Session(agent, problem, seed)
+        self._session = Session(agent, problem, natural("seed", seed))
         self._begun = False
         self._parts: list[Played] = []
         self.cell: dict[str, Any] = {}
@@ -208,6 +210,8 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
         return available
     if isinstance(episodes, bool) or not isinstance(episodes, int | np.integer) or episodes < 1:
         raise ValueError(f"episodes is {episodes!r}; expected an integer >= 1, or 'all'")
+    if episodes > MOST_EPISODES:
+        raise ValueError(f"episodes is {episodes}; expected at most {MOST_EPISODES:,}, which fill the memory")
     if available is not None and episodes > available:
         raise ValueError(f"episodes is {episodes}; {problem.instance} has {available} of {problem.horizon} steps")
     return int(episodes)

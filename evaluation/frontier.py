@@ -28,6 +28,8 @@ from rich.text import Text
 
 from ..baselines.routing.logged.bounds import TaskValues
 from ..baselines.routing.logged.routers import PREDICTORS, Predictor, money_prices, predict_rows, weak_and_strong
+from ..envs.core.checks import natural
+from ..envs.core.files import write_text, write_whole
 from ..envs.hints import near
 from ..envs.routing.logged.logs import Part, RoutingLog, load_routing_log
 from .formatting import estimate, number, percent
@@ -116,11 +118,14 @@ def frontier(
     """
     if unknown := [name for name in routers if name not in ROUTERS]:
         raise ValueError(f"no router {unknown[0]!r}{near(unknown[0], list(ROUTERS))}")
+    if not routers:
+        raise ValueError("routers is empty; expected at least one")
     whole = load_routing_log(log, models, prices)
     training = whole.part("train") if whole.own_split and split in (None, "test") else None
     played = whole.part(split or ("test" if whole.own_split else "all"))
     ends = _ends(whole, weak, strong)
     _check_ends(played, ends)
+    natural("seed", seed)
     sweeps = {name: _swept(name, training, played, ends, seed) for name in routers}
     evenly = np.full((played.tasks, 1), 1.0 / played.tasks)
     curves = {name: _curves(swept, evenly)[0] for name, swept in sweeps.items()}
@@ -395,19 +400,25 @@ def print_frontier(found: Frontier, console: Console | None = None) -> None:
 
 
 def write_frontier(found: Frontier, folder: str | Path) -> tuple[Path, Path | None]:
-    """Write `frontier.csv`, all points of all curves, and `frontier.png`; None for the latter without matplotlib."""
+    """Write `frontier.csv`, all points of all curves, and `frontier.png`; None for the latter without matplotlib.
+
+    Raises:
+        ValueError: there is another `frontier.csv` already.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     points = [pd.DataFrame(curve._asdict()).assign(router=name) for name, curve in found.curves.items()]
     bound = found.bound.iloc[_spread(len(found.bound))].assign(router="hindsight")
     alone = found.models.rename(columns={"model": "router"})
     table = pd.concat([*points, bound, alone], ignore_index=True)[["router", "share", "cost", "quality"]]
-    table.to_csv(folder / "frontier.csv", index=False)
+    path, text = folder / "frontier.csv", table.to_csv(index=False)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise ValueError(f"{path} has another frontier (log, routers or version differ); choose another folder (--out)")
+    write_text(path, text)
     try:
         figure = draw_frontier(found)
     except ImportError:
         return folder / "frontier.csv", None
-    figure.savefig(folder / "frontier.png", dpi=160)
+    write_whole(folder / "frontier.png", lambda file: figure.savefig(file, dpi=160, format="png"))
     return folder / "frontier.csv", folder / "frontier.png"
 
 

@@ -14,14 +14,18 @@ import gymnasium as gym
 import pandas as pd
 
 from ..agents.registry import check_agent, known_agents, list_agents, split_name, tuned_agents
-from ..envs.core.checks import positive_integer
+from ..envs.core.checks import positive, positive_integer
+from ..envs.core.files import check_folder, write_whole
 from ..envs.family import Episodes, defining_modules, environments
 from ..envs.hints import near
 from .evaluate import DEFAULT_EPISODES
 from .leaderboard_page import write_page
 from .leaderboard_run import Run, carry_out, facts, problem_of_id
-from .store import Store, write_whole
+from .store import Store
 from .workers import Failure, each_in_processes
+
+MOST_EFFORT, MOST_SEEDS = 1_000, 10_000
+"""More are a slip."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -79,18 +83,61 @@ def run_leaderboard(
     """
     for module in imports:
         importlib.import_module(module)
-    if not effort > 0:
-        raise ValueError(f"effort is {effort}; expected a positive share")
+    if positive("effort", effort) > MOST_EFFORT:
+        raise ValueError(f"effort is {effort}; expected a share of at most {MOST_EFFORT}")
     imports = [*imports, *defining_modules()]
-    runs = plan_runs(envs, agents, positive_integer("seeds", seeds), episodes, effort)
+    runs = plan_runs(envs, agents, positive_integer("seeds", seeds, MOST_SEEDS), episodes, effort)
     folder = Path(out)
+    check_folder(folder)
+    _check_grows(folder / "leaderboard.parquet", runs)
     rows = _carry_out_all(runs, folder, positive_integer("workers", workers), imports, progress or Progress())
     return as_table([rows[run] for run in runs], command)
 
 
+def _check_grows(path: Path, runs: Sequence[Run]) -> None:
+    """The table that is there may grow by runs.
+
+    Raises:
+        ValueError: some of its runs are left out, or have other episodes.
+    """
+    if not path.exists():
+        return
+    there, planned = read_table(path), {(run.environment, run.agent, run.training_seed): run for run in runs}
+    for row in there.to_dict("records"):
+        seed = None if pd.isna(row["training_seed"]) else int(row["training_seed"])
+        run = planned.get((row["environment"], row["agent"], seed))
+        effort = None if pd.isna(row["effort"]) else float(row["effort"])
+        if run is None or (run.episodes, run.effort) != (row["episodes"], effort):
+            what = "leaves it out" if run is None else f"has it with {run.episodes} episodes and effort {run.effort}"
+            raise ValueError(
+                f"{path} has {row['agent']} on {row['environment']}, training seed {seed}, {row['episodes']} episodes, effort "
+                f"{effort}; this leaderboard {what}: ask for all of it, or choose another folder (--out)"
+            )
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The rows that `write_leaderboard` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not a leaderboard's.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is no file; expected a leaderboard.parquet")
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is not the Parquet file of a leaderboard: {error}") from None
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise ValueError(f"{path} is not a leaderboard's: it has no column {missing[0]!r}")
+    if not len(table):
+        raise ValueError(f"{path} has no rows; expected the runs of a leaderboard")
+    return table
+
+
 def write_leaderboard(table: pd.DataFrame, folder: Path) -> tuple[Path, Path | None]:
     """Write `leaderboard.parquet`, a row per run, and the page with its plot; see `write_page`."""
-    write_whole(folder / "leaderboard.parquet", lambda path: table.to_parquet(path, index=False))
+    write_whole(folder / "leaderboard.parquet", lambda file: table.to_parquet(file, index=False))
     return write_page(table, folder)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..envs.core.files import write_text
 from .columns import INFORMATION
 from .formatting import UNKNOWN, count, duration, estimate, number, percent, percent_estimate
 from .leaderboard_plot import plot_profiles
@@ -22,7 +23,6 @@ from .leaderboard_table import (
     ranked,
     standing,
 )
-from .store import write_whole
 from .summary import Frame
 
 PAGE, PROFILES = "leaderboard.md", "profiles.png"
@@ -38,7 +38,6 @@ def write_page(table: pd.DataFrame, folder: Path) -> tuple[Path, Path | None]:
     Returns:
         Their paths; None for the plot if matplotlib is not installed or there are no two groups to compare.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     ranks = ranked(table)
     compared = groups(ranks) if len(ranks) else {}
     plot = None
@@ -50,7 +49,7 @@ def write_page(table: pd.DataFrame, folder: Path) -> tuple[Path, Path | None]:
         sections.append(_environment(str(environment), runs, own))
     sections.append(COLUMNS)
     text = "\n\n".join(section for section in sections if section) + "\n"
-    write_whole(folder / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
+    write_text(folder / PAGE, text)
     return folder / PAGE, plot
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..envs.core.files import write_whole
 from .leaderboard_table import profiles
 from .palette import looks
-from .store import write_whole
 from .svg import GRID, INK, MUTED, PAPER, STYLE
 
 ON_WHITE = {INK: "#1c1f24", MUTED: "#666c76", GRID: "#e3e5e9", PAPER: "#ffffff"}
@@ -45,5 +45,5 @@ def plot_profiles(table: pd.DataFrame, compared: dict[str, dict[str, str]], path
         axes.set_xlabel("share of the optimum, %")
         axes.set_ylabel("runs that reach more, %")
         figure.legend(loc="outside upper center", ncols=len(found), frameon=False)
-        write_whole(path, lambda temporary: figure.savefig(temporary, dpi=150, format="png"))
+        write_whole(path, lambda file: figure.savefig(file, dpi=150, format="png"))
     return path

@@ -13,9 +13,10 @@ import pandas as pd
 from ..agents.registry import make_agent
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import as_problem
+from ..envs.core.versions import versions
 from .budgets import budget_cases
 from .evaluate import Result, evaluate
-from .provenance import agent_settings, problem_settings, versions
+from .provenance import agent_settings, problem_settings
 from .store import Store, cell_key
 from .summary import Floats
 

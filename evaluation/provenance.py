@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import json
-import platform
-from functools import lru_cache
-from importlib.metadata import version
 from typing import Any
-
-import budgetgym
 
 from ..agents.registry import split_name
 from ..envs.core.problem import Problem
-
-
-@lru_cache
-def versions() -> dict[str, str]:
-    """Versions of all that a result depends on, by name."""
-    packages = ("gymnasium", "numpy", "numba", "scipy", "stable-baselines3", "sb3-contrib", "torch")
-    return {"budgetgym": budgetgym.__version__, "python": platform.python_version()} | {p: version(p) for p in packages}
 
 
 def problem_settings(problem: Problem) -> str:

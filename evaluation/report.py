@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ..envs.core.files import write_text
 from ..envs.core.metrics import Metric
 from . import plots
 from .columns import readable, visible_columns
@@ -84,10 +85,8 @@ def write_report(
         plots=_drawn(summary, episodes, cells, curves, score, appearance),
         seconds=_seconds(cells),
     )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
+    write_text(path, page)
+    return Path(path)
 
 
 def _template() -> Any:

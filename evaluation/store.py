@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,16 @@ import numpy as np
 import pandas as pd
 
 from ..agents.registry import find_class, split_name
+from ..envs.core.files import check_folder, checksum, remove_leftovers, write_text, write_whole
 from ..envs.core.problem import Problem
-from .provenance import versions
+from ..envs.core.versions import versions
 from .sources import sources_digest
 
 
 class Store:
     """A folder with a file per finished (agent, budget): its episodes, curves and facts.
+
+    Every file has its checksum, which also covers the key: what was edited, cut short or renamed counts as not there.
 
     Args:
         folder: made if it does not exist; None keeps nothing.
@@ -30,7 +31,8 @@ class Store:
     def __init__(self, folder: Path | None) -> None:
         self._folder = None if folder is None else folder / "cells"
         if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            check_folder(self._folder)
+            remove_leftovers(self._folder)
 
     @property
     def keeps(self) -> bool:
@@ -42,46 +44,47 @@ class Store:
         if self._folder is None:
             return None
         try:
-            facts = json.loads((self._folder / f"{key}.json").read_text())
-            episodes = pd.read_parquet(self._folder / f"{key}.episodes.parquet")
-            return episodes, pd.read_parquet(self._folder / f"{key}.curves.parquet"), facts
-        except (OSError, ValueError):  # not finished, or a file that was cut short: play it
+            tables = [path.read_bytes() for path in self._tables(key)]
+        except OSError:  # not finished
             return None
+        if (facts := self.load_row(key, *tables)) is None:
+            return None
+        episodes, curves = (pd.read_parquet(io.BytesIO(table)) for table in tables)
+        return episodes, curves, facts
 
     def save(self, key: str, episodes: pd.DataFrame, curves: pd.DataFrame, facts: dict[str, Any]) -> None:
         """Save a finished part; the facts come last, so a part without them is not finished."""
         if self._folder is None:
             return
-        episodes.to_parquet(self._folder / f"{key}.episodes.parquet", index=False)
-        curves.to_parquet(self._folder / f"{key}.curves.parquet", index=False)
-        write_whole(self._folder / f"{key}.json", lambda path: path.write_text(json.dumps(facts, indent=1)))
+        tables = [table.to_parquet(index=False) for table in (episodes, curves)]
+        for path, table in zip(self._tables(key), tables, strict=True):
+            write_whole(path, lambda file, table=table: file.write(table))
+        self.save_row(key, facts, *tables)
 
-    def load_row(self, key: str) -> dict[str, Any] | None:
+    def _tables(self, key: str) -> list[Path]:
+        assert self._folder is not None
+        return [self._folder / f"{key}.{name}.parquet" for name in ("episodes", "curves")]
+
+    def load_row(self, key: str, *tables: bytes) -> dict[str, Any] | None:
         """A result without episodes, one row of a table, that was saved under `key`; None if there is none."""
         if self._folder is None:
             return None
         try:
-            return json.loads((self._folder / f"{key}.json").read_text())
-        except (OSError, ValueError):
+            kept = json.loads((self._folder / f"{key}.json").read_bytes())
+            row = kept["row"]
+            return row if kept["sha256"] == checksum(key, _text(row), *tables) else None
+        except (OSError, ValueError, KeyError, TypeError):  # not finished, or a file that was cut short or edited
             return None
 
-    def save_row(self, key: str, row: dict[str, Any]) -> None:
+    def save_row(self, key: str, row: dict[str, Any], *tables: bytes) -> None:
         """Save a row, as a single file that is there as a whole or not at all."""
         if self._folder is not None:
-            write_whole(self._folder / f"{key}.json", lambda path: path.write_text(json.dumps(row, indent=1)))
+            kept = {"sha256": checksum(key, _text(row), *tables), "row": row}
+            write_text(self._folder / f"{key}.json", json.dumps(kept, indent=1))
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` write a file, and put it in place only when it is complete."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        temporary.chmod(0o644)  # mkstemp makes files that nobody else can read
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _text(row: dict[str, Any]) -> bytes:
+    return json.dumps(row).encode()
 
 
 def cell_key(problem: Problem, agent: str, episodes: int, seed: int, *further: Any) -> str:

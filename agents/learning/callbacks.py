@@ -21,6 +21,10 @@ class CriticFirst(BaseCallback):
         super().__init__()
         self._left = rollouts
 
+    def _on_training_start(self) -> None:
+        if self.num_timesteps:  # of an agent that goes on the critic knows
+            self._left = 0
+
     def _on_rollout_end(self) -> None:
         policy = self.model.policy
         assert isinstance(policy, ActorCriticPolicy)

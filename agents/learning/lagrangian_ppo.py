@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,11 +48,14 @@ class LagrangianPpo(Learner):
         expected_limit(problem)
         super().check(problem)
 
-    def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
-        super().__init__(problem, path, seed, **overrides)
-        self._training = self.configuration.training(problem)
-        self.limit = expected_limit(problem)
-        self._seen = [problem.observation_names.index(name) for name in self._training.observation_names]
+    @property
+    def limit(self) -> float:
+        """Of the expected cost of an episode."""
+        return expected_limit(self.problem)
+
+    @cached_property
+    def _seen(self) -> list[int]:
+        return [self.problem.observation_names.index(name) for name in self.training.observation_names]
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
         """The environment to learn in, whose episodes may be shorter, with as much to spend per decision."""
@@ -62,6 +66,15 @@ class LagrangianPpo(Learner):
         """Decide without looking at the budget."""
         actions, _ = self.model.predict(rows[:, self._seen], deterministic=deterministic)
         return self.configuration.decode(self.problem, rows, actions)
+
+    def progress(self) -> dict[str, Any]:
+        """Also the multiplier."""
+        return {**super().progress(), "multiplier": vars(self.model.get_env().unwrapped.multiplier)}
+
+    def go_on_from(self, progress: Mapping[str, Any]) -> None:
+        """Also with the multiplier."""
+        super().go_on_from(progress)
+        vars(self.model.get_env().unwrapped.multiplier).update(progress["multiplier"])
 
 
 def expected_limit(problem: Problem) -> float:

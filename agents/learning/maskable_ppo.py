@@ -49,12 +49,12 @@ class MaskablePpo(Learner):
 
     def __init__(self, problem: Problem, path: str | Path | None = None, seed: int = 0, **overrides: Any) -> None:
         super().__init__(problem, path, seed, **overrides)
-        self._training = self.configuration.training(problem)
-        self.takes_masks = reader_of_masks(self._training) is None
+        self.takes_masks = reader_of_masks(self.training) is None
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
         """The environment to learn in, with the masks that the policy will decide by."""
-        return (BudgetedSb3VecEnv if self.takes_masks else MaskedVecEnv)(training, lanes, seed=self._seed)
+        shown = reader_of_masks(training) is not None
+        return (MaskedVecEnv if shown else BudgetedSb3VecEnv)(training, lanes, seed=self._seed)
 
     def predict(
         self,
@@ -74,7 +74,7 @@ class MaskablePpo(Learner):
             ValueError: it has not learned yet, or there are no masks where observations don't show them.
         """
         model, rows = self.learned(), observation_rows(self.problem, observation)
-        masks = observed_masks(self._training, rows) if action_masks is None else np.asarray(action_masks, bool)
+        masks = observed_masks(self.training, rows) if action_masks is None else np.asarray(action_masks, bool)
         actions, _ = model.predict(rows, deterministic=deterministic, action_masks=masks)
         actions = self.configuration.decode(self.problem, rows, actions)
         return (actions[0] if np.ndim(observation) == 1 else actions), state

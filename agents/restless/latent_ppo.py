@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,18 @@ class LatentPpo(Learner, RestlessPolicy):
         decoder: str | None = None,
         **overrides: Any,
     ) -> None:
+        self._asked = decoder
         Learner.__init__(self, problem, path, seed, **overrides)
-        learned_with = getattr(self.model, "decoder", "greedy")
-        self.decoder = learned_with if decoder is None else one_of("decoder", decoder, DECODERS)
+
+    def choose(self, saved: Mapping[str, Any]) -> None:
+        """The decoder."""
+        asked = saved.get("decoder", "greedy") if self._asked is None else self._asked
+        self.decoder = one_of("decoder", asked, DECODERS)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The decoder."""
+        return {"decoder": self.decoder}
 
     def make_venv(self, training: Any, lanes: int) -> VecEnv:
         """The problem with values as actions."""
@@ -116,9 +126,3 @@ class LatentPpo(Learner, RestlessPolicy):
         values, _ = self.model.predict(rows, deterministic=deterministic)
         actions = decode(self.problem.feasible, values.astype(float), read_left(self.problem.reading, rows), self.decoder)
         return actions.astype(self.problem.action_space.dtype)
-
-    def save(self, path: str | Path) -> None:
-        """Save the model, with the decoder it has learned with."""
-        if self.model is not None:
-            self.model.decoder = self.decoder
-        super().save(path)

@@ -11,7 +11,7 @@ from ...envs.bidding.law import HIGHEST_PRICE, least_prices
 from ...envs.bidding.problem import RealTimeBidding
 from ...envs.bidding.reading import Reading, read_auctions_left, read_remaining, read_theta
 from ...envs.core import jit, rng
-from ...envs.core.checks import natural, positive
+from ...envs.core.checks import is_number, natural, positive
 from ...envs.core.ledger import payable
 from ...envs.core.problem import Problem
 from ..core.policy import Information, KernelPolicy
@@ -283,6 +283,6 @@ def largest_budget(problem: RealTimeBidding) -> int:
 
 def read_bid(name: str, value: Any) -> float:
     """`value` if it can be bid; otherwise a ValueError that names it."""
-    if isinstance(value, str) or not 0 <= value <= HIGHEST_PRICE:
+    if not is_number(value) or not 0 <= value <= HIGHEST_PRICE:
         raise ValueError(f"{name} is {value!r}; expected money in 0..{HIGHEST_PRICE}")
     return float(value)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, BinaryIO, Generic, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ...envs.core.files import remove_leftovers, write_whole
 
 LARGEST = 1 << 29
 """Tables above half a GiB are computed anew rather than kept."""
@@ -33,11 +35,14 @@ class ByKey(Generic[P]):
         return isinstance(other, ByKey) and self.key == other.key
 
 
-def cache_directory() -> Path:
-    """`$BUDGETGYM_CACHE`, or `budgetgym` in the user's cache directory."""
+def cache_directory() -> Path | None:
+    """`$BUDGETGYM_CACHE`, or `budgetgym` in the user's cache directory; None for a user who has no home."""
     if chosen := os.environ.get("BUDGETGYM_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "budgetgym"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "budgetgym"
+    except RuntimeError:  # a container's user without an entry in /etc/passwd
+        return None
 
 
 def cached_array(compute: Callable[[], NDArray[np.float64]], *key: Any) -> NDArray[np.float64]:
@@ -47,11 +52,11 @@ def cached_array(compute: Callable[[], NDArray[np.float64]], *key: Any) -> NDArr
         compute: makes the array.
         key: everything that the array depends on: arrays, numbers, strings, and the fingerprint of the code.
     """
-    path = cache_directory() / f"{_digest(key)}.npy"
-    try:
-        return np.load(path)
-    except (OSError, ValueError, EOFError):  # not there, or a broken file: compute
-        pass
+    if (folder := cache_directory()) is None:
+        return compute()
+    path = folder / f"{_digest(key)}.table"
+    if (kept := _read(path)) is not None:
+        return kept
     array = compute()
     if array.nbytes <= LARGEST:
         _write(path, array)
@@ -69,12 +74,33 @@ def _digest(key: tuple[Any, ...]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _write(path: Path, array: NDArray[np.float64]) -> None:
-    """Write the whole file or none: another process may read it at any time. A full or read-only disk is no error."""
+def _read(path: Path) -> NDArray[np.float64] | None:
+    """What `_write` wrote; None if there is no file, or one that is not as it was written under this name."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            np.save(file, array)
-        os.replace(file.name, path)
+        with path.open("rb") as file:
+            sound = file.read(hashlib.sha256().digest_size) == _checksum(path, file)
+            file.seek(hashlib.sha256().digest_size)
+            return np.load(file) if sound else None
     except OSError:
-        return
+        return None
+
+
+def _write(path: Path, array: NDArray[np.float64]) -> None:
+    """A checksum, then the array as NumPy saves it. A full or read-only disk is no error."""
+
+    def write(file: BinaryIO) -> None:
+        file.write(bytes(hashlib.sha256().digest_size))
+        np.save(file, array)
+        file.seek(hashlib.sha256().digest_size)
+        found = _checksum(path, file)
+        file.seek(0)
+        file.write(found)
+
+    with suppress(OSError):
+        write_whole(path, write)
+        remove_leftovers(path.parent)
+
+
+def _checksum(path: Path, file: BinaryIO) -> bytes:
+    """SHA-256 of the rest of the file, under the name that it is kept by."""
+    return hashlib.file_digest(cast(Any, file), lambda: hashlib.sha256(path.stem.encode())).digest()

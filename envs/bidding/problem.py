@@ -333,6 +333,11 @@ class RealTimeBidding(Problem):
             raise ValueError(f"the snapshot is of another problem: {self.instance} has no impression {source.max()}")
 
     @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """Whether actions are bids, pacing exponents or dual variables."""
+        return {"control": self.control}
+
+    @property
     def score(self) -> str:
         """`theta_value`; under the profit objective the return."""
         return "theta_value" if self.objective == "clicks" else "return"

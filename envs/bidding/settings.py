@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.budget import Budget
-from ..core.checks import boolean, natural, non_negative, one_of, positive, positive_integer, probability
+from ..core.checks import boolean, natural, non_negative, number, one_of, positive, positive_integer, probability
 from ..core.problem import read_only
 from .conversions import delay_distribution
 from .law import HIGHEST_PRICE, Rules
@@ -140,8 +140,8 @@ def read_budget(budget: Any, c0: Any, market_cost: float) -> Any:
 
 def _money(c0: Any, market_cost: float) -> float:
     try:
-        share = float(Fraction(c0)) if isinstance(c0, str) else float(c0)
-    except (TypeError, ValueError, ZeroDivisionError):
+        share = float(Fraction(c0)) if isinstance(c0, str) else number("c0", c0, "a share")
+    except (ValueError, ArithmeticError):
         share = math.nan
     if not (math.isfinite(share) and share >= 0):
         raise ValueError(f"c0 is {c0!r}; expected a share >= 0 of the market's cost, such as 1/8, or a range of shares")

@@ -16,7 +16,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from .checks import positive_integer
+from .checks import as_array, positive_integer
 from .jit import bind
 from .loops import INVALID, OK, compile_loops
 from .problem import Problem, State
@@ -257,9 +257,9 @@ class Batch:
         if isinstance(value, Mapping):
             if set(value) != set(resources):
                 raise ValueError(f"option budget names {sorted(value)}; expected {sorted(resources)}")
-            value = np.stack(np.broadcast_arrays(*(np.asarray(value[name], float) for name in resources)), axis=-1)
+            value = np.stack(np.broadcast_arrays(*(_amounts(value[name]) for name in resources)), axis=-1)
         elif len(resources) == 1:
-            value = np.asarray(value, float)[..., None]
+            value = _amounts(value)[..., None]
         else:
             raise ValueError(f"option budget is {value!r}; this problem has several resources, expected a mapping")
         if value.shape[:-1] not in ((), (self.n,)):
@@ -321,6 +321,14 @@ def seeded_keys(seeds: Sequence[int | None]) -> NDArray[np.uint64]:
 def episode_keys(seed: int, n: int) -> NDArray[np.uint64]:
     """Keys of the episodes 0 .. n-1 of an evaluation; an episode's key does not depend on how many there are."""
     return np.asarray(np.random.SeedSequence(seed).generate_state(n, np.uint64), np.uint64)
+
+
+def _amounts(value: Any) -> NDArray[np.float64]:
+    """An option's amounts; text, as "3", is none."""
+    amounts = as_array("option budget", value)
+    if amounts.dtype.kind not in "iuf":
+        raise ValueError(f"option budget is {value!r}; expected numbers")
+    return amounts.astype(float)
 
 
 def _mask_shape(problem: Problem, n: int) -> tuple[int, int] | None:

@@ -23,18 +23,32 @@ def boolean(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def positive_integer(name: str, value: Any) -> int:
-    """`value` as an int, at least 1; otherwise an error that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value!r}; expected an integer >= 1")
+MOST = 2**63 - 1
+"""The largest integer that compiled code knows."""
+
+
+def positive_integer(name: str, value: Any, most: int = MOST) -> int:
+    """`value` as an int, at least 1 and at most `most`; otherwise an error that names the argument."""
+    return _integer(name, value, 1, most)
+
+
+def natural(name: str, value: Any, most: int = MOST) -> int:
+    """`value` as an int, at least 0 and at most `most`; otherwise an error that names the argument."""
+    return _integer(name, value, 0, most)
+
+
+def _integer(name: str, value: Any, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} is {_shown(value)}; expected an integer >= {least}")
+    if value > most:
+        raise ValueError(f"{name} is {_shown(value)}; expected an integer <= {most}")
     return int(value)
 
 
-def natural(name: str, value: Any) -> int:
-    """`value` as an int, at least 0; otherwise an error that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
-        raise ValueError(f"{name} is {value!r}; expected an integer >= 0")
-    return int(value)
+def _shown(value: Any) -> str:
+    """As it was given; of an integer with hundreds of digits, how many there are."""
+    huge = isinstance(value, int) and abs(value) >= 10**40
+    return f"an integer of about {value.bit_length() * 0.30103:.0f} digits" if huge else repr(value)
 
 
 def as_array(name: str, values: Any) -> NDArray[Any]:
@@ -53,7 +67,10 @@ def is_number(value: Any) -> bool:
 def number(name: str, value: Any, expected: str) -> float:
     """`value` as a float; otherwise a ValueError that names it."""
     if is_number(value):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{name} is {_shown(value)}; expected {expected}") from None
     raise ValueError(f"{name} is {value!r}; expected {expected}")
 
 

@@ -12,6 +12,7 @@ that can be reached from this one, instead of the pickled closure.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -51,9 +52,22 @@ def jit(function: F | None = None, *, reassociate: bool = False) -> F | Callable
 def _compile(function: F, fastmath: set[str] | bool) -> F:
     compiler: Any = njit  # its stubs do not know all of its options
     dispatcher = compiler(nogil=True, _nrt=False, forceinline=True, fastmath=fastmath)(function)
-    with suppress(RuntimeError):  # typed at a prompt: compiled anew in every process
+    try:
         dispatcher._cache = _SourceCache(function)
+    except RuntimeError:  # nowhere to keep it: compiled anew in every process
+        if Path(function.__code__.co_filename).exists():  # and not typed at a prompt
+            _warn_once()
     return cast(F, dispatcher)
+
+
+@lru_cache
+def _warn_once() -> None:
+    warnings.warn(
+        "compiled code can't be kept: neither the installation nor a cache directory in the user's home can be written, so "
+        "that every process compiles anew, which takes minutes; set NUMBA_CACHE_DIR to a folder that can be written",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def bind(function: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
@@ -74,11 +88,17 @@ class _SourceCache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         self._use_own_file(sig)
-        return super().load_overload(sig, target_context)
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a broken file, of which unpickling says anything: compile, and begin a new one
+            with suppress(OSError):
+                self._cache_file.flush()
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         self._use_own_file(sig)
-        super().save_overload(sig, data)
+        with suppress(OSError):  # the disk is full, or has become read-only
+            super().save_overload(sig, data)
 
     def _use_own_file(self, sig: Any) -> None:
         # Not in __init__: a function may be decorated before those that it calls are defined.

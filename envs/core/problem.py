@@ -211,6 +211,12 @@ class Problem:
                 raise ValueError(f"{name} is {lowest:g} {resource}; {self.instance} needs at least {least:g} to begin")
 
     @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """What the action space does not say of actions, such as which models are numbered: a saved agent fits where it is the
+        same. By default nothing."""
+        return {}
+
+    @property
     def score(self) -> str:
         """The column of the episodes table that bounds and optima refer to: `return`, or the name of a metric."""
         return "return"

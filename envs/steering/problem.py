@@ -253,6 +253,11 @@ class SocialSteering(Problem):
             "observed": len(self.params.observes),
         }
 
+    @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """The precisions on offer."""
+        return {"levels": ", ".join(f"{q:g}" for q in self.params.levels) if self.params.listed else "any"}
+
     def check_state(self, state: State) -> None:
         """Beliefs must be numbers within certainty."""
         for name in ("prior", "log_odds", "opinion"):

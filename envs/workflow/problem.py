@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.budget import Budget, as_budget
-from ..core.checks import positive_integer
+from ..core.checks import natural, positive_integer
 from ..core.features import Feature
 from ..core.ledger import ROUNDING
 from ..core.metrics import Metric
@@ -151,6 +151,7 @@ class WorkflowRouting(Problem):
         budget_aware: bool = True,
     ) -> None:
         samples = positive_integer("samples", samples)
+        natural("instance_seed", instance_seed)
         self.workflow = make_workflow(instance, instance_seed) if workflow is None else _read_workflow(workflow)
         typical = self.workflow.typical_use()
         amounts = _read_budget(budget, deadline, self.workflow, typical)
@@ -192,6 +193,12 @@ class WorkflowRouting(Problem):
         """The completed subtasks must be some of this workflow's."""
         if ((state.done < 0) | (state.done > self.params.everything)).any():
             raise ValueError(f"the snapshot is of another problem: {self.instance} has {len(self.workflow.subtasks)} subtasks")
+
+    @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """The subtasks, the models and the most calls of a round."""
+        subtasks, models = (", ".join(part.name for part in parts) for parts in (self.workflow.subtasks, self.workflow.models))
+        return {"subtasks": subtasks, "models": models, "samples": str(self.params.samples)}
 
     @property
     def score(self) -> str:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import gymnasium as gym
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from budgetgym import compare, evaluate, make_agent
 from budgetgym.agents import registry as registry_module
 from budgetgym.agents.registry import as_problem
+from budgetgym.evaluation import compare as compare_module
 from budgetgym.evaluation import precision as precision_module
 from budgetgym.evaluation.budgets import budget_cases
 from budgetgym.evaluation.compare import Interrupted, run_comparison
@@ -57,7 +59,8 @@ def test_an_interrupted_comparison_keeps_what_is_finished_and_continues(env, tmp
     pd.testing.assert_frame_equal(table.drop(columns=measured), fresh.drop(columns=measured))
 
 
-def test_nothing_is_kept_that_another_question_would_get(env, tmp_path):
+def test_nothing_is_kept_that_another_question_would_get(env, tmp_path, monkeypatch):
+    monkeypatch.setattr(compare_module, "_check_grows", lambda *arguments: None)  # which would refuse them all
     first = compare(env, ["constant"], 10, out=tmp_path)
     assert not first.equals(compare(env, ["constant"], 10, seed=1, out=tmp_path))
     other = gym.make("budgetgym/RealTimeBidding-v0", T=51)
@@ -82,12 +85,61 @@ def test_an_agent_that_was_trained_again_is_played_again(env, tmp_path):
     assert scores[0] != scores[1]
 
 
-def test_a_broken_part_is_played_again(env, tmp_path):
+def edited(file):
+    """Other numbers in a file that can still be read."""
+    if file.suffix == ".json":
+        file.write_text(re.sub(r'"optimum": [\d.]+', '"optimum": 1000.0', file.read_text()))
+    else:
+        pd.read_parquet(file).iloc[:-1].to_parquet(file)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [lambda file: file.write_bytes(b"cut short"), lambda file: file.write_bytes(b"{}"), edited],
+    ids=["cut", "{}", "edited"],
+)
+@pytest.mark.parametrize("which", ["json", "episodes.parquet", "curves.parquet"])
+def test_a_broken_part_is_played_again(env, tmp_path, broken, which):
     first = compare(env, ["constant"], 10, out=tmp_path)
-    for file in (tmp_path / "cells").iterdir():
-        file.write_bytes(b"cut short")
+    [file] = (tmp_path / "cells").glob(f"*.{which}")
+    before = file.read_bytes()
+    broken(file)
+    assert file.read_bytes() != before
     again = compare(env, ["constant"], 10, out=tmp_path)
-    assert again["theta_value"].equals(first["theta_value"])
+    assert again.drop(columns="latency_us").equals(first.drop(columns="latency_us"))
+    [played] = (tmp_path / "cells").glob(f"*.{which}")
+    assert len(played.read_bytes()) >= 0.9 * len(before)
+
+
+def test_results_only_grow(env, tmp_path):
+    """Agents, budgets and episodes may be added; what would be lost, or is another question, is refused beforehand."""
+    first = compare(env, ["constant", "lin:b0=20"], 10, out=tmp_path)
+    (tmp_path / "cells" / "left-by-who-was-killed.tmp").write_bytes(b"half")
+    more = compare(env, ["constant", "lin:b0=20", "dmd"], 10, out=tmp_path)
+    assert more["theta_value"].tolist()[:2] == first["theta_value"].tolist()
+    assert not list(tmp_path.rglob("*.tmp"))
+    compare(env, ["constant", "lin:b0=20", "dmd"], 12, out=tmp_path)
+    before = (tmp_path / "results.parquet").read_bytes()
+    other = gym.make("budgetgym/RealTimeBidding-v0", T=51)
+    for mistake, asked in {
+        "results of agent lin:b0=20, dmd, which this comparison leaves out": (env, ["constant"], 12, 0),
+        "results for seed 0, and here seed is 1": (env, ["constant", "lin:b0=20", "dmd"], 12, 1),
+        "has 12 episodes, and this comparison may have fewer": (env, ["constant", "lin:b0=20", "dmd"], 10, 0),
+        "results for settings": (other, ["constant", "lin:b0=20", "dmd"], 12, 0),
+    }.items():
+        with pytest.raises(ValueError, match=mistake):
+            compare(*asked, out=tmp_path)
+    assert (tmp_path / "results.parquet").read_bytes() == before
+    (tmp_path / "results.parquet").write_bytes(b"no table")
+    with pytest.raises(ValueError, match="is not the result of a comparison"):
+        compare(env, ["constant"], 10, out=tmp_path)
+
+
+def test_out_is_tried_before_anything_is_played(env, tmp_path, monkeypatch):
+    monkeypatch.setattr(Session, "play", lambda *a, **k: pytest.fail("played"))
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match=r"file/sub can't be written"):
+        compare(env, ["constant"], 5, out=tmp_path / "file" / "sub")
 
 
 def test_agents_as_objects_have_names(env):
@@ -99,7 +151,9 @@ def test_agents_as_objects_have_names(env):
 
 def test_other_spellings_of_the_same_question(env, tmp_path):
     compare(env, ["lin:b0=10.0"], 5, out=tmp_path)
-    assert compare(env, ["lin:b0=1e1"], 5, out=tmp_path)["agent"].tolist() == ["lin:b0=1e1"]
+    both = compare(env, ["lin:b0=10.0", "lin:b0=1e1"], 5, out=tmp_path)
+    assert both["agent"].tolist() == ["lin:b0=10.0", "lin:b0=1e1"]
+    assert len(list(tmp_path.glob("cells/*.json"))) == 1
     assert compare(env, {"lin: mine": make_agent("lin:b0=9", env)}, 5)["agent"].tolist() == ["lin: mine"]
     assert compare(env, ["constant"], 2, budgets=[1000000, 1000001])["budget"].tolist() == ["1e+06", "1000001.0"]
     with pytest.raises(ValueError, match="every budget once"):

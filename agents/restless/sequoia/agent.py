@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -18,10 +19,11 @@ from ....envs.core.problem import Problem
 from ....envs.restless.reading import read_situation
 from ...learning.configuration import Configuration, configuration_of
 from ...learning.learner import Learner
+from ...learning.saved import Fit
 from .algorithm import ActionValueLearner, ActionValuePolicy
 from .base import BASES
-from .maximiser import Decision, Maximiser
-from .network import ActionValue, PublishedNetwork
+from .maximiser import Decision, Maximiser, check_proof
+from .network import ActionValue
 from .question import Question
 
 VARIANTS = ("default", "paper")
@@ -77,24 +79,24 @@ class Sequoia(Learner, RestlessPolicy):
     ) -> None:
         self.variant = one_of("variant", variant, VARIANTS)
         Learner.__init__(self, problem, path, seed, **overrides)
+        check_proof(tolerance, time_limit)
         self._how = {"method": one_of("method", method, self.methods), "tolerance": tolerance, "time_limit": time_limit}
         self._maximiser: Maximiser | None = None
         self._updates = 0
         self.decisions: deque[Decision] = deque(maxlen=REMEMBERED)
-        if self.model is not None:
-            self._check_loaded(self.model.policy)
 
-    def _check_loaded(self, policy: ActionValuePolicy) -> None:
-        """A network knows one instance: arms, coupling and feasible set. Its budget may differ."""
-        learned = policy.problem
-        if learned.key != self.problem.key:
-            raise ValueError(
-                f"the saved agent has learned on {learned.instance}, which is not this environment ({self.problem.instance}): "
-                "arms, coupling, feasible set or horizon differ; make the environment as it was then"
-            )
-        if learned.observation_names != self.problem.observation_names:
-            raise ValueError("the saved agent has learned with another `observation`; make the environment as it was then")
-        self.variant = "paper" if isinstance(policy.q_net, PublishedNetwork) else "default"
+    def choose(self, saved: Mapping[str, Any]) -> None:
+        """The variant."""
+        self.variant = saved.get("variant", self.variant)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The variant."""
+        return {"variant": self.variant}
+
+    def fit(self) -> Fit:
+        """A network knows one instance: arms, coupling, feasible set and horizon. Its budget may differ."""
+        return super().fit()._replace(key=self.problem.key)
 
     def configuration_for(self, problem: Problem) -> Configuration:
         """The variant's configuration."""
@@ -170,12 +172,15 @@ class ResidualSequoia(Sequoia):
         """The residual's configuration."""
         return configuration_of(f"{self.name}/{self.base}", problem, self.default)
 
-    def _check_loaded(self, policy: ActionValuePolicy) -> None:
+    def choose(self, saved: Mapping[str, Any]) -> None:
         """Its base is the one that it has learned with."""
-        super()._check_loaded(policy)
-        if policy.q_net.base is None:
-            raise ValueError("the saved agent has no base: load it as 'sequoia'")
-        self.base = policy.q_net.base.base
+        super().choose(saved)
+        self.base = saved.get("base", self.base)
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Also the base."""
+        return {**super().choices, "base": self.base}
 
 
 class IterativeDqn(Sequoia):

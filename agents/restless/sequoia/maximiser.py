@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,17 @@ class Decision(NamedTuple):
     seconds: float
 
 
+def check_proof(tolerance: Any, time_limit: Any) -> None:
+    """Refuse limits of a proof that can't be meant.
+
+    Raises:
+        ValueError: not a number above 0.
+    """
+    for name, value in (("tolerance", tolerance), ("time_limit", time_limit)):
+        if not is_number(value) or not value > 0.0:
+            raise ValueError(f"{name} is {value!r}; expected a number > 0")
+
+
 class Maximiser:
     """max over feasible actions of a network's value.
 
@@ -73,9 +84,7 @@ class Maximiser:
     ) -> None:
         self.coding, self.layers = coding, layers
         self.method = one_of("method", method, METHODS)
-        for name, value in (("tolerance", tolerance), ("time_limit", time_limit)):
-            if not is_number(value) or not value > 0.0:
-                raise ValueError(f"{name} is {value!r}; expected a number > 0")
+        check_proof(tolerance, time_limit)
         self.tolerance, self.time_limit = float(tolerance), float(time_limit)
         self.search = Search(coding, None if method == "greedy" else kicks)
         if method == "auto":

@@ -26,6 +26,9 @@ EXHAUSTION = ("cheapest", "bankrupt", "free")
 DEFAULT_CALLS = 10
 """Large calls per task."""
 
+MOST_TASKS = 1_000_000
+"""More are a slip: an episode would take hours, and can't be interrupted."""
+
 
 class AgenticRouting(Problem):
     r"""
@@ -209,7 +212,7 @@ class AgenticRouting(Problem):
             )
         self.profile = instance if isinstance(instance, Profile) else make_profile(str(instance))
         self._instance = "own profile" if isinstance(instance, Profile) else str(instance)
-        self.tasks = positive_integer("tasks", tasks)
+        self.tasks = positive_integer("tasks", tasks, MOST_TASKS)
         self.reward, self.unit = one_of("reward", reward, REWARDS), one_of("unit", unit, ("calls", "dollars"))
         self.stop, self.verify = boolean("stop", stop), boolean("verify", verify)
         self.resources = ("large_calls",) if unit == "calls" else ("dollars",)
@@ -322,6 +325,12 @@ class AgenticRouting(Problem):
                 raise ValueError(f"the snapshot is of another problem: {self.instance} has no {name} above {limit}")
         if (state.progress[running] >= laws.subgoals[state.kind[running]]).any():
             raise ValueError(f"the snapshot is of another problem: {self.instance} has tasks with fewer subgoals")
+
+    @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """The models, and what can be done besides calling them."""
+        names = ", ".join(model.name for model in self.profile.models)
+        return {"models": names, "stop": str(self.stop), "verify": str(self.verify)}
 
     @property
     def score(self) -> str:

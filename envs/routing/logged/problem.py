@@ -195,6 +195,11 @@ class LoggedRouting(Problem):
             raise ValueError(f"the snapshot is of another problem: here an episode ends after {self.params.tasks} tasks")
 
     @property
+    def action_meaning(self) -> Mapping[str, str]:
+        """The models."""
+        return {"models": ", ".join(self.log.models)}
+
+    @property
     def score(self) -> str:
         """`quality`."""
         return "quality"
@@ -241,7 +246,7 @@ def _read_budget(budget: Any, share: Any, money: float) -> Any:
 def _share(value: Any) -> float:
     try:
         share = math.nan if isinstance(value, bool) else float(Fraction(value) if isinstance(value, str) else value)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         share = math.nan
     if not (math.isfinite(share) and share >= 0):
         raise ValueError(f"share is {value!r}; expected a share >= 0 of the largest cost, such as 1/2, or a range")

@@ -163,11 +163,11 @@ def test_a_table_is_computed_once(monkeypatch, tmp_path):
     monkeypatch.setenv("BUDGETGYM_CACHE", str(tmp_path))
     problem = RealTimeBidding(T=5, budget=40.0)
     first = rlb_values(problem, 40)
-    assert len(list(tmp_path.glob("*.npy"))) == 1
+    assert len(list(tmp_path.glob("*.table"))) == 1
     assert np.array_equal(rlb_values(problem, 40), first)
     rlb_values(problem, 41)
-    assert len(list(tmp_path.glob("*.npy"))) == 2
-    for file in tmp_path.glob("*.npy"):
+    assert len(list(tmp_path.glob("*.table"))) == 2
+    for file in tmp_path.glob("*.table"):
         file.write_bytes(b"broken")
     assert np.array_equal(rlb_values(problem, 40), first)
 

@@ -40,7 +40,7 @@ def test_a_reset_can_set_the_budget_of_its_episode():
     assert info["remaining"] == 7.0
     _, info = env.reset()
     assert info["remaining"] == 100.0
-    for bad in (-1.0, float("nan"), [1.0, 2.0]):
+    for bad in (-1.0, float("nan"), [1.0, 2.0], "3", True, 10**400):
         with pytest.raises(ValueError, match="budget"):
             env.reset(options={"budget": bad})
     with pytest.raises(ValueError, match="'bugdet' is not known"):

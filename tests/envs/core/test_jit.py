@@ -8,7 +8,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-from budgetgym.envs.core.jit import bind, fingerprint, jit
+from budgetgym.envs.core.jit import _warn_once, bind, fingerprint, jit
 from budgetgym.envs.core.loops import compile_loops
 from own_problem import OnlineKnapsack
 
@@ -47,6 +47,36 @@ def test_fingerprints_tell_closures_apart():
     step = compile_loops(OnlineKnapsack.kernels).step
     other = compile_loops(importlib.import_module("toys").Painter.kernels).step
     assert fingerprint(step.py_func) != fingerprint(other.py_func)  # type: ignore[attr-defined]
+
+
+def test_where_nothing_can_be_kept_functions_are_compiled_anew_with_one_warning(monkeypatch, recwarn):
+    """As in a container with a read-only installation and a user without a home."""
+    monkeypatch.setattr("numba.core.caching.CompileResultCacheImpl._locator_classes", [])
+    _warn_once.cache_clear()
+
+    def doubled(x):
+        return 2 * x
+
+    assert [jit(doubled)(21), jit(doubled)(2)] == [42, 4]
+    exec("typed = jit(lambda x: x)", typed := {"jit": jit})  # as at a prompt: nothing to warn about
+    assert typed["typed"](3) == 3
+    [warning] = recwarn
+    assert "NUMBA_CACHE_DIR" in str(warning.message)
+
+
+def test_broken_and_unwritable_files_of_compiled_code_are_no_error(tmp_path):
+    def run(code: str = RUN) -> str:
+        ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return ran.stdout.strip()
+
+    (tmp_path / "called.py").write_text(CALLED)
+    (tmp_path / "calling.py").write_text(CALLING)
+    assert run("import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, -1))\n" + RUN) == "41 0"  # a full disk
+    assert run() == "41 0"
+    for file in (*tmp_path.rglob("*.nbi"), *tmp_path.rglob("*.nbc")):
+        file.write_bytes(b"broken")
+    assert run() == "41 0"
+    assert run() == "41 1"
 
 
 def test_a_kernel_cannot_allocate():

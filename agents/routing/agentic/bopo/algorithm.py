@@ -61,6 +61,7 @@ class BoundaryGuidedOptimiser(GroupPolicyOptimiser):
         self.imitation_epochs = positive_integer("imitation_epochs", imitation_epochs)
         self.imitation_batch, self.imitation_rate = positive_integer("imitation_batch", imitation_batch), imitation_rate
         self.taxonomy: Taxonomy | None = None
+        self.is_warm = False
         super().__init__(*arguments, **settings)
 
     def learn(self, total_timesteps: int, callback: MaybeCallback = None, *arguments: Any, **settings: Any) -> Self:
@@ -70,7 +71,8 @@ class BoundaryGuidedOptimiser(GroupPolicyOptimiser):
         return super().learn(total_timesteps, callback, *arguments, **settings)
 
     def prepare(self) -> list[float]:
-        """Label the tasks, and imitate what is synthesised from them. Returns the mean loss of every epoch of that."""
+        """Label the tasks, and imitate what is synthesised from them, unless a saved agent has. Returns the mean loss of every
+        epoch of that."""
         problem, seed = self.problem, 0 if self.seed is None else self.seed
         if not isinstance(problem, AgenticRouting) or problem.tasks != 1:
             what = f"{problem.tasks} tasks" if isinstance(problem, AgenticRouting) else type(problem).__name__
@@ -85,7 +87,8 @@ class BoundaryGuidedOptimiser(GroupPolicyOptimiser):
             if self.reference
             else GroupMean(self.scale)
         )
-        if not self.synthesis:
+        done, self.is_warm = self.is_warm, True
+        if done or not self.synthesis:
             return []
         return self.imitate(synthesise(problem, self.pool, self.taxonomy, self.mixtures, self.hard_share, seed + 3))
 
