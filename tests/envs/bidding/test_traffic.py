@@ -210,7 +210,7 @@ def test_ticks_without_traffic_pass_and_the_last_auction_ends_the_episode():
 
 
 def test_a_tick_at_the_end_of_a_log_is_cut_short():
-    env = BudgetedEnv(RealTimeBidding, log=LOG, T=4, ticks=2, budget=100.0)
+    env = BudgetedEnv(RealTimeBidding, log=LOG, T=4, ticks=2, budget=100.0, fragment="whole")
     env.reset(seed=0, options={"episode": 1})
     *_, over, _, info = env.step(np.array([300.0]))
     assert over
