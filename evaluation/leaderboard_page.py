@@ -62,7 +62,7 @@ def _head(table: Frame) -> str:
     efforts = [f"{100 * effort:g} %" for effort in sorted(table["effort"].dropna().unique())]
     lines = [
         "# Leaderboard",
-        f"```sh\n{commands}\n```",
+        f"```sh shown: plays for hours; `make` targets and CI play parts of it\n{commands}\n```",
         f"{len(table)} runs: every agent on every environment, learners once for each training seed. All agents of an "
         "environment play the same episodes; slow ones play the first of them. Made with " + "; ".join(used) + ".",
     ]
