@@ -314,5 +314,7 @@ def problem_from(id: str, settings: list[str]) -> Problem:
     """
     if id not in gym.registry:
         raise ValueError(f"no environment {id!r}{near(id, list(environments()))}")
-    registered = dict(gym.spec(id).kwargs)
-    return make_problem(registered.pop("problem"), {**registered, **read_settings(settings, "--set")})
+    spec = gym.spec(id)
+    registered = dict(spec.kwargs)
+    problem = make_problem(registered.pop("problem"), {**registered, **read_settings(settings, "--set")})
+    return problem.truncated(spec.max_episode_steps)

@@ -7,18 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import gymnasium as gym
 import numpy as np
 import pandas as pd
-from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics
 
 from ..agents.planning.world import Planner
 from ..baselines.core.oracle import known_optimum, null_score
 from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.problem import Problem
-from ..envs.core.resolve import as_problem
-from .play import Played, Predicts, Session, ask
+from ..envs.core.resolve import Normalise, unwrap
+from .models import Asked
+from .play import Played, Predicts, Session
 from .precision import check_precision, episode_counts, half_width
 from .provenance import training_seed
 from .summary import summarise
@@ -59,7 +58,8 @@ def evaluate(
     Args:
         agent: a policy of the suite, a Stable-Baselines3 model, or anything with its `predict`.
         env: an environment of the suite (any face), its id, or a problem. It is not stepped: the evaluation plays the
-            same problem on a batch of its own.
+            same problem on a batch of its own. A limit of steps holds there too. A `VecNormalize` is applied for models
+            that are not policies of the suite; without one, a model is played under that of the environment it is set to.
         episodes: how many; "all" for every episode of a log; by default all of a log, or 200.
         seed: of the episodes.
         precision: play as many episodes as it takes, up to `precision.MOST` or the end of a log, until half the width of the
@@ -69,15 +69,16 @@ def evaluate(
         advanced: called with the number of episodes that were just finished, to show progress.
 
     Raises:
-        ValueError: an agent that was made for another problem; both episodes and a precision; episodes below 1, more than the
-            log has, or "all" where there is no end.
+        ValueError: an agent that was made for another problem; a model that lacks the `VecNormalize` it was trained under; a
+            wrapper that would be left out; both episodes and a precision; episodes below 1, more than the log has, or "all"
+            where there is no end.
         TypeError: something that is not an agent or not an environment of the suite.
         RuntimeError: an episode spent more than it had, which the ledger must never let through.
     """
-    problem = played_problem(env)
+    problem, normalise = unwrap(env)
     if budget is not None:
         problem = problem.replace(**_other_budget(problem, budget))
-    evaluation = Evaluation(agent, problem, seed)
+    evaluation = Evaluation(agent, problem, seed, normalise)
     if precision is None:
         evaluation.grow(count_episodes(problem, episodes), advanced)
         return evaluation.result()
@@ -98,19 +99,21 @@ class Evaluation:
 
     Args:
         agent, problem, seed: see `evaluate`.
+        normalise: what models are shown in place of observations.
 
     Raises:
         ValueError, TypeError: see `evaluate`.
     """
 
-    def __init__(self, agent: Predicts, problem: Problem, seed: int) -> None:
+    def __init__(self, agent: Predicts, problem: Problem, seed: int, normalise: Normalise | None = None) -> None:
         if not callable(getattr(agent, "predict", None)):
             raise TypeError(f"agent is {agent!r}; expected something with predict(); make_agent makes one from a name")
         if isinstance(agent, Policy):
             agent.check_problem(problem)
         self._agent = agent
         self._problem = problem
-        self._session = Session(agent, problem, seed)
+        self._asked = Asked(agent, problem, normalise)
+        self._session = Session(self._asked, problem, seed)
         self._begun = False
         self._parts: list[Played] = []
         self.cell: dict[str, Any] = {}
@@ -144,7 +147,7 @@ class Evaluation:
                 "optimum": optimum,
                 "optimum_unknown": reason,
                 "null": null_score(self._problem),
-                "latency_us": decision_latency(self._agent, self._problem),
+                "latency_us": decision_latency(self._asked, self._problem),
                 "information": getattr(self._agent, "information", "observation"),
                 "training_seed": training_seed(self._agent),
                 "seconds": 0.0,
@@ -174,25 +177,6 @@ def check_ledger(episodes: pd.DataFrame) -> None:
         raise RuntimeError(f"{overspent.sum()} episodes spent more than their budget, the first is number {first}")
 
 
-def played_problem(env: Any) -> Problem:
-    """The problem of an environment that is to be played on batches of our own.
-
-    Raises:
-        ValueError: a wrapper changes what agents see, do or earn: it would be left out.
-    """
-    problem = as_problem(env)
-    harmless = (PassiveEnvChecker, OrderEnforcing, RecordEpisodeStatistics)
-    wrapper = env
-    while isinstance(wrapper, gym.Wrapper):
-        if not isinstance(wrapper, harmless) and type(wrapper).__name__ != "Monitor":
-            raise ValueError(
-                f"env has the wrapper {type(wrapper).__name__}, which an evaluation would leave out; "
-                "pass the environment without it, or have the agent do what it does"
-            )
-        wrapper = wrapper.env
-    return problem
-
-
 def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> int:
     """How many episodes are asked for.
 
@@ -213,14 +197,14 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
     return int(episodes)
 
 
-def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200, seconds: float = 2.0) -> float:
+def decision_latency(asked: Asked, problem: Problem, decisions: int = 200, seconds: float = 2.0) -> float:
     """The median time of `predict` on one observation, the first one of an episode, in microseconds.
 
     Of `decisions` decisions, or as many as begin within `seconds`; one before them, which may compile, does not count.
     """
     batch, keys = Batch(problem, 1), episode_keys(0, decisions + 1)
-    if isinstance(agent, Planner):
-        agent.attach(batch)
+    if isinstance(asked.agent, Planner):
+        asked.agent.attach(batch)
     state: Any = None
     taken = []
     for k in range(decisions + 1):
@@ -228,7 +212,7 @@ def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200, se
         batch.reset()
         observation = batch.observe()[0]
         started = time.perf_counter()
-        _, state = ask(agent, batch, observation, state, np.array([k == 0]))
+        _, state = asked(batch, observation, state, np.array([k == 0]))
         if k > 0:
             taken.append(time.perf_counter() - started)
         if sum(taken) > seconds:

@@ -15,6 +15,7 @@ from ..baselines.core.policy import KernelPolicy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.loops import OK, compile_rollout
 from ..envs.core.problem import Problem
+from .models import Asked
 
 CHECKPOINTS = 20
 """The spend of an episode is noted this many times."""
@@ -64,18 +65,19 @@ def play(
         seed: of all episodes.
         advanced: called with the number of episodes that were just finished.
     """
-    return Session(agent, problem, seed).play(numbers, advanced)
+    return Session(Asked(agent, problem), problem, seed).play(numbers, advanced)
 
 
 class Session:
     """Plays now some episodes and later more: a memory that carries over is kept in between. See `play`."""
 
-    def __init__(self, agent: Predicts, problem: Problem, seed: int) -> None:
+    def __init__(self, asked: Asked, problem: Problem, seed: int) -> None:
+        agent = asked.agent
         self.carries_over = bool(getattr(agent, "carries_over", False))
         self._problem = problem
         self._seed = seed
         self._lanes = 1 if self.carries_over else max(1, min(LANES, STEPS_IN_MEMORY // problem.horizon))
-        self._player = _Compiled(agent) if isinstance(agent, KernelPolicy) else _Predicting(agent)
+        self._player = _Compiled(agent) if isinstance(agent, KernelPolicy) else _Predicting(asked)
 
     def play(self, numbers: Sequence[int], advanced: Callable[[int], None] = lambda episodes: None) -> Played:
         """Play the episodes with these numbers, ascending."""
@@ -166,17 +168,11 @@ class _Compiled:
             batch.refuse(fault, self._actions)
 
 
-def ask(agent: Predicts, batch: Batch, observation: NDArray[Any], memory: Any, episode_start: NDArray[np.bool_]) -> Any:
-    """The agent's actions in all lanes of the batch, and its memory; agents that ask for masks get the environment's."""
-    masks: Any = {"action_masks": batch.action_mask().astype(bool)} if getattr(agent, "takes_masks", False) else {}
-    return agent.predict(observation, state=memory, episode_start=episode_start, deterministic=True, **masks)
-
-
 class _Predicting:
     """Plays anything that predicts, a step at a time."""
 
-    def __init__(self, agent: Predicts) -> None:
-        self._agent = agent
+    def __init__(self, asked: Asked) -> None:
+        self._asked, self._agent = asked, asked.agent
         self._memory: Any = None
 
     def start(self, batch: Batch) -> None:
@@ -196,7 +192,7 @@ class _Predicting:
         for _ in range(steps):
             if batch.state.finished.all():
                 return
-            actions, self._memory = ask(self._agent, batch, self._observation, self._memory, self._episode_start)
+            actions, self._memory = self._asked(batch, self._observation, self._memory, self._episode_start)
             self._episode_start = np.zeros(batch.n, np.bool_)
             self._observation, reward, _, _ = batch.step(batch.read_actions(actions))
             self.returns += reward

@@ -68,7 +68,7 @@ class Learner(Policy):
         lanes = settings.pop("lanes", configuration.lanes)
         if self.model is not None:
             lanes = self._lanes_of(self.model)
-        training = configuration.training(self.problem)
+        training = configuration.training(self.problem).truncated(self.problem.max_episode_steps)
         venv = self.scaled(self.make_venv(training, lanes))
         if self.model is None:
             own, given = configuration.settings.get("policy_kwargs", {}), self._overrides.get("policy_kwargs", {})

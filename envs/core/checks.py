@@ -45,6 +45,16 @@ def as_array(name: str, values: Any) -> NDArray[Any]:
         raise ValueError(f"{name} is {values!r}; expected an array, all rows of one length") from None
 
 
+def same(value: Any, other: Any) -> bool:
+    """Whether two settings are equal, whatever their types."""
+    if value is other:
+        return True
+    try:
+        return bool(np.all(value == other))
+    except (TypeError, ValueError):
+        return False
+
+
 def is_number(value: Any) -> bool:
     """Whether it is a real number, and no bool."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

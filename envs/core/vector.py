@@ -52,7 +52,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
     ) -> None:
         positive_integer("num_envs", num_envs)
         check_render_mode(render_mode)
-        batch = Batch(make_problem(problem, settings), int(num_envs), max_episode_steps)
+        batch = Batch(make_problem(problem, settings).truncated(max_episode_steps), int(num_envs))
         self._set_up(batch, AutoresetMode(autoreset_mode), render_mode)
 
     @classmethod

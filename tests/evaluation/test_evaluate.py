@@ -4,7 +4,6 @@ import pytest
 from budgetgym import evaluate, make_agent
 from budgetgym.baselines.core.policy import KernelPolicy
 from budgetgym.evaluation import play as play_module
-from gymnasium.wrappers import RecordEpisodeStatistics, RescaleAction, TimeLimit
 from toys import Painter
 
 
@@ -118,13 +117,6 @@ def test_things_that_are_not_agents_or_environments(env):
         evaluate(make_agent("constant", env), gym.make("CartPole-v1"), 3)
     with pytest.raises(ValueError, match="several resources"):
         evaluate(Middle(Painter().action_space), Painter(), 3, budget=2.0)
-
-
-def test_wrappers_that_an_evaluation_would_leave_out(env):
-    for wrapped in (RescaleAction(env, -1, 1), TimeLimit(env, 10)):
-        with pytest.raises(ValueError, match="would leave out"):
-            evaluate(make_agent("constant", env), wrapped, 3)
-    assert len(evaluate(make_agent("constant", env), RecordEpisodeStatistics(env), 3).episodes) == 3
 
 
 def test_an_invalid_action_of_an_agent_is_an_error(env):
