@@ -106,9 +106,15 @@ def _violations() -> Column:
 def _metric(metric: Metric) -> Column:
     name = metric_column(metric)
     how = {"total": "over all episodes", "mean": "per episode, on average", "per step": "per step, over all episodes"}
-    text = {"total": count, "mean": number, "per step": percent}[metric.how]
+    condensed = {"total": count, "mean": number, "per step": percent}[metric.how]
     meaning = f"{readable(metric.name).capitalize()} {how[metric.how]}."
-    return Column(name, metric.label, lambda row: text(row[name]), meaning)
+    if metric.among is None:
+        return Column(name, metric.label, lambda row: condensed(row[name]), meaning)
+
+    def text(row: Any) -> str:
+        return f"{condensed(row[name])} ({count(row[f'{name}_episodes'])})"
+
+    return Column(name, metric.label, text, f"{meaning} Only of the episodes that have one; in parentheses, how many.")
 
 
 def _spent() -> Column:

@@ -14,7 +14,8 @@ from ..baselines.core.oracle import episode_bounds
 from ..baselines.core.policy import KernelPolicy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.loops import OK, compile_rollout
-from ..envs.core.problem import Problem
+from ..envs.core.metrics import Metric
+from ..envs.core.problem import Problem, State
 from .models import Asked
 
 CHECKPOINTS = 20
@@ -40,8 +41,8 @@ class Played(NamedTuple):
 
     episodes: pd.DataFrame
     """A row per episode: episode, initial, return, bound, spent, length, blocked, overspent (more than there was, of any
-    resource), and the problem's metrics. With several resources, initial and spent are the first one's, and `spent_NAME`
-    those of the others."""
+    resource), and the problem's metrics, NaN where an episode has no value. With several resources, initial and spent are the
+    first one's, and `spent_NAME` those of the others."""
     curves: pd.DataFrame
     """episode, time (share of the horizon), spent_share: how the budget was spent."""
 
@@ -119,7 +120,7 @@ def _play_side_by_side(
             "blocked": state.blocked,
             "overspent": (state.remaining < 0.0).any(axis=1),
             **{f"spent_{name}": state.initial[:, k] - state.remaining[:, k] for k, name in others},
-            **{metric.name: getattr(state, metric.name) for metric in problem.metrics},
+            **{metric.name: _values(metric, state) for metric in problem.metrics},
         }
     )
     shares = np.divide(spent, state.initial[:, :1], out=np.zeros_like(spent), where=state.initial[:, :1] > 0)
@@ -131,6 +132,12 @@ def _play_side_by_side(
         }
     )
     return Played(episodes, curves)
+
+
+def _values(metric: Metric, state: State) -> NDArray[Any]:
+    """What a metric came to in every episode, (n,); NaN where it has no value."""
+    values = getattr(state, metric.name)
+    return values if metric.among is None else np.where(getattr(state, metric.among) > 0, values, np.nan)
 
 
 class _Compiled:

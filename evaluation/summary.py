@@ -86,7 +86,8 @@ def summarise(
         `difference` (mean paired difference of the score to the first agent), `cvar` (mean score of the worst tenth of the
         episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` (total), `spent_share`, `blocked` (total),
         `violations` (episodes that spent more than their budget of any resource), one column per metric (see
-        `metric_column`), `optimum_unknown` (why; None if it is known), `null` (expected score of doing nothing), `latency_us`
+        `metric_column`) and, where not every episode has a value of it, the number of those that have one (`_episodes`),
+        `optimum_unknown` (why; None if it is known), `null` (expected score of doing nothing), `latency_us`
         and `information`. Shares are fractions and NaN where their reference is unknown or not positive. `attrs` keeps
         `confidence`, `resamples` and the first agent as `reference`.
 
@@ -283,6 +284,8 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
     add(_with_interval("cvar", *of_agent("cvar")))
     for metric in shown_metrics(metrics, score):
         add({metric_column(metric): _condense(frame, metric)})
+        if metric.among is not None:
+            add({f"{metric_column(metric)}_episodes": int(frame[metric.name].notna().sum())})
     add(_with_interval("difference", *of_agent("difference")))
     reason = fact.get("optimum_unknown")
     add({"optimum_unknown": reason if isinstance(reason, str) else None})
@@ -295,9 +298,9 @@ def _with_interval(name: str, value: float, low: float, high: float) -> dict[str
 
 
 def _condense(frame: Frame, metric: Metric) -> float:
-    total = float(frame[metric.name].sum())
+    """A metric over the episodes that have a value; NaN if a mean is asked for and none has."""
+    known = frame[frame[metric.name].notna()]
+    total = float(known[metric.name].sum())
     if metric.how == "total":
         return total
-    if metric.how == "mean":
-        return total / len(frame)
-    return float(_share(total, frame["length"].sum()))
+    return float(_share(total, len(known) if metric.how == "mean" else known["length"].sum()))

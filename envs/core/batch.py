@@ -343,6 +343,7 @@ def _check_state(problem: Problem, state: State, n: int) -> None:
     for name, array in zip(state._fields, state, strict=True):
         if array.shape[:1] != (n,):
             raise TypeError(f"{type(problem).__name__}.allocate({n}): {name} has shape {array.shape}; expected ({n}, ...)")
-    unknown = [name for name in problem.info_fields if name not in state._fields]
+    conditions = [metric.among for metric in problem.metrics if metric.among is not None]
+    unknown = [name for name in (*problem.info_fields, *conditions) if name not in state._fields]
     if unknown:
         raise TypeError(f"{type(problem).__name__}.metrics or reported: {unknown} are not fields of the state")

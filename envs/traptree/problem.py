@@ -65,7 +65,8 @@ class TrapTree(Problem):
 
     ## Information
     The ledger; `success`; `trap_at_1` (the first move left the way to the solution), `first_error_step` (number of the first
-    move that did, from 1; 0 none), `recovered` (solved although a move had left the way).
+    move that did, from 1; 0 none), `recovered` (solved although a move had left the way). Tables have the last two of the
+    episodes in which a move left the way, and their number.
 
     ## Arguments
     | Name | Meaning | Default |
@@ -99,8 +100,8 @@ class TrapTree(Problem):
     metrics = (
         Metric("success", "success", "mean"),
         Metric("trap_at_1", "trap at 1", "mean"),
-        Metric("first_error_step", "first error step", "mean"),
-        Metric("recovered", "recovered", "mean"),
+        Metric("first_error_step", "first error step", "mean", among="first_error_step"),
+        Metric("recovered", "recovered", "mean", among="first_error_step"),
     )
 
     def __init__(

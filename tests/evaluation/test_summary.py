@@ -80,6 +80,21 @@ def test_values_by_hand():
     assert (a["information"], b["information"]) == ("model", "observation")
 
 
+def test_metrics_are_averaged_over_the_episodes_that_have_a_value():
+    metrics = [
+        Metric("wins", label, how, among="wins") for label, how in (("one", "mean"), ("two", "total"), ("three", "per step"))
+    ]
+    episodes, cells = tiny(wins=[4.0, 8.0, 20.0, np.nan])
+    b, a = (row for _, row in summarise(episodes, cells, score="value", metrics=metrics, resamples=20).iterrows())
+    assert (a["one"], a["two"], a["three"], a["one_episodes"]) == (20.0, 20.0, 20 / 30, 1)
+    assert (b["one"], b["two"], b["three"], b["one_episodes"]) == (6.0, 12.0, 12 / 40, 2)
+    none: Any = summarise(episodes.assign(wins=np.nan), cells, score="value", metrics=metrics, resamples=20)
+    assert none["one"].isna().all()
+    assert none["one_episodes"].tolist() == [0, 0]
+    one = next(c for c in visible_columns(none, metrics, "value") if c.name == "one")
+    assert one.text(none.iloc[0]) == "– (0)"
+
+
 def test_differences_are_paired_by_episode():
     """The differences are 1 and 2 however the rows are ordered, so the percentile interval is [1, 2]."""
     a = summarise(*tiny(), score="value", metrics=[], resamples=500).iloc[1]
