@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..envs.core.metrics import Metric
 from .formatting import count, duration, estimate, number, percent, percent_estimate
-from .summary import metric_column, shown_metrics
+from .summary import ROUGH, TAIL_NEEDS, metric_column, shown_metrics
 
 INFORMATION = {
     "observation": "only what the environment shows it",
@@ -50,6 +50,13 @@ def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str
     if table["agent"].nunique() > 1:
         columns.append(_difference(score, str(summary.attrs.get("reference", table["agent"].iloc[0]))))
     return [*columns, _latency(), _information()]
+
+
+def caution(episodes: int) -> str:
+    """What to keep in mind of intervals from this many episodes; nothing if there are enough."""
+    rough = f" With fewer than {ROUGH} episodes they are rough." if episodes < ROUGH else ""
+    tail = f" The worst tenth has an interval from {TAIL_NEEDS} episodes on." if ROUGH <= episodes < TAIL_NEEDS else ""
+    return rough or tail
 
 
 def readable(name: str) -> str:
@@ -93,7 +100,8 @@ def _optimum(score: str, null: bool) -> Column:
 
 def _cvar(score: str) -> Column:
     meaning = (
-        f"Mean {readable(score)} of the worst tenth of the episodes (the conditional value at risk at 10 %), with interval."
+        f"Mean {readable(score)} of the worst tenth of the episodes (the conditional value at risk at 10 %), with a "
+        f"studentised interval from {TAIL_NEEDS} episodes on."
     )
     return Column("cvar", "worst tenth", lambda row: estimate(*_triple(row, "cvar")), meaning)
 

@@ -196,8 +196,8 @@ _SEES = "; ".join(f"{name}: {meaning}" for name, meaning in INFORMATION.items())
 
 COLUMNS = f"""## Columns
 
-- **share**: mean score as a share of the optimum (or of the bound, where the section says so), with a 95 % percentile
-  bootstrap interval over training seeds and episodes. Noise on a finite number of episodes can lift it above 100 %.
+- **share**: mean score as a share of the optimum (or of the bound, where the section says so), with a 95 % interval over
+  training seeds (Student's) and episodes (bootstrap). Noise on a finite number of episodes can lift it above 100 %.
 - **CVaR 10 %**: mean score of the worst tenth of the episodes.
 - **spent**: what was spent, as a share of the budgets. **violations**: episodes that spent more than their budget.
 - **blocked**: actions per episode that were not executed as asked for, because the budget could not pay for them.
