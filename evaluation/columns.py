@@ -127,9 +127,9 @@ def _metric(metric: Metric) -> Column:
 
 def _spent() -> Column:
     def text(row: Any) -> str:
-        return f"{count(row['spent'])} = {percent(row['spent_share'])}"
+        return f"{number(row['spent'])} of {number(row['initial'])} = {percent(row['spent_share'])}"
 
-    meaning = "What was spent over all episodes, and its share of the sum of the budgets."
+    meaning = "What was spent per episode, of a budget of how much, on average; and the share of all budgets that was spent."
     return Column("spent_share", "spent", text, meaning)
 
 

@@ -92,12 +92,12 @@ def summarise(
         Columns `budget`, `budget_value`, `agent`, `episodes` (count), `return` and the score (means per episode),
         `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` ((mean score - null) / (optimum - null)),
         `difference` (mean paired difference of the score to the first agent), `cvar` (mean score of the worst tenth of the
-        episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` (total), `spent_share`, `blocked` (total),
-        `violations` (episodes that spent more than their budget of any resource), one column per metric (see
-        `metric_column`) and, where not every episode has a value of it, the number of those that have one (`_episodes`),
-        `optimum_unknown` (why; None if it is known), `null` (expected score of doing nothing), `latency_us`
-        and `information`. Shares are fractions and NaN where their reference is unknown or not positive. `attrs` keeps
-        `confidence`, `resamples` and the first agent as `reference`.
+        episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` and `initial` (what was spent, and the
+        budget; means per episode), `spent_share`, `blocked` (total), `violations` (episodes that spent more than their
+        budget of any resource), one column per metric (see `metric_column`) and, where not every episode has a value of it,
+        the number of those that have one (`_episodes`), `optimum_unknown` (why; None if it is known), `null` (expected score
+        of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where their reference is unknown or
+        not positive. `attrs` keeps `confidence`, `resamples` and the first agent as `reference`.
 
     Raises:
         ValueError: Columns are missing or would collide, there are no episodes, an episode or a cell is repeated or
@@ -316,7 +316,7 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
     if gain <= 1e-7 * max(1.0, abs(null)):  # nothing can be gained, up to the rounding of either
         gain = 0.0
     add(_with_interval("share_of_optimum", *(float(_share(value - null, gain)) for value in scores)))
-    add({"spent": float(frame["spent"].sum())})
+    add({"spent": float(frame["spent"].mean()), "initial": float(frame["initial"].mean())})
     add({"spent_share": float(_share(frame["spent"].sum(), frame["initial"].sum()))})
     add({"blocked": int(frame["blocked"].sum()), "violations": int(frame["overspent"].sum())})
     add(_with_interval("cvar", *of_agent("cvar")))

@@ -72,7 +72,7 @@ def test_values_by_hand():
     assert a["share_of_bound"] == pytest.approx(8 / 10)
     assert b["share_of_bound"] == pytest.approx(5 / 10)
     assert (a["share_of_optimum"], b["share_of_optimum"]) == (pytest.approx(0.8), pytest.approx(0.5))
-    assert (a["spent_share"], b["spent_share"]) == (0.9, 0.75)
+    assert (a["spent"], a["initial"], a["spent_share"], b["spent_share"]) == (9.0, 10.0, 0.9, 0.75)
     assert (a["blocked"], b["blocked"]) == (0, 2)
     assert (a["win_rate"], a["wins"], a["wins_episode"]) == (28 / 40, 28, 14)
     assert (b["difference"], b["difference_low"], b["difference_high"]) == (0, 0, 0)
