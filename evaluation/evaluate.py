@@ -14,6 +14,7 @@ from ..agents.planning.world import Planner
 from ..baselines.core.oracle import known_optimum, null_score
 from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
+from ..envs.core.checks import MOST_EPISODES, at_most
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import Normalise, unwrap
 from .models import Asked
@@ -181,7 +182,7 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
     """How many episodes are asked for.
 
     Raises:
-        ValueError: see `evaluate`.
+        ValueError: see `evaluate`; more than `MOST_EPISODES`.
     """
     available = problem.num_episodes
     if episodes is None:
@@ -194,7 +195,7 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
         raise ValueError(f"episodes is {episodes!r}; expected an integer >= 1, or 'all'")
     if available is not None and episodes > available:
         raise ValueError(f"episodes is {episodes}; {problem.instance} has {available} of {problem.horizon} steps")
-    return int(episodes)
+    return at_most("episodes", episodes, MOST_EPISODES)
 
 
 def decision_latency(asked: Asked, problem: Problem, decisions: int = 200, seconds: float = 2.0) -> float:

@@ -14,7 +14,7 @@ import gymnasium as gym
 import pandas as pd
 
 from ..agents.registry import check_agent, known_agents, list_agents, split_name, tuned_agents
-from ..envs.core.checks import positive_integer
+from ..envs.core.checks import MOST_EPISODES, positive_integer
 from ..envs.family import Episodes, defining_modules, environments
 from ..envs.hints import near
 from .evaluate import DEFAULT_EPISODES
@@ -22,6 +22,9 @@ from .leaderboard_page import write_page
 from .leaderboard_run import Run, carry_out, facts, problem_of_id
 from .store import Store, write_whole
 from .workers import Failure, each_in_processes
+
+MOST_SEEDS = MOST_WORKERS = 1000
+"""Trainings of one learner, and processes, that anyone can mean."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -82,9 +85,9 @@ def run_leaderboard(
     if not effort > 0:
         raise ValueError(f"effort is {effort}; expected a positive share")
     imports = [*imports, *defining_modules()]
-    runs = plan_runs(envs, agents, positive_integer("seeds", seeds), episodes, effort)
+    runs = plan_runs(envs, agents, positive_integer("seeds", seeds, MOST_SEEDS), episodes, effort)
     folder = Path(out)
-    rows = _carry_out_all(runs, folder, positive_integer("workers", workers), imports, progress or Progress())
+    rows = _carry_out_all(runs, folder, positive_integer("workers", workers, MOST_WORKERS), imports, progress or Progress())
     return as_table([rows[run] for run in runs], command)
 
 
@@ -103,7 +106,7 @@ def plan_runs(
         ValueError: see `run_leaderboard`.
     """
     if episodes is not None:
-        positive_integer("episodes", episodes)
+        positive_integer("episodes", episodes, MOST_EPISODES)
     runs = []
     served = set()
     for id in list(environments()) if envs is None else envs:

@@ -82,7 +82,7 @@ class Session:
 
     def play(self, numbers: Sequence[int], advanced: Callable[[int], None] = lambda episodes: None) -> Played:
         """Play the episodes with these numbers, ascending."""
-        keys = episode_keys(self._seed, max(numbers) + 1)
+        keys = episode_keys(self._seed, numbers[-1] + 1)
         parts = []
         for first in range(0, len(numbers), self._lanes):
             chosen = np.asarray(numbers[first : first + self._lanes])

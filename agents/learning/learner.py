@@ -12,10 +12,14 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from ...baselines.core.policy import Information, Policy, PolicyState
+from ...envs.core.checks import at_most
 from ...envs.core.problem import Problem
 from ...envs.core.resolve import as_problem
 from ...envs.core.sb3 import BudgetedSb3VecEnv
 from .configuration import Configuration, configuration_of
+
+MOST_TIMESTEPS = 10**12
+"""Decisions that anyone can wait for."""
 
 
 class Learner(Policy):
@@ -79,7 +83,7 @@ class Learner(Policy):
             self.model.tensorboard_log = settings.get("tensorboard_log", self.model.tensorboard_log)
         given = [] if callback is None else callback if isinstance(callback, list) else [callback]
         callbacks = [*configuration.callbacks(), *given]
-        steps = configuration.timesteps if total_timesteps is None else total_timesteps
+        steps = configuration.timesteps if total_timesteps is None else at_most("timesteps", total_timesteps, MOST_TIMESTEPS)
         self.model.learn(steps, callback=CallbackList(callbacks), progress_bar=progress_bar)
         return self
 

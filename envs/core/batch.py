@@ -16,7 +16,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from .checks import positive_integer
+from .checks import MOST_LANES, positive_integer
 from .jit import bind
 from .loops import INVALID, OK, compile_loops
 from .problem import Problem, State
@@ -44,7 +44,7 @@ class Batch:
 
     def __init__(self, problem: Problem, n: int, stride: int | None = None) -> None:
         self.problem = problem
-        self.n = positive_integer("the number of lanes", n)
+        self.n = positive_integer("the number of lanes", n, MOST_LANES)
         self.params = problem.params
         self.rules = problem.rules()
         self.stride = n if stride is None else stride

@@ -23,10 +23,25 @@ def boolean(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def positive_integer(name: str, value: Any) -> int:
-    """`value` as an int, at least 1; otherwise an error that names the argument."""
+MOST = 10**9
+"""Larger whole numbers are mistakes: no table, batch or loop of that size ends, and an error is better than to hang."""
+
+MOST_LANES = MOST_EPISODES = 10**7
+"""Side by side, and in an evaluation: gigabytes."""
+
+
+def positive_integer(name: str, value: Any, most: int = MOST) -> int:
+    """`value` as an int from 1 to `most`; otherwise an error that names the argument."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} is {value!r}; expected an integer >= 1")
+    return at_most(name, value, most)
+
+
+def at_most(name: str, value: int | np.integer[Any], most: int) -> int:
+    """`value` as an int, if it is not above a limit that only mistakes exceed; otherwise an error that names both."""
+    if value > most:
+        shown = str(value) if value < 10**30 else "a number of more than 30 digits"
+        raise ValueError(f"{name} is {shown}; expected at most {most:,}")
     return int(value)
 
 

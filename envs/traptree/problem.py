@@ -16,6 +16,9 @@ from . import kernels as k
 from .reading import Reading
 from .state import Params, State
 
+LARGEST_TREE = 1_000_000
+"""Children of a node, and levels, at most."""
+
 
 class TrapTree(Problem):
     """
@@ -115,7 +118,7 @@ class TrapTree(Problem):
         budget: Any = None,
         budget_aware: bool = True,
     ) -> None:
-        b, D = positive_integer("branching", branching), positive_integer("depth", depth)
+        b, D = positive_integer("branching", branching, LARGEST_TREE), positive_integer("depth", depth, LARGEST_TREE)
         if b < 2:
             raise ValueError(f"branching is {branching!r}; expected at least 2 children")
         if natural("traps", traps) > D:
