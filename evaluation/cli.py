@@ -6,6 +6,7 @@ import importlib
 import json
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -300,7 +301,8 @@ def names_in(text: str | None) -> list[str] | None:
 def show_pages(page: Path, profiles: Path | None) -> None:
     """Say where the leaderboard is."""
     typer.echo(f"page:    {page}")
-    typer.echo(f"profile: {profiles or NO_REPORT}")
+    nothing = "not written; there are no two groups of agents to compare" if find_spec("matplotlib") else NO_REPORT
+    typer.echo(f"profile: {profiles or nothing}")
 
 
 NO_REPORT = 'not written; pip install "budgetgym[report]"'

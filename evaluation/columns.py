@@ -47,6 +47,8 @@ def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str
         columns.append(_violations())
     if (table["blocked"] > 0).any():
         columns.append(_blocked())
+    if table["unproved"].notna().any():
+        columns.append(_unproved())
     if table["agent"].nunique() > 1:
         columns.append(_difference(score, str(summary.attrs.get("reference", table["agent"].iloc[0]))))
     return [*columns, _latency(), _information()]
@@ -139,6 +141,14 @@ def _blocked() -> Column:
         "they were cut back to what is feasible."
     )
     return Column("blocked", "blocked", lambda row: count(row["blocked"]), meaning)
+
+
+def _unproved() -> Column:
+    meaning = (
+        "Share of the decisions taken by optimising that are not proved to be the best by the agent's own values: the solver "
+        "ran into its time limit, or proves nothing."
+    )
+    return Column("unproved", "unproved", lambda row: percent(row["unproved"]), meaning)
 
 
 def _difference(score: str, reference: str) -> Column:

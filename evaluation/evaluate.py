@@ -35,7 +35,8 @@ class Result:
         episodes: one row per episode: return, bound, spent, length, blocked, and the problem's metrics.
         curves: the share of the budget spent, at points of time, per episode.
         cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, the seed that a
-            learner has learned with, seconds.
+            learner has learned with, seconds, and how many decisions were proved to be the best by the agent's own values, or
+            were not, of those that it took by optimising.
     """
 
     summary: dict[str, Any]
@@ -138,10 +139,12 @@ class Evaluation:
             self._parts = []  # what was restored came without the memory that it led to
         first = sum(len(part.episodes) for part in self._parts)
         started = time.perf_counter()
+        before = _proofs(self._agent)
         if first < count:
             self._parts.append(self._session.play(range(first, count), advanced))
             check_ledger(self._parts[-1].episodes)
             self._begun = True
+        taken, unproved = (now - then for now, then in zip(_proofs(self._agent), before, strict=True))
         if not self.cell:
             optimum, reason = known_optimum(self._problem)
             self.cell = {
@@ -152,8 +155,15 @@ class Evaluation:
                 "information": getattr(self._agent, "information", "observation"),
                 "training_seed": training_seed(self._agent),
                 "seconds": 0.0,
+                "proved_decisions": 0,
+                "unproved_decisions": 0,
             }
-        self.cell = {**self.cell, "seconds": self.cell["seconds"] + time.perf_counter() - started}
+        self.cell = {
+            **self.cell,
+            "seconds": self.cell["seconds"] + time.perf_counter() - started,
+            "proved_decisions": self.cell["proved_decisions"] + taken - unproved,
+            "unproved_decisions": self.cell["unproved_decisions"] + unproved,
+        }
 
     def result(self) -> Result:
         """How the agent did so far."""
@@ -219,6 +229,11 @@ def decision_latency(asked: Asked, problem: Problem, decisions: int = 200, secon
         if sum(taken) > seconds:
             break
     return 1e6 * float(np.median(taken))
+
+
+def _proofs(agent: Any) -> tuple[int, int]:
+    """How many decisions an agent has taken by optimising, and how many of them are not proved to be the best."""
+    return getattr(agent, "proofs", (0, 0))
 
 
 def _plain(value: Any) -> Any:

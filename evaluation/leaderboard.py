@@ -173,9 +173,9 @@ def _failed(run: Run, failure: Failure) -> dict[str, Any]:
 COLUMNS = (
     ["environment", "agent", "training_seed", "status", "reason", "share", "share_low", "share_high", "share_of", "score",
      "score_low", "score_high", "score_name", "cvar", "cvar_low", "cvar_high", "null", "optimum", "spent_share", "violations",
-     "blocked", "latency_us", "training_seconds", "training_decisions", "playing_seconds", "effort", "information", "learns",
-     "episodes", "evaluation_seed", "instance", "budget", "settings", "agent_settings", "versions", "command", "traceback",
-     "resampled_shares"]
+     "blocked", "unproved", "latency_us", "training_seconds", "training_decisions", "playing_seconds", "effort", "information",
+     "learns", "episodes", "evaluation_seed", "instance", "budget", "settings", "agent_settings", "versions", "command",
+     "traceback", "resampled_shares"]
 )  # fmt: skip
 """Of leaderboard.parquet."""
 

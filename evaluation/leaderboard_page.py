@@ -163,6 +163,7 @@ def _ranks(ranks: Frame) -> str:
         "spent": lambda row: percent(row["spent_share"]),
         "violations": lambda row: count(row["violations"]),
         "blocked": lambda row: number(row["blocked"]),
+        **({"unproved": lambda row: percent(row["unproved"])} if ranks["unproved"].notna().any() else {}),
         "latency": lambda row: duration(row["latency_us"]),
         "training": _training,
         "episodes": lambda row: count(row["episodes"]),
@@ -201,5 +202,6 @@ COLUMNS = f"""## Columns
 - **CVaR 10 %**: mean score of the worst tenth of the episodes.
 - **spent**: what was spent, as a share of the budgets. **violations**: episodes that spent more than their budget.
 - **blocked**: actions per episode that were not executed as asked for, because the budget could not pay for them.
+- **unproved**: decisions taken by optimising that are not proved to be the best by the agent's own values.
 - **latency**: median time of one decision. **training**: training seeds x mean time of one training, and its decisions.
 - **sees**: what the agent was allowed to see. {_SEES}."""

@@ -158,7 +158,8 @@ def _agent_row(runs: Frame) -> dict[str, Any]:
     first = runs.iloc[0]
     share = statistics.mean_of_runs(runs["share"].to_numpy(float), _of_episodes(runs), int(first["episodes"]))
     kept = ("environment", "agent", "learns", "information", "share_of", "episodes", "effort")
-    means = ("score", "cvar", "spent_share", "training_seconds", "training_decisions")
+    means = ("score", "cvar", "spent_share", "unproved", "training_seconds", "training_decisions")
+    runs = runs.reindex(columns=list(dict.fromkeys([*runs.columns, "unproved"])))  # tables from before it was counted
     return {
         **{name: first[name] for name in kept},
         "runs": len(runs),

@@ -95,9 +95,11 @@ def summarise(
         episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` and `initial` (what was spent, and the
         budget; means per episode), `spent_share`, `blocked` (total), `violations` (episodes that spent more than their
         budget of any resource), one column per metric (see `metric_column`) and, where not every episode has a value of it,
-        the number of those that have one (`_episodes`), `optimum_unknown` (why; None if it is known), `null` (expected score
-        of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where their reference is unknown or
-        not positive. `attrs` keeps `confidence`, `resamples` and the first agent as `reference`.
+        the number of those that have one (`_episodes`), `unproved` (the share of decisions, among those taken by optimising,
+        that are not proved to be the best by the agent's own values; NaN without any), `optimum_unknown` (why; None if it is
+        known), `null` (expected score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where
+        their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as
+        `reference`.
 
     Raises:
         ValueError: Columns are missing or would collide, there are no episodes, an episode or a cell is repeated or
@@ -327,6 +329,8 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
     add(_with_interval("difference", *of_agent("difference")))
     reason = fact.get("optimum_unknown")
     add({"optimum_unknown": reason if isinstance(reason, str) else None})
+    proved, unproved = (float(fact.get(f"{kind}_decisions", 0)) for kind in ("proved", "unproved"))
+    add({"unproved": float(_share(unproved, proved + unproved))})
     add({"null": null, "latency_us": float(fact["latency_us"]), "information": str(fact["information"])})
     return row
 
