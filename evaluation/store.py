@@ -93,7 +93,7 @@ def cell_key(problem: Problem, agent: str, episodes: int, seed: int, *further: A
     name, agent_settings = split_name(agent)
     agent_class: Any = find_class(name, problem)
     digest = hashlib.sha256(sources_digest(problem, agent_class))
-    for part in (versions(), type(problem).__qualname__, name, episodes, seed, *further):
+    for part in (versions(), type(problem).__qualname__, problem.max_episode_steps, name, episodes, seed, *further):
         digest.update(repr(part).encode())
     for settings in (problem.settings, agent_settings):
         for key, value in sorted(settings.items()):
