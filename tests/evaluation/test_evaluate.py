@@ -97,7 +97,7 @@ def test_strangers_and_other_problems():
 
 def test_all_of_a_log():
     log = np.column_stack([np.zeros(25), np.arange(25) % 7 + 1, np.full(25, 0.1)])
-    env = gym.make("budgetgym/RealTimeBidding-v0", log=log, T=10, budget=20.0)
+    env = gym.make("budgetgym/RealTimeBidding-v0", log=log, T=10, budget=20.0, fragment="whole")
     assert evaluate(make_agent("constant", env), env, "all").episodes["length"].tolist() == [10, 10, 5]
     assert evaluate(make_agent("constant", env), env).episodes["episode"].tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match=r"episodes is 4; log .* has 3"):
@@ -126,7 +126,7 @@ def test_numbers_of_episodes_that_nobody_can_mean_are_refused_at_once(env, episo
         (lambda n: as_problem("budgetgym/TrapTree-v0").replace(branching=n), "branching"),
         (lambda n: gym.make_vec("budgetgym/TrapTree-v0", num_envs=n), "num_envs"),
         (lambda n: as_sb3_vec_env("budgetgym/TrapTree-v0", n), "the number of lanes"),
-        (lambda n: make_agent("ppo", "budgetgym/TrapTree-v0", lanes=n).learn(1), "the number of lanes"),
+        (lambda n: make_agent("ppo", "budgetgym/TrapTree-v0", lanes=n).learn(1), "lanes"),
         (lambda n: make_agent("ppo", "budgetgym/TrapTree-v0").learn(n * n), "timesteps"),
         (lambda n: run_leaderboard("unused", seeds=n), "seeds"),
     ],

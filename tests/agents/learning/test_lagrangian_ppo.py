@@ -105,7 +105,7 @@ def test_every_cost_counts_the_last_one_of_an_episode_too():
             assert infos[lane]["episode"]["r"] == pytest.approx(rewards[lane], abs=1e-5)
             spent.append(infos[lane]["spent"])
             rewards[lane], episodes = 0.0, episodes + 1
-    left = venv._batch.state.initial[:, 0] - venv._batch.state.remaining[:, 0]
+    left = venv._batch.state.spent[:, 0]
     means = venv.means()
     assert means is not None
     assert means[0] * episodes * 10.0 == pytest.approx(sum(spent) + left.sum())
