@@ -20,7 +20,7 @@ from ...envs.core import jit
 from ...envs.core.checks import positive_integer
 from ...envs.core.problem import Problem
 from .bidders import Bidder
-from .values import cost_of_bids, minimum_pmf, worth_and_price_weight
+from .values import minimum_pmf, worth_and_price_weight
 
 CELLS = 256
 """Cells of theta on a log scale, from `LEAST` to 1; their relative width is 5.5 %."""
@@ -56,7 +56,8 @@ class FluidParameters(NamedTuple):
     won: NDArray[np.float64]
     """(301,) probability that a whole bid wins."""
     spent: NDArray[np.float64]
-    """(301,) what it pays in expectation."""
+    """(301,) what winning costs at least where it wins, in expectation: where bids pay themselves, their own prices would bend the
+    curve elsewhere than where money is worth its price."""
     paid: NDArray[np.int64]
     """(301,) what winning costs at least, by the least winning bid."""
     rules: Rules
@@ -176,7 +177,7 @@ class Fluid(Bidder):
             theta=LEAST ** (1.0 - (np.arange(CELLS) + 0.5) / CELLS),
             money=unit * statistics.theta_avg / statistics.mean_price * np.geomspace(1e3, 1e-3, POINTS),
             won=np.cumsum(minimum_pmf(problem)),
-            spent=cost_of_bids(problem),
+            spent=np.cumsum(minimum_pmf(problem) * least_prices(problem.params.rules)),
             paid=least_prices(problem.params.rules),
             rules=problem.params.rules,
             kept=1.0 - 1.0 / positive_integer("window", window),
