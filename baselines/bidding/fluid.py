@@ -56,8 +56,8 @@ class FluidParameters(NamedTuple):
     won: NDArray[np.float64]
     """(301,) probability that a whole bid wins."""
     spent: NDArray[np.float64]
-    """(301,) what winning costs at least where it wins, in expectation: where bids pay themselves, their own prices would bend the
-    curve elsewhere than where money is worth its price."""
+    """(301,) what winning costs at least where it wins, in expectation. Where bids pay themselves, their own prices would bend
+    the curve elsewhere than where money is worth its price."""
     paid: NDArray[np.int64]
     """(301,) what winning costs at least, by the least winning bid."""
     rules: Rules
