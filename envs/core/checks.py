@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+"""A number in text, as a pattern: a plain decimal. Python would also take 1_000, nan and blanks, Arrow 0xFF."""
+
+_DECIMAL = re.compile(DECIMAL)
+_FRACTION = re.compile(r"([0-9]+(?:\.[0-9]+)?)/([0-9]+(?:\.[0-9]+)?)")
 
 
 def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
@@ -72,6 +80,21 @@ def number(name: str, value: Any, expected: str) -> float:
         except OverflowError:
             raise ValueError(f"{name} is {_shown(value)}; expected {expected}") from None
     raise ValueError(f"{name} is {value!r}; expected {expected}")
+
+
+def amount(text: str) -> float:
+    """The number that a text stands for: a plain decimal, a fraction such as "1/32", or "inf".
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if _DECIMAL.fullmatch(text) and math.isfinite(value := float(text)):
+        return value
+    if (found := _FRACTION.fullmatch(text)) and Fraction(found[2]) != 0:
+        return float(Fraction(found[1]) / Fraction(found[2]))
+    if text == "inf":
+        return math.inf
+    raise ValueError(f"{text!r} is not a number; expected a decimal, a fraction such as 1/32, or inf")
 
 
 def probability(name: str, value: Any) -> float:

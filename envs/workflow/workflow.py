@@ -24,7 +24,6 @@ likely lengths (by default 8) of at most `longest` tokens; one for all models, o
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.checks import is_number, positive, probability
+from ..core.tables import read_json
 
 TOKENS_PER_PRICE = 1e6
 """Prices are for this many tokens."""
@@ -221,9 +221,10 @@ class Workflow:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"the workflow {path} does not exist; expected a JSON file")
+        table = read_json(path, str(path))
         try:
-            return Workflow.from_dict(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique), path.stem)
-        except ValueError as error:  # JSON and Unicode errors are ValueErrors as well
+            return Workflow.from_dict(table, path.stem)
+        except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
     @staticmethod
@@ -301,14 +302,6 @@ def _mapping(what: str, given: Any, needed: Sequence[str] = (), optional: Sequen
     if needed and (unknown := [key for key in given if key not in (*needed, *(optional or ()))]):
         raise ValueError(f"{what} has {unknown}; expected only {sorted((*needed, *(optional or ())))}")
     return given
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; JSON would keep the last of two entries of one name in silence."""
-    names = [name for name, _ in pairs]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{repeated} stand there twice; expected every name once")
-    return dict(pairs)
 
 
 def _named(what: str, name: Any) -> None:
