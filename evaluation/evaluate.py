@@ -36,8 +36,8 @@ class Result:
         summary: means with 95 % intervals (`_low`, `_high`), shares of bound and optimum, spend, latency; see `summarise`.
         episodes: one row per episode: return, bound, spent, length, blocked, and the problem's metrics.
         curves: the share of the budget spent, at points of time, per episode.
-        cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, the seed that a
-            learner has learned with, seconds.
+        cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, remarks (what
+            must be said beside the numbers, a line each), the seed that a learner has learned with, seconds.
     """
 
     summary: dict[str, Any]
@@ -148,6 +148,7 @@ class Evaluation:
                 "null": null_score(self._problem),
                 "latency_us": decision_latency(self._agent, self._problem),
                 "information": getattr(self._agent, "information", "observation"),
+                "remarks": "\n".join(self._problem.remarks),
                 "training_seed": training_seed(self._agent),
                 "seconds": 0.0,
             }

@@ -37,6 +37,11 @@ WORST = 0.1
 BATCH_NUMBERS = 2_000_000
 
 
+def remarks_of(summary: pd.DataFrame) -> list[str]:
+    """What must be said beside a summary's numbers, every sentence once."""
+    return list(dict.fromkeys(line for lines in summary["remarks"] for line in lines.splitlines()))
+
+
 class _Estimates(NamedTuple):
     """Statistics of every agent; each array has shape (agents,), or (agents, resamples) inside the bootstrap."""
 
@@ -86,9 +91,9 @@ def summarise(
         `difference` (mean paired difference of the score to the first agent), `cvar` (mean score of the worst tenth of the
         episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` (total), `spent_share`, `blocked` (total),
         `violations` (episodes that spent more than their budget of any resource), one column per metric (see
-        `metric_column`), `optimum_unknown` (why; None if it is known), `null` (expected score of doing nothing), `latency_us`
-        and `information`. Shares are fractions and NaN where their reference is unknown or not positive. `attrs` keeps
-        `confidence`, `resamples` and the first agent as `reference`.
+        `metric_column`), `optimum_unknown` (why; None if it is known), `remarks` (what must be said beside the numbers, a line
+        each), `null` (expected score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where their reference is
+        unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as `reference`.
 
     Raises:
         ValueError: Columns are missing or would collide, there are no episodes, an episode or a cell is repeated or
@@ -286,6 +291,7 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
     add(_with_interval("difference", *of_agent("difference")))
     reason = fact.get("optimum_unknown")
     add({"optimum_unknown": reason if isinstance(reason, str) else None})
+    add({"remarks": str(fact.get("remarks", ""))})
     add({"null": null, "latency_us": float(fact["latency_us"]), "information": str(fact["information"])})
     return row
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -57,6 +58,21 @@ def _shown(value: Any) -> str:
     """As it was given; of an integer with hundreds of digits, how many there are."""
     huge = isinstance(value, int) and abs(value) >= 10**40
     return f"an integer of about {value.bit_length() * 0.30103:.0f} digits" if huge else repr(value)
+
+
+def number_of(name: str, value: Any, known: Sequence[str], also: Mapping[str, int] | None = None) -> int:
+    """Which of the known names is meant: by itself, which counts first (a model may be called 405); by another name for it;
+    or by its number, which may be written as text."""
+    text = str(value)
+    if isinstance(value, str | int | np.integer) and not isinstance(value, bool):
+        if text in known:
+            return list(known).index(text)
+        if also and text in also:
+            return also[text]
+        if re.fullmatch("[0-9]{1,9}", text) and int(text) < len(known):
+            return int(text)
+    names = ", ".join(map(repr, [*known, *(also or ())]))
+    raise ValueError(f"{name} is {value!r}; expected one of {names}, or a number in 0..{len(known) - 1}")
 
 
 def as_array(name: str, values: Any) -> NDArray[Any]:

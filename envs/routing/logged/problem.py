@@ -129,7 +129,7 @@ class LoggedRouting(Problem):
     def __init__(
         self,
         *,
-        log: Any,
+        log: str | Any,
         models: Sequence[str] | None = None,
         prices: Mapping[str, Price] | None = None,
         split: Part = "test",
