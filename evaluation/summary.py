@@ -92,8 +92,9 @@ def summarise(
         episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` (total), `spent_share`, `blocked` (total),
         `violations` (episodes that spent more than their budget of any resource), one column per metric (see
         `metric_column`), `optimum_unknown` (why; None if it is known), `remarks` (what must be said beside the numbers, a line
-        each), `null` (expected score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where their reference is
-        unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as `reference`.
+        each), `null` (expected score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where
+        their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as
+        `reference`.
 
     Raises:
         ValueError: Columns are missing or would collide, there are no episodes, an episode or a cell is repeated or

@@ -68,11 +68,8 @@ def test_only_plain_decimals_are_read_as_numbers():
     for text in ("1_000", "nan", "0xFF", " 1", "1e", "infinity"):
         assert read_value(text) == text
     assert [read_value(text) for text in ("007", "1e3", "inf", "-2")] == [7, 1000.0, float("inf"), -2]
-    assert read_values({"a": "007", "b": "007", "c": "true"}, {"a": "str | None", "b": "int"}) == {
-        "a": "007",
-        "b": 7,
-        "c": True,
-    }
+    read = read_values({"a": "007", "b": "007", "c": "true"}, {"a": "str | None", "b": "int"})
+    assert read == {"a": "007", "b": 7, "c": True}
 
 
 POOL = ("meta/llama:free", "405", "1", "007", "true")
@@ -83,7 +80,7 @@ def test_any_model_of_a_pool_can_be_named(kind):
     """Names come first; what is no name is a number: "1" is the third model, "0" the first."""
     if kind == "logged":
         columns = {f"{what}:{name}": [1.0, 0.5] for name in POOL for what in ("outcome", "cost")}
-        problem = LoggedRouting(log=pd.DataFrame({"prompt_chars": [1, 2], **columns}), T=1, split="all")
+        problem = LoggedRouting(log=pd.DataFrame({"prompt_chars": [1, 2], **columns}), T=1, split="all", budget=1)
     else:
         profile = make_profile("swe")
         models = [*profile.models, profile.models[-1]]

@@ -15,7 +15,7 @@ from ...core.features import Feature
 from ...core.metrics import Metric
 from ...core.problem import Kernels, Problem, read_only
 from . import kernels as k
-from .boundary import LABELS, boundary, label_probabilities
+from .boundary import LABELS, Boundary, boundary, label_probabilities
 from .instances import make_profile
 from .profile import DIFFICULTIES, ERROR_LEVELS, Profile
 from .reading import LAST_MODEL, Reading
@@ -390,9 +390,8 @@ def _changes_since_fit(profile: Profile, bounds: Boundary) -> tuple[str, ...]:
     now = dict(zip(("small", "large"), bounds.mean(bounds.success, profile)[[0, -1]].tolist(), strict=True))
     if all(abs(now[name] - value) < FITTED for name, value in profile.fitted_to if name in now):
         return ()
-    return (
-        f"the profile was changed after it was fitted: now the first model has {now['small']:.3g}, the last {now['large']:.3g}",
-    )
+    rates = f"the first model succeeds at {now['small']:.3g} of the tasks, the last one at {now['large']:.3g}"
+    return (f"the profile was changed after it was fitted: {rates}",)
 
 
 def _cost_weight(value: float | None, reward: str, large_cost: float) -> float:

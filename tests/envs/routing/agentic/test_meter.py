@@ -96,5 +96,5 @@ def test_bad_calls_and_prices_are_refused():
         with pytest.raises(ValueError, match=f"cache_seconds is {wrong!r}"):
             CostMeter({"a": OPUS}, cache_seconds=wrong)
     for wrong in (None, (1, 2), 3.0):
-        with pytest.raises(ValueError, match="prices of 'a' is .*; expected Prices, as"):
+        with pytest.raises(ValueError, match=r"prices of 'a' is .*; expected Prices, as"):
             CostMeter({"a": wrong})
