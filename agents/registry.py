@@ -73,7 +73,7 @@ def make_agent(name: str, env: Any, **settings: Any) -> Policy:
     name, written = split_name(name)
     check_agent(name, problem, [*written, *settings])
     agent = find_class(name, problem)
-    return agent(problem, **{**read_values(written, annotations(agent)), **settings})
+    return agent(problem, **{**read_values(written, taken_by(agent)), **settings})
 
 
 def why_not(name: str, problem: Problem) -> str | None:
@@ -183,7 +183,7 @@ def split_settings(parts: Sequence[str], where: str) -> dict[str, str]:
     return settings
 
 
-def annotations(*makers: Callable[..., Any]) -> dict[str, str]:
+def taken_by(*makers: Callable[..., Any]) -> dict[str, str]:
     """The annotations of arguments, as text; what the later ones say of an argument counts."""
     parameters = (parameter for maker in makers for parameter in inspect.signature(maker).parameters.values())
     return {parameter.name: str(parameter.annotation) for parameter in parameters}

@@ -14,7 +14,6 @@ import gymnasium as gym
 import typer
 
 from ..agents.registry import (
-    annotations,
     find_agent,
     known_agents,
     list_agents,
@@ -22,6 +21,7 @@ from ..agents.registry import (
     read_values,
     split_name,
     split_settings,
+    taken_by,
 )
 from ..envs.core.checks import positive_integer
 from ..envs.core.files import check_folder, check_writable
@@ -366,4 +366,4 @@ def _annotations(problem: Any, settings: dict[str, str]) -> dict[str, str]:
     if not (isinstance(cls, type) and issubclass(cls, Problem)):
         return {}
     cls = cls.variant(settings)
-    return annotations(*(base.__init__ for base in reversed(cls.__mro__) if issubclass(base, Problem)))
+    return taken_by(*(base.__init__ for base in reversed(cls.__mro__) if issubclass(base, Problem)))

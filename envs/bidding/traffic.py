@@ -45,10 +45,10 @@ def load_traffic(path: str | os.PathLike[str], region: int | str | None = None) 
     what = f"the traffic table {path}"
     if not Path(path).is_file():
         raise FileNotFoundError(f"{what} does not exist; expected a CSV file")
-    table = read_csv(Path(path), what)
+    table: Any = read_csv(Path(path), what)
     require_columns(table, ["dow", "hour", "traffic_share", *([] if region is None else ["region_id"])], what)
     if region is not None:
-        table: pd.DataFrame = table[table["region_id"] == str(region)]
+        table = table[table["region_id"] == str(region)]
         if table.empty:
             raise ValueError(f"region is {region!r}, which {path} does not have")
     hour = {

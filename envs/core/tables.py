@@ -184,8 +184,9 @@ def _numbers(values: Any, booleans: bool) -> tuple[NDArray[np.float64], NDArray[
 
 def _numbers_in_text(values: NDArray[Any], booleans: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     import pyarrow as pa
-    import pyarrow.compute as pc
+    from pyarrow import compute
 
+    pc: Any = compute  # its functions are made when it is imported
     text: Any = pa.array(values, pa.large_string())
     if booleans:
         text = pc.replace_substring_regex(pc.replace_substring_regex(text, "^(?i:true)$", "1"), "^(?i:false)$", "0")
