@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo golden test lint types check rllib clean
+.PHONY: demo golden test slow lint types check rllib clean
 
 demo: $(READY)  ## compare agents of each family on embedded instances, and write a report of each
 	$(BIN)/budgetgym demo
@@ -13,6 +13,9 @@ golden: $(READY)  ## record the golden playthroughs anew: every number that chan
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+slow: $(READY)  ## the blocks of the documentation that take minutes
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check .

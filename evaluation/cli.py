@@ -7,6 +7,7 @@ import json
 import shlex
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from ..agents.registry import (
     split_settings,
     taken_by,
 )
-from ..envs.core.checks import positive_integer
+from ..envs.core.checks import MOST_TIMESTEPS, positive_integer
 from ..envs.core.files import check_folder, check_writable
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import as_problem, make_problem
@@ -76,10 +77,6 @@ def _interrupt(number: int, frame: Any) -> None:
     """Slurm and Kubernetes end a run by SIGTERM; a second one must not disturb the saving."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-MOST_TIMESTEPS = 10**12
-"""More is a slip: years of learning."""
 
 
 @app.command("list")
@@ -339,7 +336,8 @@ def names_in(text: str | None) -> list[str] | None:
 def show_pages(page: Path, profiles: Path | None) -> None:
     """Say where the leaderboard is."""
     typer.echo(f"page:    {page}")
-    typer.echo(f"profile: {profiles or NO_REPORT}")
+    nothing = "not written; there are no two groups of agents to compare" if find_spec("matplotlib") else NO_REPORT
+    typer.echo(f"profile: {profiles or nothing}")
 
 
 NO_REPORT = 'not written; pip install "budgetgym[report]"'
@@ -353,11 +351,13 @@ def problem_from(id: str, settings: list[str]) -> Problem:
     """
     if id not in gym.registry:
         raise ValueError(f"no environment {id!r}{near(id, list(environments()))}")
-    registered = dict(gym.spec(id).kwargs)
+    spec = gym.spec(id)
+    registered = dict(spec.kwargs)
     if "problem" not in registered:
         raise ValueError(f"{id} is not an environment of this suite{near(id, list(environments()))}")
     written, known = split_settings(settings, "--set"), registered.pop("problem")
-    return make_problem(known, {**registered, **read_values(written, _annotations(known, written))})
+    problem = make_problem(known, {**registered, **read_values(written, _annotations(known, written))})
+    return problem.truncated(spec.max_episode_steps)
 
 
 def _annotations(problem: Any, settings: dict[str, str]) -> dict[str, str]:

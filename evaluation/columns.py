@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..envs.core.metrics import Metric
 from .formatting import count, duration, estimate, number, percent, percent_estimate
-from .summary import metric_column, shown_metrics
+from .summary import ROUGH, TAIL_NEEDS, metric_column, shown_metrics
 
 INFORMATION = {
     "observation": "only what the environment shows it",
@@ -47,9 +47,18 @@ def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str
         columns.append(_violations())
     if (table["blocked"] > 0).any():
         columns.append(_blocked())
+    if table["unproved"].notna().any():
+        columns.append(_unproved())
     if table["agent"].nunique() > 1:
         columns.append(_difference(score, str(summary.attrs.get("reference", table["agent"].iloc[0]))))
     return [*columns, _latency(), _information()]
+
+
+def caution(episodes: int) -> str:
+    """What to keep in mind of intervals from this many episodes; nothing if there are enough."""
+    rough = f" With fewer than {ROUGH} episodes they are rough." if episodes < ROUGH else ""
+    tail = f" The worst tenth has an interval from {TAIL_NEEDS} episodes on." if ROUGH <= episodes < TAIL_NEEDS else ""
+    return rough or tail
 
 
 def readable(name: str) -> str:
@@ -93,7 +102,8 @@ def _optimum(score: str, null: bool) -> Column:
 
 def _cvar(score: str) -> Column:
     meaning = (
-        f"Mean {readable(score)} of the worst tenth of the episodes (the conditional value at risk at 10 %), with interval."
+        f"Mean {readable(score)} of the worst tenth of the episodes (the conditional value at risk at 10 %), with a "
+        f"studentised interval from {TAIL_NEEDS} episodes on."
     )
     return Column("cvar", "worst tenth", lambda row: estimate(*_triple(row, "cvar")), meaning)
 
@@ -106,16 +116,22 @@ def _violations() -> Column:
 def _metric(metric: Metric) -> Column:
     name = metric_column(metric)
     how = {"total": "over all episodes", "mean": "per episode, on average", "per step": "per step, over all episodes"}
-    text = {"total": count, "mean": number, "per step": percent}[metric.how]
+    condensed = {"total": count, "mean": number, "per step": percent}[metric.how]
     meaning = f"{readable(metric.name).capitalize()} {how[metric.how]}."
-    return Column(name, metric.label, lambda row: text(row[name]), meaning)
+    if metric.among is None:
+        return Column(name, metric.label, lambda row: condensed(row[name]), meaning)
+
+    def text(row: Any) -> str:
+        return f"{condensed(row[name])} ({count(row[f'{name}_episodes'])})"
+
+    return Column(name, metric.label, text, f"{meaning} Only of the episodes that have one; in parentheses, how many.")
 
 
 def _spent() -> Column:
     def text(row: Any) -> str:
-        return f"{count(row['spent'])} = {percent(row['spent_share'])}"
+        return f"{number(row['spent'])} of {number(row['initial'])} = {percent(row['spent_share'])}"
 
-    meaning = "What was spent over all episodes, and its share of the sum of the budgets."
+    meaning = "What was spent per episode, of a budget of how much, on average; and the share of all budgets that was spent."
     return Column("spent_share", "spent", text, meaning)
 
 
@@ -125,6 +141,14 @@ def _blocked() -> Column:
         "they were cut back to what is feasible."
     )
     return Column("blocked", "blocked", lambda row: count(row["blocked"]), meaning)
+
+
+def _unproved() -> Column:
+    meaning = (
+        "Share of the decisions taken by optimising that are not proved to be the best by the agent's own values: the solver "
+        "ran into its time limit, or proves nothing."
+    )
+    return Column("unproved", "unproved", lambda row: percent(row["unproved"]), meaning)
 
 
 def _difference(score: str, reference: str) -> Column:

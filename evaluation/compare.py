@@ -16,9 +16,10 @@ from ..envs.core.checks import natural
 from ..envs.core.files import check_folder, write_whole
 from ..envs.core.metrics import Metric
 from ..envs.core.problem import Problem
+from ..envs.core.resolve import Normalise, unwrap
 from ..envs.core.versions import versions
 from .budgets import BudgetCase, budget_cases
-from .evaluate import Evaluation, count_episodes, played_problem
+from .evaluate import Evaluation, count_episodes
 from .play import Played, Predicts
 from .precision import check_precision, episode_counts, half_widths
 from .provenance import agent_settings, problem_settings
@@ -82,7 +83,7 @@ def compare(
     """Evaluate agents on the same episodes and put them side by side.
 
     Args:
-        env: an environment of the suite, its id, or a problem.
+        env: an environment of the suite, its id, or a problem; see `evaluate`.
         agents: names, see `list_agents`, which may carry settings ("lin:b0=10"); or agents, or name -> agent.
         episodes, seed: see `evaluate`.
         precision: play as many episodes as it takes until the intervals of all agents at all budgets are as narrow; see
@@ -128,7 +129,7 @@ def run_comparison(
     progress: Progress | None = None,
 ) -> Comparison:
     """The work of `compare`, without writing results."""
-    problem = played_problem(env)
+    problem, normalise = unwrap(env)
     named = _named(agents, problem)
     cases = budget_cases(problem, budgets)
     natural("seed", seed)
@@ -139,7 +140,7 @@ def run_comparison(
     if out is not None:
         check_folder(out)
         _check_grows(out / "results.parquet", list(named), _settings(problem, cases, counts[-1], seed), precision, counts)
-    cells = [_Cell(name, agent, case, seed, Store(out)) for case in cases for name, agent in named.items()]
+    cells = [_Cell(name, agent, case, seed, Store(out), normalise) for case in cases for name, agent in named.items()]
     finished: Comparison | None = None
     done: list[_Part] = []
 
@@ -259,13 +260,16 @@ _Part: TypeAlias = tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]
 class _Cell:
     """One agent at one budget, from the store if it was played before. Agents given as objects have no name to keep."""
 
-    def __init__(self, name: str, agent: Predicts | None, case: BudgetCase, seed: int, store: Store) -> None:
+    def __init__(
+        self, name: str, agent: Predicts | None, case: BudgetCase, seed: int, store: Store, normalise: Normalise | None
+    ) -> None:
         self.name = name
         self.case = case
         self.played = 0
         self._agent = agent
         self._seed = seed
         self._store = store
+        self._normalise = normalise
         self._evaluation: Evaluation | None = None
         self._kept: _Part | None = None
 
@@ -294,7 +298,7 @@ class _Cell:
     def _evaluation_to_grow(self) -> Evaluation:
         if self._evaluation is None:
             agent = make_agent(self.name, self.case.problem) if self._agent is None else self._agent
-            self._evaluation = Evaluation(agent, self.case.problem, self._seed)
+            self._evaluation = Evaluation(agent, self.case.problem, self._seed, self._normalise)
             if self._kept is not None:
                 labels = ["agent", "budget", "budget_value"]
                 episodes, curves, facts = self._kept

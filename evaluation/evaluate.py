@@ -7,25 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import gymnasium as gym
 import numpy as np
 import pandas as pd
-from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, RecordEpisodeStatistics
 
 from ..agents.planning.world import Planner
 from ..baselines.core.oracle import known_optimum, null_score
 from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
-from ..envs.core.checks import natural
+from ..envs.core.checks import MOST_EPISODES, at_most, natural
 from ..envs.core.problem import Problem
-from ..envs.core.resolve import as_problem
-from .play import Played, Predicts, Session, ask
+from ..envs.core.resolve import Normalise, unwrap
+from .models import Asked
+from .play import Played, Predicts, Session
 from .precision import check_precision, episode_counts, half_width
 from .provenance import training_seed
 from .summary import summarise
 
 DEFAULT_EPISODES = 200
-MOST_EPISODES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,8 @@ class Result:
         episodes: one row per episode: return, bound, spent, length, blocked, and the problem's metrics.
         curves: the share of the budget spent, at points of time, per episode.
         cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, remarks (what
-            must be said beside the numbers, a line each), the seed that a learner has learned with, seconds.
+            must be said beside the numbers, a line each), the seed that a learner has learned with, seconds, and how many
+            decisions were proved to be the best by the agent's own values, or were not, of those that it took by optimising.
     """
 
     summary: dict[str, Any]
@@ -61,7 +60,8 @@ def evaluate(
     Args:
         agent: a policy of the suite, a Stable-Baselines3 model, or anything with its `predict`.
         env: an environment of the suite (any face), its id, or a problem. It is not stepped: the evaluation plays the
-            same problem on a batch of its own.
+            same problem on a batch of its own. A limit of steps holds there too. A `VecNormalize` is applied for models
+            that are not policies of the suite; without one, a model is played under that of the environment it is set to.
         episodes: how many; "all" for every episode of a log; by default all of a log, or 200.
         seed: of the episodes.
         precision: play as many episodes as it takes, up to `precision.MOST` or the end of a log, until half the width of the
@@ -71,15 +71,16 @@ def evaluate(
         advanced: called with the number of episodes that were just finished, to show progress.
 
     Raises:
-        ValueError: an agent that was made for another problem; both episodes and a precision; episodes below 1, more than the
-            log has, or "all" where there is no end.
+        ValueError: an agent that was made for another problem; a model that lacks the `VecNormalize` it was trained under; a
+            wrapper that would be left out; both episodes and a precision; episodes below 1, more than the log has, or "all"
+            where there is no end.
         TypeError: something that is not an agent or not an environment of the suite.
         RuntimeError: an episode spent more than it had, which the ledger must never let through.
     """
-    problem = played_problem(env)
+    problem, normalise = unwrap(env)
     if budget is not None:
         problem = problem.replace(**_other_budget(problem, budget))
-    evaluation = Evaluation(agent, problem, seed)
+    evaluation = Evaluation(agent, problem, seed, normalise)
     if precision is None:
         evaluation.grow(count_episodes(problem, episodes), advanced)
         return evaluation.result()
@@ -100,19 +101,21 @@ class Evaluation:
 
     Args:
         agent, problem, seed: see `evaluate`.
+        normalise: what models are shown in place of observations.
 
     Raises:
         ValueError, TypeError: see `evaluate`.
     """
 
-    def __init__(self, agent: Predicts, problem: Problem, seed: int) -> None:
+    def __init__(self, agent: Predicts, problem: Problem, seed: int, normalise: Normalise | None = None) -> None:
         if not callable(getattr(agent, "predict", None)):
             raise TypeError(f"agent is {agent!r}; expected something with predict(); make_agent makes one from a name")
         if isinstance(agent, Policy):
             agent.check_problem(problem)
         self._agent = agent
         self._problem = problem
-        self._session = Session(agent, problem, natural("seed", seed))
+        self._asked = Asked(agent, problem, normalise)
+        self._session = Session(self._asked, problem, natural("seed", seed))
         self._begun = False
         self._parts: list[Played] = []
         self.cell: dict[str, Any] = {}
@@ -136,23 +139,32 @@ class Evaluation:
             self._parts = []  # what was restored came without the memory that it led to
         first = sum(len(part.episodes) for part in self._parts)
         started = time.perf_counter()
+        before = _proofs(self._agent)
         if first < count:
             self._parts.append(self._session.play(range(first, count), advanced))
             check_ledger(self._parts[-1].episodes)
             self._begun = True
+        taken, unproved = (now - then for now, then in zip(_proofs(self._agent), before, strict=True))
         if not self.cell:
             optimum, reason = known_optimum(self._problem)
             self.cell = {
                 "optimum": optimum,
                 "optimum_unknown": reason,
                 "null": null_score(self._problem),
-                "latency_us": decision_latency(self._agent, self._problem),
+                "latency_us": decision_latency(self._asked, self._problem),
                 "information": getattr(self._agent, "information", "observation"),
                 "remarks": "\n".join(self._problem.remarks),
                 "training_seed": training_seed(self._agent),
                 "seconds": 0.0,
+                "proved_decisions": 0,
+                "unproved_decisions": 0,
             }
-        self.cell = {**self.cell, "seconds": self.cell["seconds"] + time.perf_counter() - started}
+        self.cell = {
+            **self.cell,
+            "seconds": self.cell["seconds"] + time.perf_counter() - started,
+            "proved_decisions": self.cell["proved_decisions"] + taken - unproved,
+            "unproved_decisions": self.cell["unproved_decisions"] + unproved,
+        }
 
     def result(self) -> Result:
         """How the agent did so far."""
@@ -177,30 +189,11 @@ def check_ledger(episodes: pd.DataFrame) -> None:
         raise RuntimeError(f"{overspent.sum()} episodes spent more than their budget, the first is number {first}")
 
 
-def played_problem(env: Any) -> Problem:
-    """The problem of an environment that is to be played on batches of our own.
-
-    Raises:
-        ValueError: a wrapper changes what agents see, do or earn: it would be left out.
-    """
-    problem = as_problem(env)
-    harmless = (PassiveEnvChecker, OrderEnforcing, RecordEpisodeStatistics)
-    wrapper = env
-    while isinstance(wrapper, gym.Wrapper):
-        if not isinstance(wrapper, harmless) and type(wrapper).__name__ != "Monitor":
-            raise ValueError(
-                f"env has the wrapper {type(wrapper).__name__}, which an evaluation would leave out; "
-                "pass the environment without it, or have the agent do what it does"
-            )
-        wrapper = wrapper.env
-    return problem
-
-
 def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> int:
     """How many episodes are asked for.
 
     Raises:
-        ValueError: see `evaluate`.
+        ValueError: see `evaluate`; more than `MOST_EPISODES`.
     """
     available = problem.num_episodes
     if episodes is None:
@@ -211,21 +204,19 @@ def count_episodes(problem: Problem, episodes: int | Literal["all"] | None) -> i
         return available
     if isinstance(episodes, bool) or not isinstance(episodes, int | np.integer) or episodes < 1:
         raise ValueError(f"episodes is {episodes!r}; expected an integer >= 1, or 'all'")
-    if episodes > MOST_EPISODES:
-        raise ValueError(f"episodes is {episodes}; expected at most {MOST_EPISODES:,}, which fill the memory")
     if available is not None and episodes > available:
         raise ValueError(f"episodes is {episodes}; {problem.instance} has {available} of {problem.horizon} steps")
-    return int(episodes)
+    return at_most("episodes", episodes, MOST_EPISODES)
 
 
-def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200, seconds: float = 2.0) -> float:
+def decision_latency(asked: Asked, problem: Problem, decisions: int = 200, seconds: float = 2.0) -> float:
     """The median time of `predict` on one observation, the first one of an episode, in microseconds.
 
     Of `decisions` decisions, or as many as begin within `seconds`; one before them, which may compile, does not count.
     """
     batch, keys = Batch(problem, 1), episode_keys(0, decisions + 1)
-    if isinstance(agent, Planner):
-        agent.attach(batch)
+    if isinstance(asked.agent, Planner):
+        asked.agent.attach(batch)
     state: Any = None
     taken = []
     for k in range(decisions + 1):
@@ -233,12 +224,17 @@ def decision_latency(agent: Predicts, problem: Problem, decisions: int = 200, se
         batch.reset()
         observation = batch.observe()[0]
         started = time.perf_counter()
-        _, state = ask(agent, batch, observation, state, np.array([k == 0]))
+        _, state = asked(batch, observation, state, np.array([k == 0]))
         if k > 0:
             taken.append(time.perf_counter() - started)
         if sum(taken) > seconds:
             break
     return 1e6 * float(np.median(taken))
+
+
+def _proofs(agent: Any) -> tuple[int, int]:
+    """How many decisions an agent has taken by optimising, and how many of them are not proved to be the best."""
+    return getattr(agent, "proofs", (0, 0))
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,9 @@ take ten points of the curve and leave out contaminated prompts; here are up to 
 
 Among more than two models the share of strong calls becomes the share of cost: 0 is what the weak model alone would cost, and
 1 what the strong one would. APGR can then exceed 1: a router may be better than the strong model.
+
+Where one of the two is at least as good and costs no more, it dominates: nothing is there to be traded, neither measure has a
+meaning, and the models and the routers' highest quality are all that is reported.
 """
 
 from __future__ import annotations
@@ -67,12 +70,13 @@ class Frontier:
     Attributes:
         table: a row per router: `APGR` with its 95 % interval (`_low`, `_high`; bootstrap over tasks), `CPT(20 %)`,
             `CPT(50 %)` and `CPT(80 %)` (NaN where the curve does not reach them), and `highest quality`. The last row,
-            `oracle`, knows all outcomes.
+            `oracle`, knows all outcomes. All but the last column are NaN where one model dominates.
         curves: by router.
         bound: the highest mean `quality` that hindsight could buy, for every mean `cost` of a task; see `hindsight`.
         models: a row per model: its mean `quality` and `cost` of a task.
         facts: what was measured: source, tasks, how routers were fitted, weak, strong, axis, the oracle's quality (the best
-            model for every task), and what that costs if the cheapest of the best is taken.
+            model for every task), and what that costs if the cheapest of the best is taken; and `dominates`, the name of the
+            end that dominates the other one, or None.
     """
 
     table: pd.DataFrame
@@ -113,8 +117,7 @@ def frontier(
         seed: of `random` and of the bootstrap.
 
     Raises:
-        ValueError: an unknown router or model; a log whose strong model is not both better and more expensive
-            where the axis is cost.
+        ValueError: an unknown router or model; or a strong model that is worse and cheaper than the weak one.
     """
     if unknown := [name for name in routers if name not in ROUTERS]:
         raise ValueError(f"no router {unknown[0]!r}{near(unknown[0], list(ROUTERS))}")
@@ -124,20 +127,26 @@ def frontier(
     training = whole.part("train") if whole.own_split and split in (None, "test") else None
     played = whole.part(split or ("test" if whole.own_split else "all"))
     ends = _ends(whole, weak, strong)
-    _check_ends(played, ends)
+    dominating = _dominating(played, ends)
     natural("seed", seed)
     sweeps = {name: _swept(name, training, played, ends, seed) for name in routers}
     evenly = np.full((played.tasks, 1), 1.0 / played.tasks)
-    curves = {name: _curves(swept, evenly)[0] for name, swept in sweeps.items()}
+    curves = {name: _curves(swept, evenly, dominating is not None)[0] for name, swept in sweeps.items()}
     bound = pd.DataFrame(dict(zip(("cost", "quality"), hindsight(played), strict=True)))
     alone = played.each_alone()[0]
+    facts = _facts(played, training, ends, bound, dominating)
+    if dominating is not None:
+        highest = {name: float(curve.quality.max()) for name, curve in curves.items()} | {"oracle": facts["oracle"]}
+        unknown = dict.fromkeys(("APGR", "APGR_low", "APGR_high", *CPT_COLUMNS), np.nan)
+        rows = [{"router": name, **unknown, "highest quality": best} for name, best in highest.items()]
+        return Frontier(pd.DataFrame(rows), curves, bound, _models(played), facts)
     quality = float(alone[ends[0]]), float(alone[ends[1]])
     rows = [
         _measures(name, curve.share, curve.quality, quality, _interval(sweeps[name], played, ends, seed))
         for name, curve in curves.items()
     ]
     rows.append(_measures("oracle", *oracle_curve(played, *ends), quality, (np.nan, np.nan)))
-    return Frontier(pd.DataFrame(rows), curves, bound, _models(played), _facts(played, training, ends, bound))
+    return Frontier(pd.DataFrame(rows), curves, bound, _models(played), facts)
 
 
 # --- measures -------------------------------------------------------------------------------------------------------------
@@ -267,8 +276,16 @@ def _ends_on_axis(log: RoutingLog, ends: tuple[int, int]) -> tuple[Floats, Float
     return weak, strong
 
 
-def _curves(swept: _Swept, weights: Floats) -> list[Curve]:
-    """The curve for every column of weights (tasks, curves), each of which sums to 1."""
+def _curves(swept: _Swept, weights: Floats, dominated: bool = False) -> list[Curve]:
+    """The curve for every column of weights (tasks, curves), each of which sums to 1.
+
+    Where one model dominates there is no axis from the weak to the strong one: shares are NaN, and costs rise.
+    """
+    if dominated:
+        cost, quality = (column @ weights for column in (swept.cost, swept.quality))
+        rising = np.argsort(cost, axis=0, kind="stable")
+        by_cost = (np.take_along_axis(one, rising, axis=0).T for one in (np.full(cost.shape, np.nan), quality, cost))
+        return [Curve(*points) for points in zip(*by_cost, strict=True)]
     weak, strong = (end @ weights for end in swept.ends)
     shares = (swept.share @ weights - weak) / (strong - weak)
     order = np.argsort(shares, axis=0, kind="stable")
@@ -328,19 +345,23 @@ def _ends(log: RoutingLog, weak: str | None, strong: str | None) -> tuple[int, i
     return first, second
 
 
-def _check_ends(log: RoutingLog, ends: tuple[int, int]) -> None:
+def _dominating(log: RoutingLog, ends: tuple[int, int]) -> int | None:
+    """The model of the two that is at least as good as the other and costs no more, the better one first; None if neither is.
+
+    Raises:
+        ValueError: the weak model is the better and more expensive one.
+    """
     quality, cost = log.each_alone()
-    names = [log.models[end] for end in ends]
-    if not quality[ends[1]] > quality[ends[0]]:
+    for one, other in (ends[::-1], ends):
+        if quality[one] >= quality[other] and cost[one] <= cost[other] * (1.0 + 1e-9):
+            return one
+    if quality[ends[1]] < quality[ends[0]]:
+        names = [log.models[end] for end in ends]
         raise ValueError(
             f"strong is {names[1]!r} with quality {quality[ends[1]]:.3f}, weak {names[0]!r} with {quality[ends[0]]:.3f}; "
             "expected the strong model to be better, choose with weak= and strong="
         )
-    if len(log.models) > 2 and not cost[ends[1]] > cost[ends[0]]:
-        raise ValueError(
-            f"strong is {names[1]!r} at {cost[ends[1]]:.3g} dollars, weak {names[0]!r} at {cost[ends[0]]:.3g}; "
-            "expected the strong model to be more expensive, choose with weak= and strong="
-        )
+    return None
 
 
 def _models(log: RoutingLog) -> pd.DataFrame:
@@ -348,7 +369,9 @@ def _models(log: RoutingLog) -> pd.DataFrame:
     return pd.DataFrame({"model": log.models, "quality": quality, "cost": cost})
 
 
-def _facts(log: RoutingLog, training: RoutingLog | None, ends: tuple[int, int], bound: pd.DataFrame) -> dict[str, Any]:
+def _facts(
+    log: RoutingLog, training: RoutingLog | None, ends: tuple[int, int], bound: pd.DataFrame, dominating: int | None
+) -> dict[str, Any]:
     return {
         "source": log.source,
         "tasks": log.tasks,
@@ -358,6 +381,7 @@ def _facts(log: RoutingLog, training: RoutingLog | None, ends: tuple[int, int], 
         "axis": "share of strong calls" if len(log.models) == 2 else "share of cost",
         "oracle": float(bound["quality"].iloc[-1]),
         "oracle_cost": float(bound["cost"].iloc[-1]),
+        "dominates": None if dominating is None else log.models[dominating],
     }
 
 
@@ -387,6 +411,17 @@ def print_frontier(found: Frontier, console: Console | None = None) -> None:
     for name, quality, cost in found.models.itertuples(index=False):
         models.add_row(Text(name), f"{quality:.3f}", number(1000 * cost), roles.get(name, ""))
     console.print(models)
+    if facts["dominates"] is not None:
+        other = facts["weak"] if facts["dominates"] == facts["strong"] else facts["strong"]
+        verdict = (
+            f"{facts['dominates']} dominates {other}: at least as good, and no more expensive. No router saves anything by"
+        )
+        console.print(
+            Text(f"{verdict} calling {other} where that is not better, and APGR and CPT have no meaning."), soft_wrap=True
+        )
+        for name, best in zip(found.table["router"], found.table["highest quality"], strict=True):
+            console.print(Text(f"highest quality of {name}: {best:.3f}"), soft_wrap=True)
+        return
     routers = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("router", "APGR", *CPT_COLUMNS, "highest quality"):
         routers.add_column(heading, justify="left" if heading == "router" else "right", no_wrap=True)

@@ -14,7 +14,7 @@ import gymnasium as gym
 import pandas as pd
 
 from ..agents.registry import check_agent, known_agents, list_agents, split_name, tuned_agents
-from ..envs.core.checks import positive, positive_integer
+from ..envs.core.checks import MOST_EPISODES, positive, positive_integer
 from ..envs.core.files import check_folder, write_whole
 from ..envs.family import Episodes, defining_modules, environments
 from ..envs.hints import near
@@ -24,8 +24,8 @@ from .leaderboard_run import Run, carry_out, facts, problem_of_id
 from .store import Store
 from .workers import Failure, each_in_processes
 
-MOST_EFFORT, MOST_SEEDS = 1_000, 10_000
-"""More are a slip."""
+MOST_EFFORT = MOST_SEEDS = MOST_WORKERS = 1000
+"""Shares of trainings, trainings of one learner, and processes, that anyone can mean."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -90,7 +90,7 @@ def run_leaderboard(
     folder = Path(out)
     check_folder(folder)
     _check_grows(folder / "leaderboard.parquet", runs)
-    rows = _carry_out_all(runs, folder, positive_integer("workers", workers), imports, progress or Progress())
+    rows = _carry_out_all(runs, folder, positive_integer("workers", workers, MOST_WORKERS), imports, progress or Progress())
     return as_table([rows[run] for run in runs], command)
 
 
@@ -150,7 +150,7 @@ def plan_runs(
         ValueError: see `run_leaderboard`.
     """
     if episodes is not None:
-        positive_integer("episodes", episodes)
+        positive_integer("episodes", episodes, MOST_EPISODES)
     runs = []
     served = set()
     for id in list(environments()) if envs is None else envs:
@@ -217,9 +217,9 @@ def _failed(run: Run, failure: Failure) -> dict[str, Any]:
 COLUMNS = (
     ["environment", "agent", "training_seed", "status", "reason", "share", "share_low", "share_high", "share_of", "score",
      "score_low", "score_high", "score_name", "cvar", "cvar_low", "cvar_high", "null", "optimum", "spent_share", "violations",
-     "blocked", "latency_us", "training_seconds", "training_decisions", "playing_seconds", "effort", "information", "learns",
-     "episodes", "evaluation_seed", "instance", "budget", "settings", "agent_settings", "versions", "command", "traceback",
-     "resampled_shares"]
+     "blocked", "unproved", "latency_us", "training_seconds", "training_decisions", "playing_seconds", "effort", "information",
+     "learns", "episodes", "evaluation_seed", "instance", "budget", "settings", "agent_settings", "versions", "command",
+     "traceback", "resampled_shares"]
 )  # fmt: skip
 """Of leaderboard.parquet."""
 

@@ -62,7 +62,7 @@ def _head(table: Frame) -> str:
     efforts = [f"{100 * effort:g} %" for effort in sorted(table["effort"].dropna().unique())]
     lines = [
         "# Leaderboard",
-        f"```sh\n{commands}\n```",
+        f"```sh shown: plays for hours; `make` targets and CI play parts of it\n{commands}\n```",
         f"{len(table)} runs: every agent on every environment, learners once for each training seed. All agents of an "
         "environment play the same episodes; slow ones play the first of them. Made with " + "; ".join(used) + ".",
     ]
@@ -162,6 +162,7 @@ def _ranks(ranks: Frame) -> str:
         "spent": lambda row: percent(row["spent_share"]),
         "violations": lambda row: count(row["violations"]),
         "blocked": lambda row: number(row["blocked"]),
+        **({"unproved": lambda row: percent(row["unproved"])} if ranks["unproved"].notna().any() else {}),
         "latency": lambda row: duration(row["latency_us"]),
         "training": _training,
         "episodes": lambda row: count(row["episodes"]),
@@ -195,10 +196,11 @@ _SEES = "; ".join(f"{name}: {meaning}" for name, meaning in INFORMATION.items())
 
 COLUMNS = f"""## Columns
 
-- **share**: mean score as a share of the optimum (or of the bound, where the section says so), with a 95 % percentile
-  bootstrap interval over training seeds and episodes. Noise on a finite number of episodes can lift it above 100 %.
+- **share**: mean score as a share of the optimum (or of the bound, where the section says so), with a 95 % interval over
+  training seeds (Student's) and episodes (bootstrap). Noise on a finite number of episodes can lift it above 100 %.
 - **CVaR 10 %**: mean score of the worst tenth of the episodes.
 - **spent**: what was spent, as a share of the budgets. **violations**: episodes that spent more than their budget.
 - **blocked**: actions per episode that were not executed as asked for, because the budget could not pay for them.
+- **unproved**: decisions taken by optimising that are not proved to be the best by the agent's own values.
 - **latency**: median time of one decision. **training**: training seeds x mean time of one training, and its decisions.
 - **sees**: what the agent was allowed to see. {_SEES}."""

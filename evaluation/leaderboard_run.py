@@ -108,7 +108,7 @@ def _scores(result: Result, score: str) -> dict[str, Any]:
     share_of = "optimum" if np.isfinite(cell["optimum"]) else "bound"
     share = {f"share{end}": summary[f"share_of_{share_of}{end}"] for end in ("", "_low", "_high")}
     scores = {f"score{end}": summary[f"{score}{end}"] for end in ("", "_low", "_high")}
-    names = ("cvar", "cvar_low", "cvar_high", "spent_share", "violations", "blocked", "latency_us", "information")
+    names = ("cvar", "cvar_low", "cvar_high", "spent_share", "violations", "blocked", "unproved", "latency_us", "information")
     return {
         **share,
         "share_of": share_of,

@@ -39,8 +39,8 @@ class Standing(NamedTuple):
 def ranked(table: pd.DataFrame) -> pd.DataFrame:
     """A row per environment and agent, over its training seeds; the agents of an environment by their share.
 
-    Shares have percentile intervals over training seeds and episodes: in every resample both are drawn anew, and the
-    episodes are the same for all seeds. Other numbers are means over seeds, latency is the median, violations are the sum.
+    Shares have intervals over training seeds and episodes; see `mean_of_runs`. Other numbers are means over seeds, latency is
+    the median, violations are the sum.
     """
     finished: Frame = table[table["status"] == "finished"]
     rows = [_agent_row(runs) for _, runs in finished.groupby(["environment", "agent"], sort=False)]
@@ -95,8 +95,9 @@ def standing(table: pd.DataFrame, name: str, agents: dict[str, str], reference: 
     """
     scores, resampled = _scores(table, agents)
     matrix, matrices = statistics.as_matrix(scores), statistics.as_matrix(resampled)
+    counts = list(map(len, scores))
     found = {
-        what: statistics.interval(statistic(matrix), statistic(matrices))
+        what: statistics.interval(statistic(matrix), statistic(matrices), runs=counts)
         for what, statistic in {
             "interquartile mean": statistics.interquartile_mean,
             "mean": statistics.mean,
@@ -110,8 +111,8 @@ def standing(table: pd.DataFrame, name: str, agents: dict[str, str], reference: 
         value, resamples = (
             statistics.superiority(*map(statistics.as_matrix, pair)) for pair in zip(ours, theirs, strict=True)
         )
-        found["improvement"] = statistics.interval(value, resamples)
-    return Standing(name, agents, sum(map(len, scores)), found)
+        found["improvement"] = statistics.interval(value, resamples, runs=list(map(len, [*ours[0], *theirs[0]])))
+    return Standing(name, agents, sum(counts), found)
 
 
 def profiles(table: pd.DataFrame, compared: dict[str, dict[str, str]], thresholds: Floats) -> dict[str, Estimate]:
@@ -121,7 +122,7 @@ def profiles(table: pd.DataFrame, compared: dict[str, dict[str, str]], threshold
     for name, agents in compared.items():
         scores, resampled = _scores(table, {environment: agents[environment] for environment in common})
         value, resamples = (statistics.profile(statistics.as_matrix(tasks), thresholds) for tasks in (scores, resampled))
-        found[name] = statistics.interval(value, resamples)
+        found[name] = statistics.interval(value, resamples, runs=list(map(len, scores)))
     return found
 
 
@@ -144,16 +145,21 @@ def _scores(table: Frame, agents: dict[str, str]) -> tuple[list[Floats], list[Fl
 
 def _resampled(runs: Frame, rng: np.random.Generator) -> Floats:
     """Shares of training seeds drawn with replacement, each on the resampled episodes that all share, (RESAMPLES, runs)."""
-    of_episodes = np.stack(runs["resampled_shares"].map(lambda shares: np.asarray(shares, float)).to_list(), axis=1)
     drawn = rng.integers(len(runs), size=(RESAMPLES, len(runs)))
-    return np.take_along_axis(of_episodes, drawn, axis=1)
+    return np.take_along_axis(_of_episodes(runs), drawn, axis=1)
+
+
+def _of_episodes(runs: Frame) -> Floats:
+    """Shares of training seeds on resampled episodes that all of them share, (RESAMPLES, runs)."""
+    return np.stack(runs["resampled_shares"].map(lambda shares: np.asarray(shares, float)).to_list(), axis=1)
 
 
 def _agent_row(runs: Frame) -> dict[str, Any]:
     first = runs.iloc[0]
-    share = statistics.interval(runs["share"].mean(), _resampled(runs, np.random.default_rng(0)).mean(axis=1))
+    share = statistics.mean_of_runs(runs["share"].to_numpy(float), _of_episodes(runs), int(first["episodes"]))
     kept = ("environment", "agent", "learns", "information", "share_of", "episodes", "effort")
-    means = ("score", "cvar", "spent_share", "training_seconds", "training_decisions")
+    means = ("score", "cvar", "spent_share", "unproved", "training_seconds", "training_decisions")
+    runs = runs.reindex(columns=list(dict.fromkeys([*runs.columns, "unproved"])))  # tables from before it was counted
     return {
         **{name: first[name] for name in kept},
         "runs": len(runs),

@@ -14,7 +14,9 @@ from ..baselines.core.oracle import episode_bounds
 from ..baselines.core.policy import KernelPolicy
 from ..envs.core.batch import Batch, episode_keys
 from ..envs.core.loops import OK, compile_rollout
-from ..envs.core.problem import Problem
+from ..envs.core.metrics import Metric
+from ..envs.core.problem import Problem, State
+from .models import Asked
 
 CHECKPOINTS = 20
 """The spend of an episode is noted this many times."""
@@ -39,8 +41,8 @@ class Played(NamedTuple):
 
     episodes: pd.DataFrame
     """A row per episode: episode, initial, return, bound, spent, length, blocked, overspent (more than there was, of any
-    resource), and the problem's metrics. With several resources, initial and spent are the first one's, and `spent_NAME`
-    those of the others."""
+    resource), and the problem's metrics, NaN where an episode has no value. With several resources, initial and spent are the
+    first one's, and `spent_NAME` those of the others."""
     curves: pd.DataFrame
     """episode, time (share of the horizon), spent_share: how the budget was spent."""
 
@@ -64,22 +66,23 @@ def play(
         seed: of all episodes.
         advanced: called with the number of episodes that were just finished.
     """
-    return Session(agent, problem, seed).play(numbers, advanced)
+    return Session(Asked(agent, problem), problem, seed).play(numbers, advanced)
 
 
 class Session:
     """Plays now some episodes and later more: a memory that carries over is kept in between. See `play`."""
 
-    def __init__(self, agent: Predicts, problem: Problem, seed: int) -> None:
+    def __init__(self, asked: Asked, problem: Problem, seed: int) -> None:
+        agent = asked.agent
         self.carries_over = bool(getattr(agent, "carries_over", False))
         self._problem = problem
         self._seed = seed
         self._lanes = 1 if self.carries_over else max(1, min(LANES, STEPS_IN_MEMORY // problem.horizon))
-        self._player = _Compiled(agent) if isinstance(agent, KernelPolicy) else _Predicting(agent)
+        self._player = _Compiled(agent) if isinstance(agent, KernelPolicy) else _Predicting(asked)
 
     def play(self, numbers: Sequence[int], advanced: Callable[[int], None] = lambda episodes: None) -> Played:
         """Play the episodes with these numbers, ascending."""
-        keys = episode_keys(self._seed, max(numbers) + 1)
+        keys = episode_keys(self._seed, numbers[-1] + 1)
         parts = []
         for first in range(0, len(numbers), self._lanes):
             chosen = np.asarray(numbers[first : first + self._lanes])
@@ -117,7 +120,7 @@ def _play_side_by_side(
             "blocked": state.blocked,
             "overspent": ((state.remaining < 0.0) | (state.spent > state.initial)).any(axis=1),
             **{f"spent_{name}": state.spent[:, k] for k, name in others},
-            **{metric.name: getattr(state, metric.name) for metric in problem.metrics},
+            **{metric.name: _values(metric, state) for metric in problem.metrics},
         }
     )
     shares = np.divide(spent, state.initial[:, :1], out=np.zeros_like(spent), where=state.initial[:, :1] > 0)
@@ -129,6 +132,12 @@ def _play_side_by_side(
         }
     )
     return Played(episodes, curves)
+
+
+def _values(metric: Metric, state: State) -> NDArray[Any]:
+    """What a metric came to in every episode, (n,); NaN where it has no value."""
+    values = getattr(state, metric.name)
+    return values if metric.among is None else np.where(getattr(state, metric.among) > 0, values, np.nan)
 
 
 class _Compiled:
@@ -166,17 +175,11 @@ class _Compiled:
             batch.refuse(fault, self._actions)
 
 
-def ask(agent: Predicts, batch: Batch, observation: NDArray[Any], memory: Any, episode_start: NDArray[np.bool_]) -> Any:
-    """The agent's actions in all lanes of the batch, and its memory; agents that ask for masks get the environment's."""
-    masks: Any = {"action_masks": batch.action_mask().astype(bool)} if getattr(agent, "takes_masks", False) else {}
-    return agent.predict(observation, state=memory, episode_start=episode_start, deterministic=True, **masks)
-
-
 class _Predicting:
     """Plays anything that predicts, a step at a time."""
 
-    def __init__(self, agent: Predicts) -> None:
-        self._agent = agent
+    def __init__(self, asked: Asked) -> None:
+        self._asked, self._agent = asked, asked.agent
         self._memory: Any = None
 
     def start(self, batch: Batch) -> None:
@@ -196,7 +199,7 @@ class _Predicting:
         for _ in range(steps):
             if batch.state.finished.all():
                 return
-            actions, self._memory = ask(self._agent, batch, self._observation, self._memory, self._episode_start)
+            actions, self._memory = self._asked(batch, self._observation, self._memory, self._episode_start)
             self._episode_start = np.zeros(batch.n, np.bool_)
             self._observation, reward, _, _ = batch.step(batch.read_actions(actions))
             self.returns += reward

@@ -10,9 +10,10 @@ from ..envs.core.problem import Problem
 
 
 def problem_settings(problem: Problem) -> str:
-    """The settings that a problem was made with, except its budget, as JSON."""
-    budget = problem.budget_settings
-    return json.dumps({name: str(value) for name, value in problem.settings.items() if name not in budget})
+    """The settings that a problem was made with, except its budget, as JSON; and its limit of steps, if there is one."""
+    limit = {} if problem.max_episode_steps is None else {"max_episode_steps": problem.max_episode_steps}
+    settings = {**problem.settings, **limit}
+    return json.dumps({name: str(value) for name, value in settings.items() if name not in problem.budget_settings})
 
 
 def agent_settings(name: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from ..envs.core.files import write_text
 from ..envs.core.metrics import Metric
 from . import plots
-from .columns import readable, visible_columns
+from .columns import caution, readable, visible_columns
 from .palette import Look, looks
 from .summary import Frame, remarks_of
 from .svg import STYLE, inline_svg
@@ -113,8 +113,8 @@ def _intervals(summary: Frame) -> str:
     level = f"{100 * summary.attrs['confidence']:g} % " if "confidence" in summary.attrs else ""
     resamples = f", {summary.attrs['resamples']:,} resamples" if "resamples" in summary.attrs else ""
     return (
-        f"Brackets and bands are {level}percentile bootstrap intervals over episodes{resamples}; "
-        "all agents share the episodes and the resamples."
+        f"Brackets and bands are {level}bootstrap intervals over episodes{resamples}; all agents share the episodes and the "
+        f"resamples.{caution(int(summary['episodes'].min()))}"
     )
 
 

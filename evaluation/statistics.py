@@ -23,7 +23,7 @@ RESAMPLES = 2000
 
 
 class Estimate(NamedTuple):
-    """A statistic with a percentile interval; floats, or arrays of as many entries as the statistic has."""
+    """A statistic with its interval; floats, or arrays of as many entries as the statistic has."""
 
     value: Floats
     low: Floats
@@ -64,8 +64,9 @@ def estimate(
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
     seed: int = 0,
+    as_rliable: bool = False,
 ) -> Estimate:
-    """A statistic with a stratified bootstrap interval: runs are resampled within each task.
+    """A statistic with a stratified bootstrap interval: runs are resampled within each task. See `expanded` for its level.
 
     Args:
         scores: see above; every task has at least one run.
@@ -73,10 +74,12 @@ def estimate(
         resamples: number of resamples.
         confidence: coverage of the interval.
         seed: of the resamples.
+        as_rliable: rliable's plain percentile interval, which is too narrow for few runs of few tasks.
     """
     tasks = as_tasks(scores)
+    runs = [] if as_rliable else list(map(len, tasks))
     rng = np.random.default_rng(seed)
-    return interval(statistic(as_matrix(tasks)), statistic(resample(tasks, resamples, rng)), confidence)
+    return interval(statistic(as_matrix(tasks)), statistic(resample(tasks, resamples, rng)), confidence, runs)
 
 
 def improvement(
@@ -86,12 +89,13 @@ def improvement(
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
     seed: int = 0,
+    as_rliable: bool = False,
 ) -> Estimate:
     """How probable it is that a run is better than one of another algorithm, averaged over tasks; see `superiority`.
 
     Args:
         scores, others: of both algorithms, the same tasks in the same order.
-        resamples, confidence, seed: see `estimate`; the runs of both are resampled independently.
+        resamples, confidence, seed, as_rliable: see `estimate`; the runs of both are resampled independently.
 
     Raises:
         ValueError: different numbers of tasks.
@@ -99,9 +103,10 @@ def improvement(
     ours, theirs = as_tasks(scores), as_tasks(others)
     if len(ours) != len(theirs):
         raise ValueError(f"scores have {len(ours)} tasks and others {len(theirs)}; expected the same tasks")
+    runs = [] if as_rliable else list(map(len, [*ours, *theirs]))
     rng = np.random.default_rng(seed)
     resampled = superiority(resample(ours, resamples, rng), resample(theirs, resamples, rng))
-    return interval(superiority(as_matrix(ours), as_matrix(theirs)), resampled, confidence)
+    return interval(superiority(as_matrix(ours), as_matrix(theirs)), resampled, confidence, runs)
 
 
 def superiority(scores: Floats, others: Floats) -> Floats:
@@ -114,12 +119,55 @@ def superiority(scores: Floats, others: Floats) -> Floats:
     return (0.5 * (np.sign(above) + 1.0)).mean(axis=(-3, -2, -1))
 
 
-def interval(value: Floats, resampled: Floats, confidence: float = 0.95) -> Estimate:
-    """The percentile interval of resampled values, (resamples, ...)."""
+def interval(value: Floats, resampled: Floats, confidence: float = 0.95, runs: Sequence[int] = ()) -> Estimate:
+    """The percentile interval of resampled values, (resamples, ...), at the level that suits these `runs`; see `expanded`."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; expected a number between 0 and 1")
-    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    level = expanded(confidence, runs)
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Estimate(value, low, high)
+
+
+def mean_of_runs(values: Floats, resampled: Floats, episodes: int, confidence: float = 0.95) -> Estimate:
+    """The mean of an agent's runs on the same episodes, with an interval over training seeds and episodes.
+
+    Student's interval: the runs differ by their seeds, and what the episodes do to all of them is in the resamples; degrees of
+    freedom are Welch and Satterthwaite's. A single run has an interval over episodes alone.
+
+    Args:
+        values: of the runs, (runs,).
+        resampled: the same in resamples of the episodes that all runs share, (resamples, runs).
+        episodes: how many there were.
+        confidence: coverage of the interval.
+    """
+    runs, mean = len(values), values.mean()
+    if runs == 1:
+        return interval(mean, resampled[:, 0], confidence, [episodes])
+    of_seeds, of_episodes = values.var(ddof=1) / runs, resampled.mean(axis=1).var(ddof=1)
+    total = of_seeds + of_episodes
+    if not total > 0.0:
+        return Estimate(mean, mean + 0.0 * total, mean + 0.0 * total)
+    freedom = total**2 / (of_seeds**2 / (runs - 1) + of_episodes**2 / max(episodes - 1, 1))
+    half = scipy.stats.t.ppf((1 + confidence) / 2, freedom) * np.sqrt(total)
+    return Estimate(mean, mean - half, mean + half)
+
+
+def expanded(confidence: float, runs: Sequence[int]) -> float:
+    """The level at which a percentile interval of a mean covers with `confidence`, in spite of few runs.
+
+    Resamples spread too little by the factor sqrt((n - 1) / n), and quantiles are the normal distribution's where Student's
+    are right (Hesterberg, "What teachers should know about the bootstrap", 2015, section 4.2).
+
+    Args:
+        confidence: asked for, between 0 and 1.
+        runs: of every task; those with a single run have nothing to resample and don't count.
+    """
+    several = np.array([n for n in runs if n > 1], float)
+    if len(several) == 0:
+        return confidence
+    narrow = np.sqrt(np.sum(1.0 / several) / np.sum((several - 1.0) / several**2))
+    quantile = scipy.stats.t.ppf((1 + confidence) / 2, np.sum(several - 1.0))
+    return float(2 * scipy.stats.norm.cdf(narrow * quantile) - 1)
 
 
 def as_tasks(scores: Sequence[ArrayLike] | ArrayLike) -> list[Floats]:

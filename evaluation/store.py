@@ -94,7 +94,7 @@ def cell_key(problem: Problem, agent: str, episodes: int, seed: int, *further: A
     agent_class: Any = find_class(name, problem)
     agent_settings = read_values(written, taken_by(agent_class))
     digest = hashlib.sha256(sources_digest(problem, agent_class))
-    for part in (versions(), type(problem).__qualname__, name, episodes, seed, *further):
+    for part in (versions(), type(problem).__qualname__, problem.max_episode_steps, name, episodes, seed, *further):
         digest.update(repr(part).encode())
     for settings in (problem.settings, agent_settings):
         for key, value in sorted(settings.items()):

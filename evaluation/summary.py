@@ -33,6 +33,12 @@ CELL_COLUMNS = ("agent", "budget", "optimum", "null", "latency_us", "information
 WORST = 0.1
 """The share of all episodes, the worst ones, whose mean score is the conditional value at risk."""
 
+TAIL_NEEDS = 50
+"""Episodes below which the conditional value at risk has no interval: fewer than five of them would carry it."""
+
+ROUGH = 30
+"""Episodes below which intervals of skewed scores cover less than they promise; tables say so."""
+
 # Numbers gathered at once by a batch of resamples: 2e6 int64 indices and as many counts are about 50 MB.
 BATCH_NUMBERS = 2_000_000
 
@@ -43,7 +49,7 @@ def remarks_of(summary: pd.DataFrame) -> list[str]:
 
 
 class _Estimates(NamedTuple):
-    """Statistics of every agent; each array has shape (agents,), or (agents, resamples) inside the bootstrap."""
+    """Statistics of every agent, each (agents,) or (agents, resamples)."""
 
     mean_return: Floats
     mean_score: Floats
@@ -72,9 +78,11 @@ def summarise(
 ) -> pd.DataFrame:
     """Condense a comparison to one row per budget and agent.
 
-    Rows are ordered by `budget_value`, then by the agents' first appearance in `episodes`. Intervals are percentile
-    bootstrap intervals over episodes; at each budget all agents share the same resampled episodes, so that the
-    intervals of differences are paired. A single episode has no interval: its ends are NaN.
+    Rows are ordered by `budget_value`, then by the agents' first appearance in `episodes`. Intervals come from a bootstrap
+    over episodes; at each budget all agents share the same resampled episodes, so that the intervals of differences are
+    paired. They are percentile intervals at a level that makes up for small numbers (`expanded`), and of `cvar`, which is
+    biased and skewed, a studentised one. Where there is none its ends are NaN: of a single episode, and of `cvar` with
+    fewer than `TAIL_NEEDS`.
 
     Args:
         episodes: One row per agent, budget and episode.
@@ -89,10 +97,13 @@ def summarise(
         Columns `budget`, `budget_value`, `agent`, `episodes` (count), `return` and the score (means per episode),
         `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` ((mean score - null) / (optimum - null)),
         `difference` (mean paired difference of the score to the first agent), `cvar` (mean score of the worst tenth of the
-        episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` (total), `spent_share`, `blocked` (total),
-        `violations` (episodes that spent more than their budget of any resource), one column per metric (see
-        `metric_column`), `optimum_unknown` (why; None if it is known), `remarks` (what must be said beside the numbers, a line
-        each), `null` (expected score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where
+        episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` and `initial` (what was spent, and the
+        budget; means per episode), `spent_share`, `blocked` (total), `violations` (episodes that spent more than their
+        budget of any resource), one column per metric (see `metric_column`) and, where not every episode has a value of it,
+        the number of those that have one (`_episodes`), `unproved` (the share of decisions, among those taken by optimising,
+        that are not proved to be the best by the agent's own values; NaN without any), `optimum_unknown` (why; None if it is
+        known), `remarks` (what must be said beside the numbers, a line each), `null` (expected score of doing nothing),
+        `latency_us` and `information`. Shares are fractions and NaN where
         their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as
         `reference`.
 
@@ -178,14 +189,16 @@ def _bootstrap(
     ranked = np.sort(np.stack([frame[score].to_numpy(np.float64) for frame in frames.values()]))
     order = [np.argsort(frame[score].to_numpy(np.float64), kind="stable") for frame in frames.values()]
 
-    def estimates(counts: Floats) -> _Estimates:
-        """From how often each episode counts, (resamples, n)."""
-        tails = np.stack([tail_mean(values, counts[:, places]) for values, places in zip(ranked, order, strict=True)])
-        return _estimates((counts @ table).T, n, position, tails)
+    def estimates(counts: Floats) -> tuple[_Estimates, Floats]:
+        """From how often each episode counts, (resamples, n): statistics, and standard errors of `cvar`."""
+        tails = [tail_mean(values, counts[:, places]) for values, places in zip(ranked, order, strict=True)]
+        means, errors = (np.stack(column) for column in zip(*tails, strict=True))
+        return _estimates((counts @ table).T, n, position, means), errors
 
-    point = _Estimates(*(values[:, 0] for values in estimates(np.ones((1, n)))))
+    found, errors = estimates(np.ones((1, n)))
+    point, error = _Estimates(*(values[:, 0] for values in found)), errors[:, 0]
+    nowhere = _Estimates(*(np.full(len(frames), np.nan) for _ in point))
     if n == 1:
-        nowhere = _Estimates(*(np.full(len(frames), np.nan) for _ in point))
         return _Intervals(point, nowhere, nowhere)
 
     unknown = np.zeros((len(point), len(frames)), dtype=bool)
@@ -195,28 +208,33 @@ def _bootstrap(
         # share the draw, which is what pairs them.
         lots = drawn.reshape(-1, n).astype(np.intp)
         counts = np.stack([np.bincount(lot, minlength=n) for lot in lots]).astype(np.float64)
-        values = np.stack(estimates(counts))
+        found, errors = estimates(counts)
         # scipy warns of NaN, which for us just means that there is no bound or no reference: we put it back below.
-        unknown[np.isnan(values).any(axis=-1)] = True
-        values = np.nan_to_num(values)
+        unknown[np.isnan(np.stack(found)).any(axis=-1)] = True
+        values = np.nan_to_num(np.stack([*found, errors]))
         return values.reshape(*values.shape[:-1], *drawn.shape[:-1])
 
     import scipy.stats  # a slow import that the rest of the package does not need
 
+    from .statistics import expanded
+
     resample: Any = scipy.stats.bootstrap  # `random_state` is called `rng` since 1.15, which keeps the old name
-    interval = resample(
+    *drawn, drawn_errors = resample(
         (np.arange(n),),
         of_resamples,
         n_resamples=resamples,
         batch=max(1, BATCH_NUMBERS // n),
         vectorized=True,
         paired=True,
-        confidence_level=confidence,
         method="percentile",
         random_state=np.random.default_rng(seed),
-    ).confidence_interval
-    low, high = (np.where(unknown, np.nan, end) for end in interval)
-    return _Intervals(point, _Estimates(*low), _Estimates(*high))
+    ).bootstrap_distribution
+    level = expanded(confidence, [n])
+    ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+    low, high = (_Estimates(*np.where(unknown, np.nan, end)) for end in ends)
+    drawn_cvar = drawn[_Estimates._fields.index("cvar")]
+    tails = studentised(point.cvar, error, drawn_cvar, drawn_errors, confidence) if n >= TAIL_NEEDS else (nowhere.cvar,) * 2
+    return _Intervals(point, low._replace(cvar=tails[0]), high._replace(cvar=tails[1]))
 
 
 def _estimates(sums: Floats, n: int, reference: int | None, tails: Floats) -> _Estimates:
@@ -226,11 +244,13 @@ def _estimates(sums: Floats, n: int, reference: int | None, tails: Floats) -> _E
     return _Estimates(returns / n, scores / n, _share(scores, bounds), difference, tails)
 
 
-def tail_mean(ranked: Floats, counts: Floats, share: float = WORST) -> Floats:
-    """The mean of the lowest `share` of all values: their conditional value at risk.
+def tail_mean(ranked: Floats, counts: Floats, share: float = WORST) -> tuple[Floats, Floats]:
+    """The mean of the lowest `share` of all values, their conditional value at risk, and its standard error.
 
     Where `share` of the number of values is not whole, the last value counts by the fraction (Rockafellar and Uryasev,
-    "Conditional value-at-risk for general loss distributions", 2002), so that it is exact for any number.
+    "Conditional value-at-risk for general loss distributions", 2002), so that it is exact for any number. The standard
+    error is that of the mean of q - max(q - x, 0) / share with the quantile q as it was found (Trindade et al., "Financial
+    prediction with constrained tail risk", 2007), which is right for many values.
 
     Args:
         ranked: values in ascending order, (n,).
@@ -238,15 +258,36 @@ def tail_mean(ranked: Floats, counts: Floats, share: float = WORST) -> Floats:
         share: above 0, at most 1.
 
     Returns:
-        A mean per row of `counts`, (resamples,).
+        A mean and a standard error per row of `counts`, each (resamples,); with a single value the error is NaN.
     """
-    size = share * counts[0].sum()
+    n = counts[0].sum()
+    size = share * n
     first = min(len(ranked), int(2 * share * len(ranked)) + 100)
     if (counts[:, :first].sum(axis=1) < size).any():
         first = len(ranked)
-    head = counts[:, :first]
-    weights = np.clip(size - (np.cumsum(head, axis=1) - head), 0.0, head)
-    return weights @ ranked[:first] / size
+    head, values = counts[:, :first], ranked[:first]
+    below = np.cumsum(head, axis=1) - head
+    quantile = values[np.maximum((below < size - 1e-9 * n).sum(axis=1) - 1, 0)]
+    short = np.maximum(quantile[:, None] - values, 0.0) / share
+    shortfall = (head * short).sum(axis=1) / n
+    spread = np.maximum((head * short**2).sum(axis=1) - n * shortfall**2, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return quantile - shortfall, np.sqrt(spread / (n - 1) / n)
+
+
+def studentised(value: Floats, error: Floats, drawn: Floats, errors: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """The two ends of bootstrap-t intervals (Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 12).
+
+    Args:
+        value, error: estimates and their standard errors, (k,).
+        drawn, errors: the same in resamples, (k, resamples). Where an error is 0 the estimate's own stands in for it.
+        confidence: coverage of the intervals.
+    """
+    own = np.broadcast_to(error[:, None], errors.shape)
+    by = np.where(errors > 1e-12 * np.maximum(own, 1e-300), errors, own)
+    ratio = np.divide(drawn - value[:, None], by, out=np.zeros_like(drawn), where=by > 0)
+    low, high = np.quantile(ratio, [(1 - confidence) / 2, (1 + confidence) / 2], axis=-1)
+    return value - high * error, value - low * error
 
 
 def _share(part: Any, whole: Any) -> Any:
@@ -283,16 +324,20 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
     if gain <= 1e-7 * max(abs(optimum), abs(null)):  # nothing can be gained, up to the rounding of either
         gain = 0.0
     add(_with_interval("share_of_optimum", *(float(_share(value - null, gain)) for value in scores)))
-    add({"spent": float(frame["spent"].sum())})
+    add({"spent": float(frame["spent"].mean()), "initial": float(frame["initial"].mean())})
     add({"spent_share": float(_share(frame["spent"].sum(), frame["initial"].sum()))})
     add({"blocked": int(frame["blocked"].sum()), "violations": int(frame["overspent"].sum())})
     add(_with_interval("cvar", *of_agent("cvar")))
     for metric in shown_metrics(metrics, score):
         add({metric_column(metric): _condense(frame, metric)})
+        if metric.among is not None:
+            add({f"{metric_column(metric)}_episodes": int(frame[metric.name].notna().sum())})
     add(_with_interval("difference", *of_agent("difference")))
     reason = fact.get("optimum_unknown")
     add({"optimum_unknown": reason if isinstance(reason, str) else None})
     add({"remarks": str(fact.get("remarks", ""))})
+    proved, unproved = (float(fact.get(f"{kind}_decisions", 0)) for kind in ("proved", "unproved"))
+    add({"unproved": float(_share(unproved, proved + unproved))})
     add({"null": null, "latency_us": float(fact["latency_us"]), "information": str(fact["information"])})
     return row
 
@@ -302,9 +347,9 @@ def _with_interval(name: str, value: float, low: float, high: float) -> dict[str
 
 
 def _condense(frame: Frame, metric: Metric) -> float:
-    total = float(frame[metric.name].sum())
+    """A metric over the episodes that have a value; NaN if a mean is asked for and none has."""
+    known = frame[frame[metric.name].notna()]
+    total = float(known[metric.name].sum())
     if metric.how == "total":
         return total
-    if metric.how == "mean":
-        return total / len(frame)
-    return float(_share(total, frame["length"].sum()))
+    return float(_share(total, len(known) if metric.how == "mean" else known["length"].sum()))

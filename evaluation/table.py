@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..envs.core.metrics import Metric
-from .columns import Column, visible_columns
+from .columns import Column, caution, visible_columns
 from .summary import remarks_of
 
 GAP = 2  # blanks between two columns
@@ -84,4 +84,4 @@ def _footnote(rows: Sequence[dict[Any, Any]], attrs: dict[Any, Any]) -> str:
     if n == 1:
         return "1 episode per agent, hence no intervals."
     level = f"{100 * attrs['confidence']:g} % " if "confidence" in attrs else ""
-    return f"{n:,} episodes per agent, the same for all; [{level}intervals] from a paired bootstrap over episodes."
+    return f"{n:,} episodes per agent, the same for all; [{level}intervals] from a paired bootstrap over episodes.{caution(n)}"

@@ -15,7 +15,7 @@ from tqdm.rich import tqdm
 
 from ...envs.core.checks import boolean, non_negative, positive_integer
 from ...envs.core.problem import Problem
-from ...envs.core.resolve import problem_of
+from ...envs.core.resolve import as_problem
 from .allocators import Allocator, Seen, Uniform
 from .baselines import Baseline, GroupMean, group_means
 from .policy import GroupPolicy
@@ -117,8 +117,7 @@ class GroupPolicyOptimiser(BaseAlgorithm):
         """What is learned on."""
         if self.env is None:
             raise ValueError("there is no environment to learn in; call set_env() first")
-        env: Any = self.env
-        return problem_of(env if hasattr(env, "problem") else env.envs[0])
+        return as_problem(self.env)
 
     def learn(
         self,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core.batch import Batch, episode_keys
-from ...envs.core.checks import positive_integer
+from ...envs.core.checks import MOST_EPISODES, positive_integer
 from ...envs.core.problem import Problem
 
 
@@ -41,7 +41,7 @@ class TaskPool:
 
     def __init__(self, problem: Problem, size: int, seed: int = 0) -> None:
         self.problem = problem
-        self.keys = episode_keys(seed, positive_integer("tasks", size))
+        self.keys = episode_keys(seed, positive_integer("tasks", size, MOST_EPISODES))
         self.rewards = np.full(size, np.nan)
         self._low, self._high = problem.budget.arrays(problem.resources)
         self._order = np.zeros(0, np.int64)

@@ -20,7 +20,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from ...baselines.core.policy import Policy
 from ...envs.core.batch import Batch, episode_keys
-from ...envs.core.checks import one_of, positive_integer, probability
+from ...envs.core.checks import MOST_LANES, one_of, positive_integer, probability
 from ...envs.core.problem import Problem
 
 DISTANCES = ("cosine", "euclidean")
@@ -154,7 +154,7 @@ class AutomaticDiscount(BaseCallback):
 
 def demonstrate(agent: Policy, problem: Problem, episodes: int, seed: int = 0) -> list[NDArray[np.float64]]:
     """The observations (T, d) of episodes that an agent plays, for `AutomaticDiscount`."""
-    batch = Batch(problem, positive_integer("episodes", episodes))
+    batch = Batch(problem, positive_integer("episodes", episodes, MOST_LANES))
     batch.seed(episode_keys(seed, episodes))
     batch.reset()
     shown: list[list[NDArray[np.float64]]] = [[] for _ in range(episodes)]

@@ -16,7 +16,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from ...baselines.core.policy import Information, Policy, PolicyState
-from ...envs.core.checks import is_number, natural, positive_integer
+from ...envs.core.checks import MOST_TIMESTEPS, is_number, natural, positive_integer
 from ...envs.core.problem import Problem
 from ...envs.core.resolve import as_problem
 from ...envs.core.sb3 import BudgetedSb3VecEnv
@@ -115,7 +115,7 @@ class Learner(Policy):
     @cached_property
     def training(self) -> Problem:
         """The problem to learn on."""
-        return self.configuration.training(self.problem)
+        return self.configuration.training(self.problem).truncated(self.problem.max_episode_steps)
 
     def make_venv(self, training: Problem, lanes: int) -> VecEnv:
         """The environment to learn in, with `lanes` episodes side by side."""
@@ -135,7 +135,9 @@ class Learner(Policy):
             ValueError: a saved agent was made with settings that no file can hold, and they were not given again.
         """
         configuration = self.configuration
-        steps = configuration.timesteps if total_timesteps is None else natural("total_timesteps", total_timesteps)
+        steps = (
+            configuration.timesteps if total_timesteps is None else natural("total_timesteps", total_timesteps, MOST_TIMESTEPS)
+        )
         if self._left_out:
             raise ValueError(
                 f"this {self.name} was made with settings that a file can't hold ({', '.join(self._left_out)}); "

@@ -13,7 +13,7 @@ from ...baselines.core.policy import Information, Policy, PolicyState
 from ...envs.core.batch import Batch
 from ...envs.core.checks import boolean, natural
 from ...envs.core.problem import Problem
-from ...envs.core.resolve import problem_of
+from ...envs.core.resolve import as_problem
 from .lookahead import check_lookahead
 
 
@@ -38,6 +38,7 @@ class Planner(Policy):
         if self.peek:
             self.information = "clairvoyant"  # type: ignore[misc]  # of this one agent
         self._world: Batch | None = None
+        self._looked_ahead_in = problem
         self._forks: dict[int, Batch] = {}
 
     @classmethod
@@ -49,13 +50,14 @@ class Planner(Policy):
         """Plan for this environment from now on.
 
         Raises:
-            ValueError: it is of another problem.
+            ValueError: it is of another problem, or in a wrapper that forks would leave out.
         """
         batch = env if isinstance(env, Batch) else getattr(getattr(env, "unwrapped", env), "_batch", None)
         if not isinstance(batch, Batch):
             raise ValueError(f"env is {env!r}; expected an environment of this suite, or a batch")
-        self.check_problem(problem_of(env) if not isinstance(env, Batch) else env.problem)
-        self._world = batch
+        problem = env.problem if isinstance(env, Batch) else as_problem(env)
+        self.check_problem(problem)
+        self._world, self._looked_ahead_in = batch, problem
         self._forks.clear()
         return self
 
@@ -119,7 +121,7 @@ class Planner(Policy):
         """
         world = self.world
         if count not in self._forks:
-            self._forks[count] = world.fork(count, lane)
+            self._forks[count] = world.fork(count, lane, self._looked_ahead_in)
         forks = self._forks[count]
         for here, there in zip(forks.state, world.state, strict=True):
             here[...] = there[lane]

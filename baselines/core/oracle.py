@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.core.batch import Batch
+from ...envs.core.checks import same
 from ...envs.core.problem import Problem
 from ...envs.family import family_of, resolve
 
@@ -55,13 +56,17 @@ def unaccounted_settings(problem: Problem) -> list[str]:
     """The settings of the problem that differ from their defaults and that its family's oracle does not account for."""
     known = {*oracle_of(problem).settings, *problem.budget_settings, *problem.limit_settings}
     defaults = problem.setting_defaults()
-    return [name for name, value in problem.settings.items() if name not in known and not _same(value, defaults.get(name))]
+    return [name for name, value in problem.settings.items() if name not in known and not same(value, defaults.get(name))]
 
 
 def why_unaccounted(problem: Problem) -> str | None:
-    """What of the problem its family's oracle does not account for, kernels or settings; None if it accounts for all."""
+    """What of the problem its family's oracle does not account for: kernels, settings or a limit of steps; None if it accounts
+    for all."""
     if own_kernels(problem):
         return f"{type(problem).__name__} has kernels of its own, which its family's oracle does not account for"
+    if problem.max_episode_steps is not None:
+        cut = f"are truncated after {problem.max_episode_steps} steps"
+        return f"episodes {cut}, which the oracle of {type(problem).__name__} does not account for"
     if unknown := unaccounted_settings(problem):
         return f"the oracle of {type(problem).__name__} does not account for {', '.join(unknown)}"
     return None
@@ -120,13 +125,3 @@ def null_score(problem: Problem) -> float:
         return null(problem)
     except ValueError:
         return math.nan
-
-
-def _same(value: Any, default: Any) -> bool:
-    """Whether a setting has its default value, whatever its type."""
-    if value is default:
-        return True
-    try:
-        return bool(np.all(value == default))
-    except (TypeError, ValueError):
-        return False

@@ -35,6 +35,8 @@ class Policy(ABC, Generic[P]):
         information: what it uses, recorded with every result.
         carries_over: its memory runs on from episode to episode, so an evaluation must play them one after another.
         takes_masks: `predict` is to be given the environment's `action_masks`.
+        proofs: how many decisions it has taken by optimising, and how many of them are not proved to be the best by its own
+            values. Recorded with every result.
     """
 
     name: ClassVar[str] = "the agent"
@@ -44,6 +46,7 @@ class Policy(ABC, Generic[P]):
     information: ClassVar[Information] = "observation"
     carries_over: ClassVar[bool] = False
     takes_masks: bool = False
+    proofs: tuple[int, int] = (0, 0)
     problem: Problem
 
     @classmethod

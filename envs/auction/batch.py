@@ -10,7 +10,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from ..core.batch import seeded_keys
-from ..core.checks import positive_integer
+from ..core.checks import MOST_LANES, positive_integer
 from ..core.jit import bind
 from . import kernels
 from .game import OBSERVATION_NAMES, AuctionGame
@@ -37,7 +37,7 @@ class AuctionBatch:
 
     def __init__(self, game: AuctionGame, n_worlds: int) -> None:
         self.game = game
-        self.n_worlds = positive_integer("n_worlds", n_worlds)
+        self.n_worlds = positive_integer("n_worlds", n_worlds, MOST_LANES)
         self.params = game.params
         self.state = _blank_state(self.n_worlds, game.n_agents)
         self.state.initial[:] = self.params.budgets

@@ -16,7 +16,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from .checks import as_array, positive_integer
+from .checks import MOST_LANES, as_array, positive_integer
 from .jit import bind
 from .loops import INVALID, OK, compile_loops
 from .problem import Problem, State
@@ -38,16 +38,15 @@ class Batch:
     Args:
         problem: the problem; shared, never changed.
         n: number of lanes, at least 1.
-        max_steps: truncate episodes after this many steps.
         stride: how far a lane's episode number moves on at every reset; a batch plays every episode of a log once if
             lane i begins at i and moves on by n.
     """
 
-    def __init__(self, problem: Problem, n: int, max_steps: int | None = None, stride: int | None = None) -> None:
+    def __init__(self, problem: Problem, n: int, stride: int | None = None) -> None:
         self.problem = problem
-        self.n = positive_integer("the number of lanes", n)
+        self.n = positive_integer("the number of lanes", n, MOST_LANES)
         self.params = problem.params
-        self.rules = problem.rules(max_steps)
+        self.rules = problem.rules()
         self.stride = n if stride is None else stride
         self.state: State = problem.allocate(n)
         _check_state(problem, self.state, n)
@@ -67,7 +66,7 @@ class Batch:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled with its state; the compiled loops are bound anew."""
-        return _batch_again, (self.problem, self.n, self.rules.max_steps or None, self.stride, self.state, self.seeded)
+        return _batch_again, (self.problem, self.n, self.stride, self.state, self.seeded)
 
     # --- episodes -------------------------------------------------------------------------------------------------------
 
@@ -228,9 +227,12 @@ class Batch:
         self.seeded[:] = True
         self._ready = True
 
-    def fork(self, copies: int, lane: int = 0) -> Batch:
-        """`copies` lanes that all continue from `lane` of this batch, each with the same future."""
-        forked = Batch(self.problem, copies, self.rules.max_steps or None, self.stride)
+    def fork(self, copies: int, lane: int = 0, problem: Problem | None = None) -> Batch:
+        """`copies` lanes that all continue from `lane` of this batch, each with the same future.
+
+        `problem` may be this one with another limit of steps (`Problem.truncated`).
+        """
+        forked = Batch(problem or self.problem, copies, self.stride)
         for name in self.state._fields:
             getattr(forked.state, name)[...] = getattr(self.state, name)[lane]
         forked._take_for_seeded()
@@ -278,10 +280,8 @@ class Batch:
         return np.broadcast_to(episodes.astype(np.int64), (self.n,))
 
 
-def _batch_again(
-    problem: Problem, n: int, max_steps: int | None, stride: int, state: State, seeded: NDArray[np.bool_]
-) -> Batch:
-    batch = Batch(problem, n, max_steps, stride)
+def _batch_again(problem: Problem, n: int, stride: int, state: State, seeded: NDArray[np.bool_]) -> Batch:
+    batch = Batch(problem, n, stride)
     for here, there in zip(batch.state, state, strict=True):
         here[...] = there
     batch.seeded[:] = seeded
@@ -350,6 +350,7 @@ def _check_state(problem: Problem, state: State, n: int) -> None:
     for name, array in zip(state._fields, state, strict=True):
         if array.shape[:1] != (n,):
             raise TypeError(f"{type(problem).__name__}.allocate({n}): {name} has shape {array.shape}; expected ({n}, ...)")
-    unknown = [name for name in problem.info_fields if name not in state._fields]
+    conditions = [metric.among for metric in problem.metrics if metric.among is not None]
+    unknown = [name for name in (*problem.info_fields, *conditions) if name not in state._fields]
     if unknown:
         raise TypeError(f"{type(problem).__name__}.metrics or reported: {unknown} are not fields of the state")

@@ -32,25 +32,39 @@ def boolean(name: str, value: Any) -> bool:
     return bool(value)
 
 
-MOST = 2**63 - 1
+MOST = 10**9
+"""Larger whole numbers are mistakes: no table, batch or loop of that size ends, and an error is better than to hang."""
+
+MOST_LANES = MOST_EPISODES = 10**7
+"""Side by side, and in an evaluation: gigabytes."""
+
+MOST_TIMESTEPS = 10**12
+"""Decisions that anyone can wait for."""
+
+LARGEST = 2**63 - 1
 """The largest integer that compiled code knows."""
 
 
 def positive_integer(name: str, value: Any, most: int = MOST) -> int:
-    """`value` as an int, at least 1 and at most `most`; otherwise an error that names the argument."""
+    """`value` as an int from 1 to `most`; otherwise an error that names the argument."""
     return _integer(name, value, 1, most)
 
 
-def natural(name: str, value: Any, most: int = MOST) -> int:
-    """`value` as an int, at least 0 and at most `most`; otherwise an error that names the argument."""
+def natural(name: str, value: Any, most: int = LARGEST) -> int:
+    """`value` as an int from 0 to `most`; otherwise an error that names the argument."""
     return _integer(name, value, 0, most)
 
 
 def _integer(name: str, value: Any, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name} is {_shown(value)}; expected an integer >= {least}")
+    return at_most(name, value, most)
+
+
+def at_most(name: str, value: int | np.integer[Any], most: int) -> int:
+    """`value` as an int, if it is not above a limit that only mistakes exceed; otherwise an error that names both."""
     if value > most:
-        raise ValueError(f"{name} is {_shown(value)}; expected an integer <= {most}")
+        raise ValueError(f"{name} is {_shown(value)}; expected at most {most:,}")
     return int(value)
 
 
@@ -81,6 +95,16 @@ def as_array(name: str, values: Any) -> NDArray[Any]:
         return np.asarray(values)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is {values!r}; expected an array, all rows of one length") from None
+
+
+def same(value: Any, other: Any) -> bool:
+    """Whether two settings are equal, whatever their types."""
+    if value is other:
+        return True
+    try:
+        return bool(np.all(value == other))
+    except (TypeError, ValueError):
+        return False
 
 
 def is_number(value: Any) -> bool:

@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .batch import Batch, binary, generator_keys
-from .checks import positive_integer
+from .checks import MOST_LANES, positive_integer
 from .problem import Problem, State
 from .render import RENDER_MODES, check_render_mode, describe, frame
 from .resolve import make_problem
@@ -117,7 +117,7 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
             seed: of the redraw; None takes it from the environment's own generator.
             peek: keep the true hidden state and the true future in every fork. That is clairvoyance; say so in results.
         """
-        positive_integer("forks", forks)
+        positive_integer("forks", forks, MOST_LANES)
         if not self._batch.seeded[0]:
             raise gym.error.ResetNeeded("no episode was started; call reset() before model()")
         forked = self._batch.fork(forks)

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .budget import BudgetLike, as_budget
-from .checks import boolean, positive_integer
+from .checks import boolean, positive_integer, same
 from .features import Feature, budget_features, check_features, observation_space
 from .metrics import Metric
 from .states import CoreState
@@ -99,6 +99,8 @@ class Problem:
     """Arguments that set the budget, the one that takes amounts first; at most one of them is given."""
     limit_settings: tuple[str, ...] = ()
     """Further arguments that limit an episode, each separately; comparisons may vary them in place of the budget."""
+    max_episode_steps: int | None = None
+    """Episodes are truncated after this many steps; see `truncated`."""
     settings: dict[str, Any]
     """The arguments that the problem was made with."""
 
@@ -116,7 +118,7 @@ class Problem:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as the settings that it was made with."""
-        return _made_again, (type(self), self.settings)
+        return _made_again, (type(self), self.settings, self.max_episode_steps)
 
     def __deepcopy__(self, memo: Any) -> Self:
         """A problem never changes, so that copies of environments share it."""
@@ -151,7 +153,31 @@ class Problem:
 
     def replace(self, **changes: Any) -> Self:
         """The same problem with some settings changed."""
-        return type(self)(**{**self.settings, **changes})
+        return type(self)(**{**self.settings, **changes}).truncated(self.max_episode_steps)
+
+    def equals(self, other: Problem) -> bool:
+        """Whether the other one was made in the same way."""
+        return self is other or (
+            type(self) is type(other)
+            and self.max_episode_steps == other.max_episode_steps
+            and self.settings.keys() == other.settings.keys()
+            and all(same(value, other.settings[name]) for name, value in self.settings.items())
+        )
+
+    def truncated(self, steps: int | None) -> Self:
+        """The same problem with episodes that are truncated after this many steps, as Gymnasium's `TimeLimit` does it.
+
+        Observations still count time in units of the horizon. None changes nothing, and of two limits the smaller one holds.
+
+        Raises:
+            ValueError: steps below 1.
+        """
+        if steps is None:
+            return self
+        shorter = object.__new__(type(self))
+        shorter.__dict__.update(self.__dict__)
+        shorter.max_episode_steps = min(positive_integer("max_episode_steps", steps), self.max_episode_steps or steps)
+        return shorter
 
     def __init__(
         self,
@@ -226,14 +252,14 @@ class Problem:
         """What was simulated, in a few words, for tables of results."""
         return type(self).__name__
 
-    def rules(self, max_steps: int | None = None) -> Rules:
-        """The rules for the generic loops; episodes are truncated after `max_steps`."""
+    def rules(self) -> Rules:
+        """The rules for the generic loops."""
         budget_low, budget_high = self.budget.arrays(self.resources)
         action_low, action_high = action_bounds(self.action_space)
         tail = 2 * len(self.resources) + 1 if self.budget_aware else 0
         return Rules(
             horizon=self.horizon,
-            max_steps=0 if max_steps is None else positive_integer("max_episode_steps", max_steps),
+            max_steps=self.max_episode_steps or 0,
             budget_low=budget_low,
             budget_high=budget_high,
             budget_log=self.budget.log,
@@ -245,8 +271,8 @@ class Problem:
         )
 
 
-def _made_again(cls: type[Problem], settings: dict[str, Any]) -> Problem:
-    return cls(**settings)
+def _made_again(cls: type[Problem], settings: dict[str, Any], max_episode_steps: int | None = None) -> Problem:
+    return cls(**settings).truncated(max_episode_steps)
 
 
 def action_bounds(space: spaces.Space[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

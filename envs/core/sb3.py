@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 from ..hints import near
 from .batch import Batch, Transition, seeded_keys
 from .problem import Problem
-from .resolve import make_problem, problem_of
+from .resolve import as_problem, make_problem
 
 
 def as_sb3_vec_env(
@@ -30,22 +30,25 @@ def as_sb3_vec_env(
     """A Stable-Baselines3 vector environment with `n_envs` lanes.
 
     Args:
-        problem: an environment id, an environment made with `gym.make`, a `Problem`, its class or "module:Class".
+        problem: an environment id, an environment made with `gym.make` (a limit of steps holds here too), a `Problem`, its
+            class or "module:Class".
         n_envs: number of lanes.
         seed: lane i is seeded with seed + i.
         step_info: fill every lane's info dict at every step (`cost`, `spent`, ...), as learners with constraints need.
             Without it only lanes that finish have one, and steps cost a tenth.
         settings: the problem's own arguments.
+
+    Raises:
+        ValueError: an unknown id, or an environment in a wrapper that would be left out; see `unwrap`.
+        TypeError: not an environment of the suite, an unknown setting, or settings for what is already made.
     """
     if isinstance(problem, gym.Env) and settings:
         raise TypeError(f"settings {sorted(settings)} came with an environment that is already made")
     if isinstance(problem, str) and ":" not in problem and problem not in gym.registry:
         raise ValueError(f"no environment {problem!r}{near(problem, [id for id in gym.registry if 'budgetgym' in id])}")
     if isinstance(problem, str) and problem in gym.registry:
-        registered = dict(gym.spec(problem).kwargs)
-        settings = {**registered, **settings}
-        problem = settings.pop("problem")
-    made = problem_of(problem) if isinstance(problem, gym.Env) else make_problem(problem, settings)
+        problem, settings = gym.make(problem, **settings), {}
+    made = as_problem(problem) if isinstance(problem, gym.Env) else make_problem(problem, settings)
     return BudgetedSb3VecEnv(made, n_envs, seed=seed, step_info=step_info)
 
 

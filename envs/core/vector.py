@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .batch import Batch, seeded_keys
-from .checks import positive_integer
+from .checks import MOST_LANES, positive_integer
 from .problem import Problem, State
 from .render import RENDER_MODES, check_render_mode, describe, frame
 from .resolve import make_problem
@@ -50,9 +50,9 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
-        positive_integer("num_envs", num_envs)
+        positive_integer("num_envs", num_envs, MOST_LANES)
         check_render_mode(render_mode)
-        batch = Batch(make_problem(problem, settings), int(num_envs), max_episode_steps)
+        batch = Batch(make_problem(problem, settings).truncated(max_episode_steps), int(num_envs))
         self._set_up(batch, AutoresetMode(autoreset_mode), render_mode)
 
     @classmethod

@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from ..core.batch import action_dtype, seeded_keys
-from ..core.checks import as_array, positive_integer
+from ..core.checks import MOST_LANES, as_array, positive_integer
 from ..core.jit import bind
 from ..steering import kernels as steering
 from . import kernels
@@ -39,7 +39,7 @@ class SocietyBatch:
 
     def __init__(self, game: Society, n_worlds: int) -> None:
         self.game = game
-        self.n_worlds = W = positive_integer("n_worlds", n_worlds)
+        self.n_worlds = W = positive_integer("n_worlds", n_worlds, MOST_LANES)
         self.params = game.params
         self.state = _blank_state(game, W)
         self._seeded = np.zeros(W, np.bool_)

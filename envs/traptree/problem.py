@@ -16,6 +16,9 @@ from . import kernels as k
 from .reading import Reading
 from .state import Params, State
 
+LARGEST_TREE = 1_000_000
+"""Children of a node, and levels, at most."""
+
 
 class TrapTree(Problem):
     """
@@ -65,7 +68,8 @@ class TrapTree(Problem):
 
     ## Information
     The ledger; `success`; `trap_at_1` (the first move left the way to the solution), `first_error_step` (number of the first
-    move that did, from 1; 0 none), `recovered` (solved although a move had left the way).
+    move that did, from 1; 0 none), `recovered` (solved although a move had left the way). Tables have the last two of the
+    episodes in which a move left the way, and their number.
 
     ## Arguments
     | Name | Meaning | Default |
@@ -99,8 +103,8 @@ class TrapTree(Problem):
     metrics = (
         Metric("success", "success", "mean"),
         Metric("trap_at_1", "trap at 1", "mean"),
-        Metric("first_error_step", "first error step", "mean"),
-        Metric("recovered", "recovered", "mean"),
+        Metric("first_error_step", "first error step", "mean", among="first_error_step"),
+        Metric("recovered", "recovered", "mean", among="first_error_step"),
     )
 
     def __init__(
@@ -114,7 +118,7 @@ class TrapTree(Problem):
         budget: Any = None,
         budget_aware: bool = True,
     ) -> None:
-        b, D = positive_integer("branching", branching), positive_integer("depth", depth)
+        b, D = positive_integer("branching", branching, LARGEST_TREE), positive_integer("depth", depth, LARGEST_TREE)
         if b < 2:
             raise ValueError(f"branching is {branching!r}; expected at least 2 children")
         if natural("traps", traps) > D:

@@ -1,10 +1,11 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from budgetgym import evaluate, make_agent
+from budgetgym import as_sb3_vec_env, compare, evaluate, make_agent
 from budgetgym.baselines.core.policy import KernelPolicy
+from budgetgym.envs.core.resolve import as_problem
 from budgetgym.evaluation import play as play_module
-from gymnasium.wrappers import RecordEpisodeStatistics, RescaleAction, TimeLimit
+from budgetgym.evaluation.leaderboard import run_leaderboard
 from toys import Painter
 
 
@@ -109,6 +110,32 @@ def test_bad_numbers_of_episodes(env, episodes):
         evaluate(make_agent("constant", env), env, episodes)
 
 
+@pytest.mark.parametrize("episodes", [2_000_000_000, 10**400])
+def test_numbers_of_episodes_that_nobody_can_mean_are_refused_at_once(env, episodes):
+    with pytest.raises(ValueError, match="expected at most 10,000,000"):
+        evaluate(make_agent("constant", env), env, episodes)
+    with pytest.raises(ValueError, match="expected at most 10,000,000"):
+        compare(env, ["constant"], episodes)
+
+
+@pytest.mark.parametrize(
+    ("ask", "name"),
+    [
+        (lambda n: as_problem("budgetgym/RealTimeBidding-v0").replace(T=n), "T"),
+        (lambda n: as_problem("budgetgym/SocialSteering-v0").replace(T=n), "T"),
+        (lambda n: as_problem("budgetgym/TrapTree-v0").replace(branching=n), "branching"),
+        (lambda n: gym.make_vec("budgetgym/TrapTree-v0", num_envs=n), "num_envs"),
+        (lambda n: as_sb3_vec_env("budgetgym/TrapTree-v0", n), "the number of lanes"),
+        (lambda n: make_agent("ppo", "budgetgym/TrapTree-v0", lanes=n).learn(1), "the number of lanes"),
+        (lambda n: make_agent("ppo", "budgetgym/TrapTree-v0").learn(n * n), "timesteps"),
+        (lambda n: run_leaderboard("unused", seeds=n), "seeds"),
+    ],
+)
+def test_so_are_other_sizes(ask, name):
+    with pytest.raises(ValueError, match=rf"{name} is [24]0+; expected at most"):
+        ask(2_000_000_000)
+
+
 def test_things_that_are_not_agents_or_environments(env):
     with pytest.raises(ValueError, match="without end"):
         evaluate(make_agent("constant", env), env, "all")
@@ -118,13 +145,6 @@ def test_things_that_are_not_agents_or_environments(env):
         evaluate(make_agent("constant", env), gym.make("CartPole-v1"), 3)
     with pytest.raises(ValueError, match="several resources"):
         evaluate(Middle(Painter().action_space), Painter(), 3, budget=2.0)
-
-
-def test_wrappers_that_an_evaluation_would_leave_out(env):
-    for wrapped in (RescaleAction(env, -1, 1), TimeLimit(env, 10)):
-        with pytest.raises(ValueError, match="would leave out"):
-            evaluate(make_agent("constant", env), wrapped, 3)
-    assert len(evaluate(make_agent("constant", env), RecordEpisodeStatistics(env), 3).episodes) == 3
 
 
 def test_an_invalid_action_of_an_agent_is_an_error(env):

@@ -133,13 +133,37 @@ def test_more_than_two_models_share_cost():
         ({"weak": "large", "strong": "large"}, "weak and strong are both 'large'"),
         ({"weak": "large", "strong": "small"}, "expected the strong model to be better"),
         ({"models": ["small"]}, "expected at least two"),
-        ({"prices": {"small": 2, "medium": 2, "large": 2}, "weak": "small"}, "expected the strong model to be more expensive"),
         ({"split": "dev"}, "split is 'dev'"),
     ],
 )
 def test_mistakes_are_explained(settings, message):
     with pytest.raises(ValueError, match=message):
         f.frontier(toy_frame(200), **settings)
+
+
+@pytest.mark.parametrize(
+    ("prices", "models", "dominating"),
+    [
+        ({"small": 2, "medium": 2, "large": 2}, None, "large"),  # equal costs, three models
+        ({"small": 2, "medium": 2, "large": 2}, ["small", "large"], "large"),
+        (
+            {"small": 3, "medium": 3, "large": 2},
+            ["small", "large"],
+            "large",
+        ),  # better and cheaper: the cheapest model is the best
+    ],
+)
+def test_a_model_that_is_better_and_cheaper_dominates(prices, models, dominating):
+    found = f.frontier(toy_frame(200), ["random", "length"], prices=prices, models=models)
+    assert found.facts["dominates"] == dominating
+    assert found.table[["APGR", "APGR_low", *f.CPT_COLUMNS]].isna().to_numpy().all()
+    assert found.table["highest quality"].iloc[-1] == pytest.approx(found.facts["oracle"])
+    assert (np.diff(found.curves["random"].cost) >= 0).all()
+    console = Console(width=120, record=True, file=io.StringIO())
+    f.print_frontier(found, console)
+    assert f"{dominating} dominates" in (text := console.export_text())
+    assert "highest quality of oracle" in text
+    assert f.frontier(toy_frame(200), ["random"], **PAIR).facts["dominates"] is None
 
 
 def test_too_few_tasks_for_parts():

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from budgetgym.envs import family
+from budgetgym.evaluation.cli import app
 from budgetgym.evaluation.leaderboard import TIMES, as_table, plan_runs, run_leaderboard, write_leaderboard
 from budgetgym.evaluation.leaderboard_page import write_page
 from budgetgym.evaluation.leaderboard_run import RESAMPLES
 from budgetgym.evaluation.leaderboard_table import groups, ranked, standing
+from typer.testing import CliRunner
 
 ID = "budgetgym/SocialSteering-v0"
 TINY = "ppo:lanes=4:n_steps=50:batch_size=200"
@@ -203,6 +205,13 @@ def test_the_page_is_the_same_from_the_parquet_file_and_needs_no_matplotlib(tmp_
     again, _ = write_page(pd.read_parquet(tmp_path / "leaderboard.parquet"), tmp_path / "again")
     assert page.read_text() == again.read_text()
     assert "over the environments that all of these groups serve: A-v0." in page.read_text()
+    table = board()
+    table[table["agent"] == "ppo"].to_parquet(tmp_path / "alone.parquet")
+    shown = CliRunner().invoke(
+        app, ["leaderboard", "--render", str(tmp_path / "alone.parquet"), "--out", str(tmp_path / "alone")]
+    )
+    assert "no two groups of agents to compare" in shown.output
+    assert "pip install" not in shown.output
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     without, plot = write_page(board(), tmp_path / "without")
     assert plot is None

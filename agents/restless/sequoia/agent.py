@@ -84,6 +84,7 @@ class Sequoia(Learner, RestlessPolicy):
         self._maximiser: Maximiser | None = None
         self._updates = 0
         self.decisions: deque[Decision] = deque(maxlen=REMEMBERED)
+        self.proofs = (0, 0)
 
     def choose(self, saved: Mapping[str, Any]) -> None:
         """The variant."""
@@ -122,6 +123,8 @@ class Sequoia(Learner, RestlessPolicy):
             return np.zeros(self.problem.feasible.m, np.int64)
         decision = self.maximiser.decide(self.question(row), seen.left, seen.arms)
         self.decisions.append(decision)
+        taken, unproved = self.proofs
+        self.proofs = taken + 1, unproved + (decision.status != "optimal")
         return decision.action
 
     def __getstate__(self) -> dict[str, Any]:

@@ -120,8 +120,8 @@ class AgenticRouting(Problem):
     The ledger; `success` (tasks solved), `large_calls`, `dollars`, `wasted` (dollars on intractable tasks), `bankrupt`,
     `trap_at_1` (tasks whose first move failed), `recovered` (tasks solved although a move had failed). For analysis also what
     is hidden, of the present task, or at the end of the last one: `difficulty_class` (0 easy, 1 hard, 2 intractable, by five
-    trials of each boundary policy), `first_error_step` (number of the first move that failed; 0 none), `cost_min` and
-    `cost_max` (C_min, C_max). And `action_mask`.
+    trials of each boundary policy), `first_error_step` (number of the first move that failed; 0 none, NaN in results),
+    `cost_min` and `cost_max` (C_min, C_max). And `action_mask`.
 
     ## Arguments
     | Name | Meaning | Default |
@@ -170,7 +170,7 @@ class AgenticRouting(Problem):
         Metric("wasted", "wasted", "mean"),
         Metric("bankrupt", "bankrupt", "hidden"),
         Metric("difficulty_class", "difficulty class", "hidden"),
-        Metric("first_error_step", "first error step", "hidden"),
+        Metric("first_error_step", "first error step", "hidden", among="first_error_step"),
         Metric("trap_at_1", "trap at 1", "hidden"),
         Metric("recovered", "recovered", "hidden"),
         Metric("cost_min", "C_min", "hidden"),

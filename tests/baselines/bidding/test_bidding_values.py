@@ -148,6 +148,7 @@ def test_the_published_rows_of_campaign_2997(shared_data):
         log=str(shared_data / "ipinyou/2997/rlb-dp.test.theta.txt"),
         statistics=str(shared_data / "ipinyou/info/2997.info.json"),
         c0=1 / 32,
+        fragment="whole",
     )
     table = compare(env, ["ss_mdp", "mcpc", "lin:b0=10", "rlb"], episodes="all").set_index("agent")
     rows = {name: (int(row["clicks"]), round(row["win_rate"] * 156_063), int(row["spent"])) for name, row in table.iterrows()}

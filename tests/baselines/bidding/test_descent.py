@@ -45,16 +45,18 @@ def test_the_price_of_a_limit_by_hand():
     agent = make_agent("roas_dmd", problem, step=0.2)
     scale = problem.budget_scale[0]
     mu, extra = problem.statistics.theta_avg / problem.statistics.mean_price, 1.0
-    theta, state, spent, slack = 0.006, None, 0.0, 0.0
+    theta, state, spent, slack, lowered = 0.006, None, 0.0, 0.0, False
     for k, paid in enumerate([0.0, 0.0, 70.0, 10.0, 0.0]):
         if k:
             earned = 8000 * theta - paid if paid else 0.0
             spent, slack = spent + paid, slack + earned
-            mu, extra = mu * np.exp(-0.2 * (10 - paid) / 10), extra * np.exp(-0.2 * earned / 10)
+            if not lowered:
+                mu, extra = mu * np.exp(-0.2 * (10 - paid) / 10), extra * np.exp(-0.2 * earned / 10)
         seen = see(problem, theta, 1 - spent / 100, 1 - k / 10, slack=slack / scale)
         action, state = agent.predict(seen, state, np.array([False]))
         assert state[0][0, :2] == pytest.approx([mu, extra])
         assert action.item() == min(np.floor((1 + extra) * theta / (mu + extra / 8000)), 300)
+        lowered = action.item() > 100 - spent
     # Both prices are kept for the next episode; its first auction teaches nothing.
     _, state = agent.predict(see(problem, theta), state, np.array([True]))
     assert state[0][0, :2] == pytest.approx([mu, extra])

@@ -64,6 +64,20 @@ def test_planning_metrics_tell_where_it_went_wrong():
     assert not found["recovered"].any()
 
 
+def test_who_never_errs_has_no_first_error():
+    """It is no error at step 0, and `random`, who errs at step 1 in three of four episodes, is not later than `greedy`."""
+    problem = TrapTree()
+    right, wrong, mixed = (evaluate(make_agent(name, problem), problem, 50) for name in ("contrarian", "greedy", "random"))
+    assert np.isnan(right.summary["first_error_step"])
+    assert np.isnan(right.summary["recovered"])
+    assert right.summary["first_error_step_episodes"] == 0
+    assert (wrong.summary["first_error_step"], wrong.summary["first_error_step_episodes"]) == (1.0, 50)
+    erred = mixed.episodes["first_error_step"].dropna()
+    assert mixed.summary["first_error_step_episodes"] == len(erred) < 50
+    assert mixed.summary["first_error_step"] == pytest.approx(erred.mean())
+    assert (erred >= 1).all()
+
+
 def test_a_systematic_search_finds_every_solution_in_time():
     """Depth first over two children and three levels: every node is entered and left once, 2 (2 + 4 + 8) moves."""
     problem = TrapTree(branching=2, depth=3, backtrack=True, horizon=28)

@@ -90,7 +90,7 @@ def test_what_can_be_charged_is_there_whatever_the_others_bid(rules):
 
 @pytest.mark.parametrize(("event", "rate"), [("click", 0.25), ("conversion", 0.125)])
 def test_events_are_charged_so_that_an_impression_is_expected_to_bring_its_price(event, rate):
-    problem = RealTimeBidding(log=log_of(PRICES), conversion_rate=0.5, cost_event=event)
+    problem = RealTimeBidding(log=log_of(PRICES), T=5, conversion_rate=0.5, cost_event=event)
     assert law.events_expected(problem.params, 0.25) == rate
     assert law.price_of_event(problem.params, 10.0, 0.25) == 10.0 / rate
     assert law.price_of_event(problem.params, 0.0, 0.0) == 0.0

@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from budgetgym import make_agent
+from budgetgym import evaluate, make_agent
 from budgetgym.agents.registry import as_problem
 from budgetgym.agents.restless.sequoia.agent import IterativeDqn, ResidualSequoia, Sequoia
 from budgetgym.agents.restless.sequoia.network import JointNetwork, PublishedNetwork
@@ -149,6 +149,15 @@ def test_methods_and_the_report():
     assert len(report) == len(np.unique(rows, axis=0))
     assert (report["status"] == "optimal").all()
     assert (report["seconds"] > 0).all()
+    assert agent.proofs == (len(report), 0)
+    result = evaluate(agent, problem, 3)
+    assert result.summary["unproved"] == 0.0
+    assert result.cell["proved_decisions"] > 0
+    assert result.cell["unproved_decisions"] == 0
+    agent._how = {**agent._how, "method": "search"}
+    agent._maximiser = None
+    assert evaluate(agent, problem, 3).summary["unproved"] == 1.0
+    assert np.isnan(evaluate(make_agent("null", problem), problem, 3).summary["unproved"])
     again = copy.deepcopy(agent)
     again._how = {**again._how, "method": "enumerate"}
     for row, objective in zip(np.unique(rows, axis=0), report["objective"], strict=True):

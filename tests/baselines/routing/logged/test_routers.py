@@ -134,7 +134,7 @@ def test_the_bound_knows_the_episodes_that_are_played():
 
 
 def test_all_routers_are_listed_for_logs_alone():
-    assert set(ROUTERS) <= set(list_agents(LoggedRouting(log=toy_frame(), T=5)))
+    assert set(ROUTERS) <= set(list_agents(LoggedRouting(log=toy_frame(), T=10)))
     assert {"always", "random"} == set(ROUTERS) & set(list_agents("budgetgym/AgenticRouting-v0"))
     with pytest.raises(ValueError, match="serves LoggedRouting"):
         Always(OnlineKnapsack())

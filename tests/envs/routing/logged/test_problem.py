@@ -74,7 +74,7 @@ def test_a_trace_passes_if_every_step_does():
 
 
 def test_observations():
-    env = BudgetedEnv(LoggedRouting, log=TRACE, split="all", T=2, budget=50.0)
+    env = BudgetedEnv(LoggedRouting, log=TRACE, split="all", T=2, budget=50.0, fragment="whole")
     names = env.problem.observation_names
     assert names[:6] == ("prompt_length", "step", "domain[0]", "domain[1]", "cost[0]", "cost[1]")
     assert names[6:] == (
@@ -95,7 +95,7 @@ def test_observations():
     assert second == pytest.approx([standard[1], 1 / 3, 0, 1, 3 / mean, 30 / mean, *tail])
     third = env.step(1)[0]
     assert third[6:] == pytest.approx([1, 1, 0.5, 50 / (50 + 2 * mean), 0.2, 4 / 6])
-    blind = BudgetedEnv(LoggedRouting, log=TRACE, split="all", budget_aware=False)
+    blind = BudgetedEnv(LoggedRouting, log=TRACE, split="all", T=2, budget_aware=False)
     assert blind.problem.observation_names == names[:6]
 
 
@@ -120,7 +120,7 @@ def test_observations_never_tell_outcomes(steps):
 
 
 def test_a_log_is_cut_into_episodes_in_its_order():
-    env = BudgetedEnv(LoggedRouting, log=LOG, split="all", T=2, budget=99.0)
+    env = BudgetedEnv(LoggedRouting, log=LOG, split="all", T=2, budget=99.0, fragment="whole")
     assert env.problem.num_episodes == 3
     rewards = []
     for _ in range(4):
@@ -156,7 +156,7 @@ def test_a_budget_for_so_many_calls_pays_for_so_many():
 
 def test_the_parts_of_a_log():
     frame = toy_frame(50)
-    played = {part: LoggedRouting(log=frame, split=part) for part in ("train", "test", "all")}
+    played = {part: LoggedRouting(log=frame, split=part, T=25) for part in ("train", "test", "all")}
     assert [played[part].played.tasks for part in played] == [25, 25, 50]
     assert played["test"].statistics.tasks == 25
     assert played["test"].statistics.source.endswith("train part")
@@ -249,10 +249,12 @@ def test_a_snapshot_of_a_longer_log_is_refused():
 
 
 def test_budgets():
-    assert LoggedRouting(log=LOG, split="all", T=10).budget.amounts == {"dollars": 0.5 * 10 * 14}
-    assert LoggedRouting(log=LOG, split="all", T=10, share="1/4").budget.amounts == {"dollars": 35}
-    assert LoggedRouting(log=LOG, split="all", T=10, share=(0.25, 0.5)).budget.amounts == {"dollars": (35, 70)}
-    assert LoggedRouting(log=LOG, split="all", budget=7).replace(share=0.5, budget=None, T=1).budget.amounts == {"dollars": 7}
+    assert LoggedRouting(log=LOG, split="all", T=5).budget.amounts == {"dollars": 0.5 * 5 * 14}
+    assert LoggedRouting(log=LOG, split="all", T=5, share="1/4").budget.amounts == {"dollars": 17.5}
+    assert LoggedRouting(log=LOG, split="all", T=5, share=(0.25, 0.5)).budget.amounts == {"dollars": (17.5, 35)}
+    assert LoggedRouting(log=LOG, split="all", budget=7, T=5).replace(share=0.5, budget=None, T=1).budget.amounts == {
+        "dollars": 7
+    }
 
 
 @pytest.mark.parametrize(
@@ -276,11 +278,11 @@ def test_budgets():
 )
 def test_mistakes_are_explained(changes, message):
     with pytest.raises(ValueError, match=message):
-        LoggedRouting(**{"log": LOG, "split": "all", **changes})
+        LoggedRouting(**{"log": LOG, "split": "all", "T": 5, **changes})
 
 
 def test_a_budget_of_a_reset_is_checked_too():
-    env = BudgetedEnv(LoggedRouting, log=LOG, split="all")
+    env = BudgetedEnv(LoggedRouting, log=LOG, split="all", T=5)
     with pytest.raises(ValueError, match=r"option budget is 0\.2 dollars"):
         env.reset(options={"budget": 0.2})
 
@@ -303,7 +305,7 @@ def test_the_docstring_has_its_sections_and_names_all_settings():
         assert f"## {section}\n" in text
     for name in LoggedRouting.setting_names():
         assert f"| {name}" in text or f", {name}" in text
-    for name in LoggedRouting(log=LOG, split="all").observation_names:
+    for name in LoggedRouting(log=LOG, split="all", T=5).observation_names:
         assert f" {name.partition('[')[0]}" in text
 
 
