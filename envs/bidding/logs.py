@@ -194,17 +194,22 @@ def _read_fast(path: Path, delimiter: str) -> BidLog:
                 null_values=[],
             ),
         )
-    click, price, theta = table.unify_dictionaries().columns
-    return BidLog(_whole(click, np.int8), _whole(price, np.int16), theta.to_numpy(), source=str(path))
+    click, price, theta = table.columns
+    return BidLog(_whole(click, np.int8, 1), _whole(price, np.int16, HIGHEST_PRICE), theta.to_numpy(), source=str(path))
 
 
-def _whole(column: Any, dtype: type[np.integer]) -> npt.NDArray:
-    """A column of text, encoded as a dictionary, as integers; a ValueError if some are none, or out of all ranges."""
-    encoded = column.combine_chunks()
-    values = encoded.dictionary.to_pylist()
-    if not all(_INTEGER.fullmatch(value) and 0 <= int(value) <= HIGHEST_PRICE for value in values):
-        raise ValueError("not only clicks or prices")
-    return np.array([int(value) for value in values], np.int16).astype(dtype)[encoded.indices.to_numpy()]
+def _whole(column: Any, dtype: type[np.integer], highest: int) -> npt.NDArray:
+    """A column of text, in chunks with dictionaries of their own, as integers; a ValueError unless all are in 0..highest."""
+    numbers = np.empty(len(column), dtype)
+    first = 0
+    for chunk in column.chunks:
+        values = chunk.dictionary.to_pylist()
+        if not all(_INTEGER.fullmatch(value) and 0 <= int(value) <= highest for value in values):
+            raise ValueError("out of range")
+        known = np.array([int(value) for value in values], dtype)
+        np.take(known, chunk.indices.to_numpy(), out=numbers[first : first + len(chunk)])
+        first += len(chunk)
+    return numbers
 
 
 def _read_slow(path: Path) -> BidLog:
