@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from ..baselines.core.policy import Policy
+from ..envs.core.checks import DECIMAL
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import as_problem
 from ..envs.family import Agent, agents_of, families, family_of, resolve
@@ -47,6 +48,10 @@ GENERIC = {
 }
 """What serves every family that does not have an agent of this name itself."""
 
+LONGEST_INTEGER = 4000
+"""Digits; Python itself refuses to read longer ones."""
+
+_SETTING = re.compile(r":(?=[A-Za-z_]\w*=)")
 _NUMBER = r"(\d+(?:\.\d+)?(?:/\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}")
 
@@ -55,7 +60,8 @@ def make_agent(name: str, env: Any, **settings: Any) -> Policy:
     """An agent by name.
 
     Args:
-        name: see `list_agents`; may carry settings, as in "lin:b0=10" or "dmd:mirror=euclidean:step=0.1".
+        name: see `list_agents`; may carry settings, as in "lin:b0=10", "dmd:mirror=euclidean:step=0.1" or
+            "always:model=meta/llama:free". See `split_name` and `read_values`.
         env: the environment that it decides on, any face of it, or its problem.
         settings: the agent's own arguments.
 
@@ -65,9 +71,9 @@ def make_agent(name: str, env: Any, **settings: Any) -> Policy:
     """
     problem = as_problem(env)
     name, written = split_name(name)
-    settings = {**written, **settings}
-    check_agent(name, problem, list(settings))
-    return find_class(name, problem)(problem, **settings)
+    check_agent(name, problem, [*written, *settings])
+    agent = find_class(name, problem)
+    return agent(problem, **{**read_values(written, taken_by(agent)), **settings})
 
 
 def why_not(name: str, problem: Problem) -> str | None:
@@ -153,13 +159,18 @@ def check_agent(name: str, problem: Problem, settings: list[str]) -> None:
             raise ValueError(f"agent {name!r} has no setting {setting!r}{hint}")
 
 
-def split_name(name: str) -> tuple[str, dict[str, Any]]:
-    """ "lin:b0=10" as ("lin", {"b0": 10})."""
-    head, *parts = name.split(":")
-    return head, read_settings(parts, f"agent {name!r}")
+def split_name(name: str) -> tuple[str, dict[str, str]]:
+    """ "lin:b0=10" as ("lin", {"b0": "10"}), values as they are written.
+
+    A setting begins where KEY= follows on a colon; any other colon belongs to the value before it.
+    """
+    head, *parts = _SETTING.split(name)
+    if ":" in head:
+        raise ValueError(f"agent {name!r}: {head.partition(':')[2]!r} is not a setting; expected KEY=VALUE")
+    return head, split_settings(parts, f"agent {name!r}")
 
 
-def read_settings(parts: Sequence[str], where: str) -> dict[str, Any]:
+def split_settings(parts: Sequence[str], where: str) -> dict[str, str]:
     """Settings written as KEY=VALUE; `where` they stand is for the error message."""
     settings = {}
     for part in parts:
@@ -168,8 +179,25 @@ def read_settings(parts: Sequence[str], where: str) -> dict[str, Any]:
             raise ValueError(f"{where}: {part!r} is not a setting; expected KEY=VALUE")
         if key in settings:
             raise ValueError(f"{where}: {key!r} is given twice; expected it once")
-        settings[key] = read_value(value)
+        settings[key] = value
     return settings
+
+
+def taken_by(*makers: Callable[..., Any]) -> dict[str, str]:
+    """The annotations of arguments, as text; what the later ones say of an argument counts."""
+    parameters = (parameter for maker in makers for parameter in inspect.signature(maker).parameters.values())
+    return {parameter.name: str(parameter.annotation) for parameter in parameters}
+
+
+def read_values(written: Mapping[str, str], annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Settings that were written as text, as what their arguments take.
+
+    What takes text gets the text: names and paths may look like numbers (a model called 405, a file called 007). The others
+    are read by `read_value`.
+    """
+    return {
+        name: text if re.search(r"\bstr\b", annotations.get(name, "")) else read_value(text) for name, text in written.items()
+    }
 
 
 def read_value(text: str) -> Any:
@@ -181,9 +209,6 @@ def read_value(text: str) -> Any:
             raise ValueError(f"{text!r} is no range; expected two numbers, low..high") from None
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    if re.fullmatch(r"[+-]?[0-9]+", text) and len(text) <= LONGEST_INTEGER:
+        return int(text)
+    return float(text) if re.fullmatch(DECIMAL, text) or text == "inf" else text

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from ..envs.core import checks
+from ..envs.core.checks import amount
 from ..envs.core.problem import Problem
 
 
@@ -49,8 +51,8 @@ def budget_cases(problem: Problem, budgets: str | Mapping[str, Sequence[Any]] | 
 def number(value: Any) -> float:
     """A number, or a fraction in text such as "1/32"."""
     try:
-        return float(Fraction(value)) if isinstance(value, str) and value != "inf" else float(value)
-    except (TypeError, ValueError, ArithmeticError):
+        return amount(value) if isinstance(value, str) else checks.number("budget", value, "a number")
+    except ValueError:
         raise ValueError(f"budget {value!r} is not a number or a fraction") from None
 
 

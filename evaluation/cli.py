@@ -14,12 +14,21 @@ from typing import Annotated, Any
 import gymnasium as gym
 import typer
 
-from ..agents.registry import find_agent, known_agents, list_agents, make_agent, read_settings, split_name
+from ..agents.registry import (
+    find_agent,
+    known_agents,
+    list_agents,
+    make_agent,
+    read_values,
+    split_name,
+    split_settings,
+    taken_by,
+)
 from ..envs.core.checks import MOST_TIMESTEPS, positive_integer
 from ..envs.core.files import check_folder, check_writable
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import as_problem, make_problem
-from ..envs.family import environments, families, find_family
+from ..envs.family import environments, families, find_family, resolve
 from ..envs.hints import near
 from .progress import BarProgress, RunsProgress, console
 
@@ -346,5 +355,15 @@ def problem_from(id: str, settings: list[str]) -> Problem:
     registered = dict(spec.kwargs)
     if "problem" not in registered:
         raise ValueError(f"{id} is not an environment of this suite{near(id, list(environments()))}")
-    problem = make_problem(registered.pop("problem"), {**registered, **read_settings(settings, "--set")})
+    written, known = split_settings(settings, "--set"), registered.pop("problem")
+    problem = make_problem(known, {**registered, **read_values(written, _annotations(known, written))})
     return problem.truncated(spec.max_episode_steps)
+
+
+def _annotations(problem: Any, settings: dict[str, str]) -> dict[str, str]:
+    """What the arguments of a registered problem take, those of its base classes included."""
+    cls = resolve(problem)
+    if not (isinstance(cls, type) and issubclass(cls, Problem)):
+        return {}
+    cls = cls.variant(settings)
+    return taken_by(*(base.__init__ for base in reversed(cls.__mro__) if issubclass(base, Problem)))

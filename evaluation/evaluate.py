@@ -34,9 +34,9 @@ class Result:
         summary: means with 95 % intervals (`_low`, `_high`), shares of bound and optimum, spend, latency; see `summarise`.
         episodes: one row per episode: return, bound, spent, length, blocked, and the problem's metrics.
         curves: the share of the budget spent, at points of time, per episode.
-        cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, the seed that a
-            learner has learned with, seconds, and how many decisions were proved to be the best by the agent's own values, or
-            were not, of those that it took by optimising.
+        cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, remarks (what
+            must be said beside the numbers, a line each), the seed that a learner has learned with, seconds, and how many
+            decisions were proved to be the best by the agent's own values, or were not, of those that it took by optimising.
     """
 
     summary: dict[str, Any]
@@ -153,6 +153,7 @@ class Evaluation:
                 "null": null_score(self._problem),
                 "latency_us": decision_latency(self._asked, self._problem),
                 "information": getattr(self._agent, "information", "observation"),
+                "remarks": "\n".join(self._problem.remarks),
                 "training_seed": training_seed(self._agent),
                 "seconds": 0.0,
                 "proved_decisions": 0,

@@ -14,7 +14,7 @@ from ..envs.core.metrics import Metric
 from . import plots
 from .columns import caution, readable, visible_columns
 from .palette import Look, looks
-from .summary import Frame
+from .summary import Frame, remarks_of
 from .svg import STYLE, inline_svg
 
 TEMPLATE = "report.html.j2"
@@ -78,6 +78,7 @@ def write_report(
         versions=dict(versions),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         intervals=_intervals(summary),
+        remarks=remarks_of(summary),
         columns=columns,
         tables={str(budget): rows.to_dict("records") for budget, rows in summary.groupby("budget", sort=False)},
         counts={str(budget): int(rows["episodes"].iloc[0]) for budget, rows in summary.groupby("budget", sort=False)},

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..agents.registry import find_class, split_name
+from ..agents.registry import find_class, read_values, split_name, taken_by
 from ..envs.core.files import check_folder, checksum, remove_leftovers, write_text, write_whole
 from ..envs.core.problem import Problem
 from ..envs.core.versions import versions
@@ -90,8 +90,9 @@ def _text(row: dict[str, Any]) -> bytes:
 def cell_key(problem: Problem, agent: str, episodes: int, seed: int, *further: Any) -> str:
     """Names all that a part's result depends on: the code, the versions of the libraries, the problem and its inputs, the
     agent, the episodes, and whatever is given besides."""
-    name, agent_settings = split_name(agent)
+    name, written = split_name(agent)
     agent_class: Any = find_class(name, problem)
+    agent_settings = read_values(written, taken_by(agent_class))
     digest = hashlib.sha256(sources_digest(problem, agent_class))
     for part in (versions(), type(problem).__qualname__, problem.max_episode_steps, name, episodes, seed, *further):
         digest.update(repr(part).encode())

@@ -43,6 +43,11 @@ ROUGH = 30
 BATCH_NUMBERS = 2_000_000
 
 
+def remarks_of(summary: pd.DataFrame) -> list[str]:
+    """What must be said beside a summary's numbers, every sentence once."""
+    return list(dict.fromkeys(line for lines in summary["remarks"] for line in lines.splitlines()))
+
+
 class _Estimates(NamedTuple):
     """Statistics of every agent, each (agents,) or (agents, resamples)."""
 
@@ -97,7 +102,8 @@ def summarise(
         budget of any resource), one column per metric (see `metric_column`) and, where not every episode has a value of it,
         the number of those that have one (`_episodes`), `unproved` (the share of decisions, among those taken by optimising,
         that are not proved to be the best by the agent's own values; NaN without any), `optimum_unknown` (why; None if it is
-        known), `null` (expected score of doing nothing), `latency_us` and `information`. Shares are fractions and NaN where
+        known), `remarks` (what must be said beside the numbers, a line each), `null` (expected score of doing nothing),
+        `latency_us` and `information`. Shares are fractions and NaN where
         their reference is unknown or not positive. `attrs` keeps `confidence`, `resamples` and the first agent as
         `reference`.
 
@@ -329,6 +335,7 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
     add(_with_interval("difference", *of_agent("difference")))
     reason = fact.get("optimum_unknown")
     add({"optimum_unknown": reason if isinstance(reason, str) else None})
+    add({"remarks": str(fact.get("remarks", ""))})
     proved, unproved = (float(fact.get(f"{kind}_decisions", 0)) for kind in ("proved", "unproved"))
     add({"unproved": float(_share(unproved, proved + unproved))})
     add({"null": null, "latency_us": float(fact["latency_us"]), "information": str(fact["information"])})

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..envs.core.metrics import Metric
 from .columns import Column, caution, visible_columns
+from .summary import remarks_of
 
 GAP = 2  # blanks between two columns
 LONGEST_NAME = 24  # an agent's name is folded beyond this, so that it cannot crowd out the numbers
@@ -41,6 +42,8 @@ def print_table(summary: pd.DataFrame, metrics: Sequence[Metric], score: str, co
         if reason := rows[0]["optimum_unknown"]:
             console.print(Text(f"optimum unknown: {reason}", style="dim"))
         console.print()
+    for remark in remarks_of(summary):
+        console.print(Text(f"note: {remark}"))
 
 
 def _blocks(columns: Sequence[Column], cells: dict[str, list[str]], width: int) -> list[list[Column]]:

@@ -160,8 +160,11 @@ def portfolio_parameters(problem: WorkflowRouting) -> PortfolioParameters:
       spend them; else `per_second`
     """
     table = launch_table(problem)
-    with np.errstate(divide="ignore"):
-        dollars_until, seconds_until = table.dollars / table.success, table.seconds / table.success
+    dollars_until, seconds_until = (
+        # Without hope also what costs nothing.
+        np.divide(amounts, table.success, out=np.full(amounts.shape, np.inf), where=table.success > 0.0)
+        for amounts in (table.dollars, table.seconds)
+    )
     N = problem.params.samples
     one = np.where(np.arange(N) == 0, 0.0, np.inf)  # a single sample
     many = np.arange(N, 0, -1.0)  # as many as can be: fewer only if none of the others is affordable

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from ..core.checks import DECIMAL
+from ..core.tables import decimals, is_gzip
 from .law import HIGHEST_PRICE
 
 if TYPE_CHECKING:
@@ -26,8 +28,16 @@ COLUMNS = ("click", "price", "theta")
 EXPECTED_ROW = f"`click price theta`: click 0 or 1, price an integer in 0..{HIGHEST_PRICE}, theta a number in [0, 1]"
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_GZIP_MAGIC = b"\x1f\x8b"
+_NUMBER = re.compile(DECIMAL)
+
+# click weekday hour bidid timestamp ... usertag, as make-ipinyou-data writes them: weekday and hour would pass for price and
+# theta where the hour is 0 or 1.
+_RAW_WIDTH = 27
+_RAW_TIMESTAMP = re.compile(r"[0-9]{17}")
+_RAW = (
+    "looks like a line of iPinYou's raw log, where price and theta don't follow on the click: the price is column 24, and "
+    "there is no theta"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +137,13 @@ def _from_array(table: npt.ArrayLike) -> BidLog:
 
 def _as_numbers(name: str, values: npt.ArrayLike, source: str) -> npt.NDArray:
     numbers = np.asarray(values)
-    if numbers.dtype == np.bool_ or numbers.dtype.kind in "iuf":
+    if numbers.dtype.kind in "biuf":
         return numbers
-    try:
-        return numbers.astype(np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{source}: {name} holds {numbers.dtype} values; expected numbers, {EXPECTED_ROW}") from None
+    numbers = decimals(given := numbers)
+    if (wrong := np.isnan(numbers)).any():
+        shown = given[wrong][0]
+        raise ValueError(f"{source}: {name} holds {shown!r}; expected numbers, {EXPECTED_ROW}")
+    return numbers
 
 
 def _first_wrong_row(click: npt.NDArray, price: npt.NDArray, theta: npt.NDArray) -> int | None:
@@ -155,31 +166,50 @@ def _read_cached(path: Path, mtime_ns: int, size: int) -> BidLog:
 
 
 def _read(path: Path) -> BidLog:
+    number, line = next(((number, line) for number, line in _lines(path) if line.strip()), (0, ""))
+    if _is_raw(line):
+        raise ValueError(f"{path}, line {number}: {_shown(line)} {_RAW}; expected {EXPECTED_ROW}")
     try:
-        return _read_fast(path)
+        return _read_fast(path, _delimiter(line))
     except (ValueError, KeyError):  # pyarrow's own errors among them; a KeyError when there are too few columns
         # Either the layout is unusual, several blanks between columns say, or a row is malformed and must be named.
         return _read_slow(path)
 
 
-def _read_fast(path: Path) -> BidLog:
+def _read_fast(path: Path, delimiter: str) -> BidLog:
     # Here and not at the top, because `import budgetgym` must stay cheap.
     import pyarrow as pa
     from pyarrow import csv
 
-    with pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None) as stream:
+    # Integers are read as text first, each different one once: Arrow would take 0xFF for 255.
+    text = pa.dictionary(pa.int32(), pa.string())
+    with pa.input_stream(str(path), compression="gzip" if is_gzip(path) else None) as stream:
         table = csv.read_csv(
             stream,
             read_options=csv.ReadOptions(autogenerate_column_names=True),
-            parse_options=csv.ParseOptions(delimiter=_delimiter(path), quote_char=False),
+            parse_options=csv.ParseOptions(delimiter=delimiter, quote_char=False),
             convert_options=csv.ConvertOptions(
                 include_columns=["f0", "f1", "f2"],
-                column_types={"f0": pa.int8(), "f1": pa.int16(), "f2": pa.float64()},
+                column_types={"f0": text, "f1": text, "f2": pa.float64()},
                 null_values=[],
             ),
         )
-    click, price, theta = (column.to_numpy() for column in table.columns)
-    return BidLog(click, price, theta, source=str(path))
+    click, price, theta = table.columns
+    return BidLog(_whole(click, np.int8, 1), _whole(price, np.int16, HIGHEST_PRICE), theta.to_numpy(), source=str(path))
+
+
+def _whole(column: Any, dtype: type[np.integer], highest: int) -> npt.NDArray:
+    """A column of text, in chunks with dictionaries of their own, as integers; a ValueError unless all are in 0..highest."""
+    numbers = np.empty(len(column), dtype)
+    first = 0
+    for chunk in column.chunks:
+        values = chunk.dictionary.to_pylist()
+        if not all(_INTEGER.fullmatch(value) and 0 <= int(value) <= highest for value in values):
+            raise ValueError("out of range")
+        known = np.array([int(value) for value in values], dtype)
+        np.take(known, chunk.indices.to_numpy(), out=numbers[first : first + len(chunk)])
+        first += len(chunk)
+    return numbers
 
 
 def _read_slow(path: Path) -> BidLog:
@@ -193,9 +223,7 @@ def _read_slow(path: Path) -> BidLog:
         width = width or len(fields)
         problem = _problem(fields, width)
         if problem:
-            text = line.rstrip("\r\n")
-            shown = text if len(text) <= 200 else text[:200] + "..."
-            raise ValueError(f"{path}, line {number}: {shown!r} {problem}; expected {EXPECTED_ROW}")
+            raise ValueError(f"{path}, line {number}: {_shown(line)} {problem}; expected {EXPECTED_ROW}")
         click.append(int(fields[0]))
         price.append(int(fields[1]))
         theta.append(float(fields[2]))
@@ -224,21 +252,23 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.decode("utf-8-sig" if number == 1 else "utf-8", errors="replace")
 
 
-def _delimiter(path: Path) -> str:
-    """The character between the first two columns of the first line that is not empty."""
-    for _, line in _lines(path):
-        found = re.search(r"\S([ \t])", line)
-        if found:
-            return found[1]
-        if line.strip():
-            break
-    return " "
+def _delimiter(line: str) -> str:
+    """The character between the first two columns of a line."""
+    found = re.search(r"\S([ \t])", line)
+    return found[1] if found else " "
+
+
+def _is_raw(line: str) -> bool:
+    """Whether a line is one of the raw log, or its header."""
+    fields = line.rstrip("\r\n").split("\t")
+    is_dated = len(fields) > 4 and _RAW_TIMESTAMP.fullmatch(fields[4]) is not None
+    return is_dated or len(fields) == _RAW_WIDTH or fields[:3] == ["click", "weekday", "hour"]
+
+
+def _shown(line: str) -> str:
+    text = line.rstrip("\r\n")
+    return repr(text if len(text) <= 200 else f"{text[:200]}...")
 
 
 def _open(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path, "rb") if _is_gzip(path) else path.open("rb")
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")

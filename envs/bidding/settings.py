@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..core.budget import Budget
-from ..core.checks import boolean, natural, non_negative, number, one_of, positive, positive_integer, probability
+from ..core.checks import amount, boolean, natural, non_negative, number, one_of, positive, positive_integer, probability
 from ..core.problem import read_only
 from .conversions import delay_distribution
 from .law import HIGHEST_PRICE, Rules
@@ -140,8 +139,8 @@ def read_budget(budget: Any, c0: Any, market_cost: float) -> Any:
 
 def _money(c0: Any, market_cost: float) -> float:
     try:
-        share = float(Fraction(c0)) if isinstance(c0, str) else number("c0", c0, "a share")
-    except (ValueError, ArithmeticError):
+        share = amount(c0) if isinstance(c0, str) else number("c0", c0, "a share")
+    except ValueError:
         share = math.nan
     if not (math.isfinite(share) and share >= 0):
         raise ValueError(f"c0 is {c0!r}; expected a share >= 0 of the market's cost, such as 1/8, or a range of shares")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..core.tables import read_json
 from .law import PRICE_LEVELS
 from .logs import BidLog, load_log
 from .market import Market, require_pmf
@@ -155,10 +155,7 @@ def _is_json(path: Path) -> bool:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # both bad JSON and bad UTF-8
-        raise ValueError(f"{path}: is not JSON: {error}") from error
+    info = read_json(path, str(path))
     if not isinstance(info, dict):
         raise ValueError(f"{path}: holds a JSON {type(info).__name__}; expected an object")
     missing = [key for key in (*COUNT_KEYS, HISTOGRAM_KEY) if key not in info]

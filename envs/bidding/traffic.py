@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.checks import as_array
+from ..core.tables import numbers_of, place, read_csv, require_columns
 
 HOURS = 168
 
@@ -25,7 +26,7 @@ def weekly_profile() -> NDArray[np.float64]:
     return shares / shares.sum()
 
 
-def load_traffic(path: str | os.PathLike[str], region: int | None = None) -> NDArray[np.float64]:
+def load_traffic(path: str | os.PathLike[str], region: int | str | None = None) -> NDArray[np.float64]:
     """Hour-of-week shares (168,) from a table with the columns region_id, dow (1..7), hour (0..23), traffic_share.
 
     Such is the `traffic_share.csv` of Avito's bat-autobidding-benchmark.
@@ -36,25 +37,30 @@ def load_traffic(path: str | os.PathLike[str], region: int | None = None) -> NDA
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: columns are missing, the region is unknown, or an hour is missing or negative.
+        ValueError: columns are missing, a value can't be meant, the region is unknown, or an hour is missing or there twice;
+            the message names the file and the line.
     """
     import pandas as pd
 
+    what = f"the traffic table {path}"
     if not Path(path).is_file():
-        raise FileNotFoundError(f"the traffic table {path} does not exist")
-    table = pd.read_csv(path)
-    missing = {"dow", "hour", "traffic_share", *(() if region is None else ("region_id",))} - set(table.columns)
-    if missing:
-        raise ValueError(f"{path} lacks the columns {sorted(missing)}; it has {list(table.columns)}")
+        raise FileNotFoundError(f"{what} does not exist; expected a CSV file")
+    table: Any = read_csv(Path(path), what)
+    require_columns(table, ["dow", "hour", "traffic_share", *([] if region is None else ["region_id"])], what)
     if region is not None:
-        table = table[table["region_id"] == region]
+        table = table[table["region_id"] == str(region)]
         if table.empty:
             raise ValueError(f"region is {region!r}, which {path} does not have")
-    shares = np.asarray(pd.to_numeric(table["traffic_share"], errors="coerce"), float)
-    wrong = np.asarray(table["traffic_share"])[~(shares >= 0)].tolist()
-    if wrong:
-        raise ValueError(f"{path} has the traffic_share {wrong[0]!r}; expected shares >= 0")
-    by_hour = pd.Series(table.assign(traffic_share=shares).groupby(["dow", "hour"])["traffic_share"].mean())
+    hour = {
+        "dow": numbers_of(table, "dow", what, "a day of the week, 1..7", low=1, high=7, whole=True),
+        "hour": numbers_of(table, "hour", what, "an hour, 0..23", low=0, high=23, whole=True),
+    }
+    shares = numbers_of(table, "traffic_share", what, "a share >= 0", low=0.0)
+    numbered = table.assign(**hour, traffic_share=shares)
+    if "region_id" in table and (again := numbered.duplicated(["region_id", *hour]).to_numpy()).any():
+        row = int(again.argmax())
+        raise ValueError(f"{what}, {place(table, row)}: the region has this hour before; expected every hour once")
+    by_hour = pd.Series(numbered.groupby(list(hour))["traffic_share"].mean())
     expected = pd.MultiIndex.from_product([range(1, 8), range(24)])
     if not by_hour.index.equals(expected):
         raise ValueError(f"{path} holds {len(by_hour)} hours of a week; expected dow 1..7 and hour 0..23, {HOURS} in all")

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+"""A number in text, as a pattern: a plain decimal. Python would also take 1_000, nan and blanks, Arrow 0xFF."""
+
+_DECIMAL = re.compile(DECIMAL)
+_FRACTION = re.compile(r"([0-9]+(?:\.[0-9]+)?)/([0-9]+(?:\.[0-9]+)?)")
 
 
 def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
@@ -65,6 +74,21 @@ def _shown(value: Any) -> str:
     return f"an integer of about {value.bit_length() * 0.30103:.0f} digits" if huge else repr(value)
 
 
+def number_of(name: str, value: Any, known: Sequence[str], also: Mapping[str, int] | None = None) -> int:
+    """Which of the known names is meant: by itself, which counts first (a model may be called 405); by another name for it;
+    or by its number, which may be written as text."""
+    text = str(value)
+    if isinstance(value, str | int | np.integer) and not isinstance(value, bool):
+        if text in known:
+            return list(known).index(text)
+        if also and text in also:
+            return also[text]
+        if re.fullmatch("[0-9]{1,9}", text) and int(text) < len(known):
+            return int(text)
+    names = ", ".join(map(repr, [*known, *(also or ())]))
+    raise ValueError(f"{name} is {value!r}; expected one of {names}, or a number in 0..{len(known) - 1}")
+
+
 def as_array(name: str, values: Any) -> NDArray[Any]:
     """`values` as an array; otherwise (rows of different lengths) a ValueError that names the argument."""
     try:
@@ -96,6 +120,21 @@ def number(name: str, value: Any, expected: str) -> float:
         except OverflowError:
             raise ValueError(f"{name} is {_shown(value)}; expected {expected}") from None
     raise ValueError(f"{name} is {value!r}; expected {expected}")
+
+
+def amount(text: str) -> float:
+    """The number that a text stands for: a plain decimal, a fraction such as "1/32", or "inf".
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if _DECIMAL.fullmatch(text) and math.isfinite(value := float(text)):
+        return value
+    if (found := _FRACTION.fullmatch(text)) and Fraction(found[2]) != 0:
+        return float(Fraction(found[1]) / Fraction(found[2]))
+    if text == "inf":
+        return math.inf
+    raise ValueError(f"{text!r} is not a number; expected a decimal, a fraction such as 1/32, or inf")
 
 
 def probability(name: str, value: Any) -> float:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.checks import as_array, probability
+from ..core.tables import numbers_of, place, read_csv, require_columns, texts_of
 
 STATES = 4
 """States of a published arm."""
@@ -163,36 +163,29 @@ def load_arms(path: str | Path) -> Arms:
     that arm and state). Steps that are not listed have probability 0. Arms may have fewer states than others.
 
     Raises:
-        ValueError: columns or rows are missing, or values can't be meant; it names the file and the arm.
+        ValueError: columns or rows are missing, or values can't be meant; it names the file, and the line or the arm.
     """
     where = f"arms file {str(path)!r}"
     try:
-        table: Any = pd.read_csv(path, dtype={"arm": str}, keep_default_na=False, na_values=[""])  # an arm may be called NA
-    except (OSError, ValueError) as error:
+        table: Any = read_csv(Path(path), where)
+    except OSError as error:
         raise ValueError(f"{where} can't be read: {error}") from error
-    if missing := [name for name in COLUMNS if name not in table]:
-        raise ValueError(f"{where} lacks the columns {missing}; it has {list(table.columns)}")
+    require_columns(table, COLUMNS, where)
     if table.empty:
         raise ValueError(f"{where} has no rows")
-    if table["arm"].isna().any():
-        raise ValueError(f"{where}: the arm is missing in row {int(table['arm'].isna().to_numpy().argmax()) + 1}")
+    texts_of(table, "arm", where)
     for name in ("action", "state", "next_state"):
-        whole: Any = pd.to_numeric(table[name], errors="coerce")
-        wrong = ~((whole >= 0) & (whole < np.inf) & (whole == np.floor(whole)))
-        if wrong.any():
-            row = table[wrong].iloc[0]
-            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]}; expected an integer >= 0")
-        table[name] = whole.astype(int)
-    for name in ("probability", "reward", *(["start"] if "start" in table else [])):
-        value: Any = pd.to_numeric(table[name], errors="coerce")
-        if value.isna().any():
-            row = table[value.isna()].iloc[0]
-            raise ValueError(f"{where}: arm {row['arm']!r} has {name} {row[name]}; expected a number")
-        table[name] = value.astype(float)
+        table[name] = numbers_of(table, name, where, "an integer >= 0", low=0, high=2**31, whole=True).astype(int)
+    table["probability"] = numbers_of(table, "probability", where, "a probability in [0, 1]", low=0.0, high=1.0)
+    table["reward"] = numbers_of(table, "reward", where)
+    if "start" in table:
+        table["start"] = numbers_of(table, "start", where, "a probability in [0, 1]", low=0.0, high=1.0)
     step = ["arm", "action", "state", "next_state"]
-    if (again := table.duplicated(step)).any():
-        name, *where_to = table[again][step].iloc[0]
-        raise ValueError(f"{where}: arm {name!r} has two rows for (action, state, next_state) {tuple(map(int, where_to))}")
+    if (again := table.duplicated(step).to_numpy()).any():
+        row = int(again.argmax())
+        name, *where_to = table[step].iloc[row]
+        what = f"arm {name!r} has two rows for (action, state, next_state) {tuple(map(int, where_to))}"
+        raise ValueError(f"{where}, {place(table, row)}: {what}")
     return _from_table(table, where)
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
 from scipy.spatial import Delaunay
 
 from ..core.checks import as_array, positive_integer
+from ..core.tables import place, read_csv, require_columns, texts_of
 
 EDGES_PER_NODE = 1.4
 """Of a generated network; city railways have 1.3 to 1.5."""
@@ -97,21 +97,27 @@ class Network:
 def load_network(path: str | Path) -> Network:
     """A network from a CSV file whose columns `station1` and `station2` name the two ends of every connection.
 
-    Other columns are ignored, and so are repeated connections (several lines between two stations).
+    Names are text: 7 and 07 are two stations. Other columns are ignored, and so are repeated connections (several lines
+    between two stations).
+
+    Raises:
+        ValueError: it can't be read, or is none; the message names the file and the line.
     """
     where = f"network file {str(path)!r}"
     try:
-        table = pd.read_csv(path, dtype=str)
-    except (OSError, ValueError) as error:
+        table = read_csv(Path(path), where)
+    except OSError as error:
         raise ValueError(f"{where} can't be read: {error}") from error
-    ends = ["station1", "station2"]
-    if missing := [name for name in ends if name not in table]:
-        raise ValueError(f"{where} lacks the columns {missing}; it has {list(table.columns)}")
-    if table.empty or table[ends].isna().to_numpy().any():
-        raise ValueError(f"{where} has no connections, or some with an end missing")
-    names = _in_order(set(table["station1"]) | set(table["station2"]))
+    require_columns(table, ["station1", "station2"], where)
+    if table.empty:
+        raise ValueError(f"{where} has no connections; expected at least one row")
+    ends = [texts_of(table, name, where).tolist() for name in ("station1", "station2")]
+    if loops := [k for k, (a, b) in enumerate(zip(*ends, strict=True)) if a == b]:
+        at, name = place(table, loops[0]), ends[0][loops[0]]
+        raise ValueError(f"{where}, {at}: {name!r} is connected with itself; expected another")
+    names = _in_order({*ends[0], *ends[1]})
     number = {name: k for k, name in enumerate(names)}
-    return Network(tuple(names), np.array([[number[a], number[b]] for a, b in table[ends].to_numpy()]))
+    return Network(tuple(names), np.array([[number[a], number[b]] for a, b in zip(*ends, strict=True)]))
 
 
 def planar_network(J: int, random: np.random.Generator) -> Network:

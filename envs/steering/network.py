@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..core.checks import as_array, probability
 
 KINDS = ("complete", "last-K", "first-K", "random-R")
-_SPELLED = re.compile(r"(last|first|random)-(\d+(?:\.\d+)?)")
+_SPELLED = re.compile(r"(last|first|random)-([0-9]+(?:\.[0-9]+)?)")
 
 
 def read_network(network: Any, T: int, random: np.random.Generator) -> NDArray[np.bool_]:

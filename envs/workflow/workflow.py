@@ -24,7 +24,6 @@ likely lengths (by default 8) of at most `longest` tokens; one for all models, o
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +35,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.checks import is_number, positive, probability
+from ..core.checks import is_number, non_negative, positive, probability
+from ..core.tables import read_json
 
 TOKENS_PER_PRICE = 1e6
 """Prices are for this many tokens."""
@@ -51,7 +51,7 @@ class Model:
 
     Args:
         name: not empty.
-        price: dollars per million generated tokens, > 0.
+        price: dollars per million generated tokens, >= 0; 0 for a model of your own that is free.
         speed: generated tokens per second, > 0.
     """
 
@@ -61,7 +61,7 @@ class Model:
 
     def __post_init__(self) -> None:
         _named("model", self.name)
-        object.__setattr__(self, "price", positive(f"price of model {self.name!r}", self.price))
+        object.__setattr__(self, "price", non_negative(f"price of model {self.name!r}", self.price))
         object.__setattr__(self, "speed", positive(f"speed of model {self.name!r}", self.speed))
 
 
@@ -191,15 +191,16 @@ class Workflow:
         """Dollars and seconds of a patient executor, in expectation.
 
         One sample at a time until it passes, of the model with the least dollars (seconds) per success; all subtasks count
-        for the dollars, and the longest path for the seconds.
+        for the dollars, and the longest path for the seconds. Both are above 0: where all can be had for free, the dollars are
+        those of the models that cost something, or 1 if none does.
         """
         price = np.array([model.price for model in self.models])
         speed = np.array([model.speed for model in self.models])
         with np.errstate(divide="ignore"):
             samples = 1.0 / self.success()  # expected, until one passes
-        dollars = (self.mean_lengths() * price / TOKENS_PER_PRICE * samples).min(axis=1)
+        tokens = np.where(self.success() > 0.0, self.mean_lengths() * samples, np.inf)
         seconds = (self.mean_lengths() / speed * samples).min(axis=1)
-        return float(dollars.sum()), float(self.longest_path(seconds).max())
+        return _least_dollars(tokens, price), float(self.longest_path(seconds).max())
 
     def longest_path(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """For every subtask the largest sum of weights (V,) on a path that begins with it, (V,)."""
@@ -221,9 +222,10 @@ class Workflow:
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"the workflow {path} does not exist; expected a JSON file")
+        table = read_json(path, str(path))
         try:
-            return Workflow.from_dict(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique), path.stem)
-        except ValueError as error:  # JSON and Unicode errors are ValueErrors as well
+            return Workflow.from_dict(table, path.stem)
+        except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
     @staticmethod
@@ -252,6 +254,16 @@ class Workflow:
             dollars=table.get("dollars"),
             seconds=table.get("seconds"),
         )
+
+
+def _least_dollars(tokens: NDArray[np.float64], price: NDArray[np.float64]) -> float:
+    """The dollars of `Workflow.typical_use`. tokens: (V, M) expected until a subtask is completed, inf without hope."""
+    with np.errstate(invalid="ignore"):  # inf * 0
+        dollars = np.where(tokens < np.inf, tokens * price / TOKENS_PER_PRICE, np.inf)
+    if total := float(dollars.min(axis=1).sum()):
+        return total
+    least = np.where(dollars > 0.0, dollars, np.inf).min(axis=1)
+    return float(least[least < np.inf].sum()) or 1.0
 
 
 def log_normal(median: float, sigma: float, atoms: int = 8, longest: float = math.inf) -> tuple[float, ...]:
@@ -301,14 +313,6 @@ def _mapping(what: str, given: Any, needed: Sequence[str] = (), optional: Sequen
     if needed and (unknown := [key for key in given if key not in (*needed, *(optional or ()))]):
         raise ValueError(f"{what} has {unknown}; expected only {sorted((*needed, *(optional or ())))}")
     return given
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; JSON would keep the last of two entries of one name in silence."""
-    names = [name for name, _ in pairs]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{repeated} stand there twice; expected every name once")
-    return dict(pairs)
 
 
 def _named(what: str, name: Any) -> None:

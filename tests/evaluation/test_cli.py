@@ -81,7 +81,7 @@ def test_settings_are_read_as_numbers_ranges_and_text():
         (["compare", ID, "--agents", "lin", "--seed", "-1"], "seed is -1; expected an integer >= 0"),
         (["compare", ID, "--agents", "lin:b0=1/0..2"], "'1/0..2' is no range"),
         (["compare", ID, "--agents", "constant:bid=true"], "bid is True"),
-        (["compare", ID, "--agents", "ppo:path=3"], "path is 3; expected the path of a saved agent"),
+        (["compare", ID, "--agents", "ppo:path=3"], "path is '3'; expected the file of a saved agent"),
         (["compare", ID, "--agents", "ppo:path=no_zip.zip"], "no_zip.zip is not a zip file"),
         (
             ["compare", "budgetgym/WorkflowRouting-v0", "--agents", "random", "--set", "instance_seed=abc"],

@@ -8,11 +8,14 @@ import pytest
 from budgetgym import compare, evaluate, make_agent
 from budgetgym.agents import registry as registry_module
 from budgetgym.agents.registry import as_problem
+from budgetgym.envs.bidding.problem import RealTimeBidding
+from budgetgym.envs.routing.agentic.problem import AgenticRouting
 from budgetgym.evaluation import compare as compare_module
 from budgetgym.evaluation import precision as precision_module
 from budgetgym.evaluation.budgets import budget_cases
 from budgetgym.evaluation.compare import Interrupted, run_comparison
 from budgetgym.evaluation.play import Session
+from budgetgym.evaluation.table import print_table
 
 
 @pytest.fixture
@@ -253,3 +256,19 @@ def test_results_carry_what_it_takes_to_repeat_them(env, tmp_path):
     assert {"torch", "budgetgym", "numpy"} <= set(json.loads(row["versions"]))
     assert row["seed"] == 3
     assert {"instance", "settings", "budget", "information", "command", "training_seed", "overspent"} <= set(row.index)
+
+
+def test_remarks_stand_beside_results_once(tmp_path, capsys):
+    log = np.column_stack([np.zeros(25), np.full(25, 5), np.full(25, 0.1)])
+    table = compare(RealTimeBidding(log=log, T=10), ["constant", "lin"], budgets="c0=1/4,1/2", out=tmp_path)
+    said = "5 auctions at the end of the log: left out"
+    assert set(table["remarks"]) == {said}
+    assert set(pd.read_parquet(tmp_path / "results.parquet")["remarks"]) == {said}
+    assert (tmp_path / "report.html").read_text().count(said) == 1
+    print_table(table, RealTimeBidding.metrics, "theta_value")
+    assert capsys.readouterr().out.count(said) == 1
+    assert set(compare(RealTimeBidding(log=log, T=5), ["constant"])["remarks"]) == {""}
+    problem = AgenticRouting(instance="webshop")
+    result = evaluate(make_agent("always_small", problem), problem, 5)
+    assert result.summary["remarks"] == result.cell["remarks"] == "\n".join(problem.remarks)
+    assert "assumed" in result.summary["remarks"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....envs.core import jit, rng
-from ....envs.core.checks import natural, probability
+from ....envs.core.checks import natural, number_of, probability
 from ....envs.core.problem import Problem
 from ....envs.routing.agentic import law
 from ....envs.routing.agentic.fit import mean_calls, mean_dollars
@@ -35,14 +35,9 @@ class Router(KernelPolicy[AgenticRouting]):
 
 
 def model_index(problem: AgenticRouting, model: int | str) -> int:
-    """A model of the pool by its number, its name, or "small" and "large" for the first and the last."""
+    """A model of the pool by its name, by "small" or "large" for the first or the last, or by its number."""
     names = [m.name for m in problem.profile.models]
-    ends = {"small": 0, "large": len(names) - 1}
-    if isinstance(model, str) and (model in ends or model in names):
-        return ends.get(model, names.index(model) if model in names else 0)
-    if isinstance(model, bool) or not isinstance(model, int) or not 0 <= model < len(names):
-        raise ValueError(f"model is {model!r}; expected 0..{len(names) - 1}, 'small', 'large', or one of {names}")
-    return model
+    return number_of("model", model, names, {"small": 0, "large": len(names) - 1})
 
 
 class AlwaysParameters(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....envs.core import jit, rng
-from ....envs.core.checks import natural, probability
+from ....envs.core.checks import natural, number_of, probability
 from ....envs.core.problem import Problem
 from ....envs.routing.logged.logs import RoutingLog
 from ....envs.routing.logged.problem import LoggedRouting
@@ -198,16 +198,7 @@ class Always(LogRouter):
             quality, cost = problem.statistics.each_alone()
             within = cost <= even_spend(problem) * problem.reading.calls
             model = int(np.argmax(np.where(within, quality, -1.0)) if within.any() else np.argmin(cost))
-        super().__init__(problem, act_always, AlwaysParameters(_number_of(problem, model)))
-
-
-def _number_of(problem: LoggedRouting, model: str | int) -> int:
-    names = problem.log.models
-    if model in names:
-        return names.index(str(model))
-    if isinstance(model, bool) or not isinstance(model, int) or not 0 <= model < len(names):
-        raise ValueError(f"model is {model!r}; expected one of {', '.join(names)}, or a number in 0..{len(names) - 1}")
-    return model
+        super().__init__(problem, act_always, AlwaysParameters(number_of("model", model, problem.log.models)))
 
 
 class RandomParameters(NamedTuple):

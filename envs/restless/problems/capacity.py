@@ -60,7 +60,7 @@ class RestlessCapacity(Restless):
         J: int | None = None,
         B: int = 5,
         instance_seed: int = 0,
-        arms: Any = None,
+        arms: str | Any = None,
         costs: Any = None,
         capacities: Any = None,
         start: float = 0.2,

@@ -75,7 +75,7 @@ class RestlessInterventions(Restless):
         N: int | None = None,
         B: int = 5,
         instance_seed: int = 0,
-        arms: Any = None,
+        arms: str | Any = None,
         effects: Any = None,
         start: float = 0.2,
         **options: Unpack[Options],

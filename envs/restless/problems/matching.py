@@ -67,7 +67,7 @@ class RestlessMatching(Restless):
         B: int = 5,
         K: int = 5,
         instance_seed: int = 0,
-        arms: Any = None,
+        arms: str | Any = None,
         arm_slots: Any = None,
         worker_slots: Any = None,
         start: float = 0.2,

@@ -65,7 +65,7 @@ class RestlessPaths(Restless):
         B: int = 5,
         walk: int | None = None,
         instance_seed: int = 0,
-        arms: Any = None,
+        arms: str | Any = None,
         network: Any = None,
         nodes: Any = None,
         source: Any = None,

@@ -70,7 +70,7 @@ class RestlessSpillover(Restless):
         B: int = 5,
         q: float = 0.5,
         instance_seed: int = 0,
-        arms: Any = None,
+        arms: str | Any = None,
         network: Any = None,
         nodes: Any = None,
         start: float = 0.2,

@@ -24,6 +24,9 @@ def fit_profile(
     then the gap for `small`. Intermediate models are predictions to check. If `small` beats `large`, prices are inverted
     and no gap between tiers can explain it: both get a skill of their own, and the gap becomes 0.
 
+    Two rates say nothing of criticality, silent failures and recovery, and these decide what routing can gain. The fitted
+    profile says which of its numbers were data (`Profile.remarks`), and results of comparisons repeat it.
+
     Args:
         profile: what is known besides: limits, subgoals, criticality, silent failures, tokens and prices. Its skills,
             and its gap, are what is solved for.
@@ -38,6 +41,8 @@ def fit_profile(
     for name, rate in (("small", small), ("large", large), ("correlation", correlation)):
         if rate is not None and (isinstance(rate, bool | str) or not 0.0 < rate < 1.0):
             raise ValueError(f"{name} is {rate!r}; expected a number in (0, 1)")
+    given = {"small": small, "large": large, "large_calls": large_calls, "correlation": correlation}
+    profile = replace(profile, fitted_to=tuple((name, float(value)) for name, value in given.items() if value is not None))
     if small > large:
         profile = replace(profile, gap_weight=0.0)
 

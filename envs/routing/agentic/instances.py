@@ -178,4 +178,13 @@ def make_profile(name: str) -> Profile:
     skills, gap_weight, give_up = _SOLVED[name]
     profile = UNFITTED[name]
     models = tuple(replace(model, skill=skill) for model, skill in zip(profile.models, skills, strict=True))
-    return replace(profile, models=models, gap_weight=gap_weight, give_up=give_up, source=TARGETS[name].source)
+    target = TARGETS[name]
+    given = {"small": target.small, "large": target.large, "large_calls": target.large_calls}
+    return replace(
+        profile,
+        models=models,
+        gap_weight=gap_weight,
+        give_up=give_up,
+        source=target.source,
+        fitted_to=tuple((name, value) for name, value in given.items() if value is not None),
+    )

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...core import jit
+from ...core.checks import number
 
 CACHE_SECONDS = 300.0
 """Life of a cached prompt since its last use: five minutes, the default of the large providers."""
@@ -65,7 +66,7 @@ class CostMeter:
         cache_seconds: life of a cached prompt since its last use.
 
     Raises:
-        ValueError: prices that are negative or not finite.
+        ValueError: something that is not Prices, or prices that are not numbers >= 0.
     """
 
     prices: dict[str, Prices]
@@ -76,7 +77,7 @@ class CostMeter:
     _caches: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.cache_seconds >= 0:
+        if not number("cache_seconds", self.cache_seconds, "seconds >= 0") >= 0:
             raise ValueError(f"cache_seconds is {self.cache_seconds!r}; expected seconds >= 0")
         for model, prices in self.prices.items():
             check_prices(f"prices of {model!r}", prices)
@@ -98,11 +99,11 @@ class CostMeter:
             raise ValueError(f"model is {model!r}; expected one of {', '.join(self.prices)}")
         counts = {"prompt_tokens": prompt_tokens, "output_tokens": output_tokens, "uncached_tokens": uncached_tokens}
         for name, tokens in counts.items():
-            if not (math.isfinite(tokens) and tokens >= 0):
+            if not 0 <= number(name, tokens, "a number of tokens >= 0") < math.inf:
                 raise ValueError(f"{name} is {tokens!r}; expected a number of tokens >= 0")
         if uncached_tokens > prompt_tokens:
             raise ValueError(f"uncached_tokens is {uncached_tokens!r}; expected at most the prompt's {prompt_tokens!r}")
-        if not now >= self._now:
+        if not number("now", now, "a time in seconds") >= self._now:
             raise ValueError(f"now is {now!r}; expected a time not before {self._now!r}, that of the call before")
         prices = self.prices[model]
         remembered, used_at = self._caches.get(model, (0.0, now))
@@ -117,8 +118,11 @@ class CostMeter:
         return cost
 
 
-def check_prices(name: str, prices: Prices) -> None:
-    """Refuse prices that are negative or not finite, with a ValueError that names them."""
-    for kind, price in zip(Prices._fields, prices, strict=True):
-        if not (math.isfinite(price) and price >= 0):
-            raise ValueError(f"{name}: {kind} is {price!r}; expected dollars per million tokens, >= 0")
+def check_prices(name: str, prices: Any) -> None:
+    """Refuse what is not Prices, and prices that are no numbers, negative or not finite, with a ValueError that names them."""
+    if not isinstance(prices, Prices):
+        raise ValueError(f"{name} is {prices!r}; expected Prices, as cached(...) or uncached(...) make them")
+    for kind, price in prices._asdict().items():
+        expected = "dollars per million tokens, >= 0 (without a cache, uncached(...) makes all four)"
+        if not 0 <= number(f"{name}: {kind}", price, expected) < math.inf:
+            raise ValueError(f"{name}: {kind} is {price!r}; expected {expected}")

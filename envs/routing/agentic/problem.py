@@ -15,7 +15,7 @@ from ...core.features import Feature
 from ...core.metrics import Metric
 from ...core.problem import Kernels, Problem, read_only
 from . import kernels as k
-from .boundary import LABELS, boundary, label_probabilities
+from .boundary import LABELS, Boundary, boundary, label_probabilities
 from .instances import make_profile
 from .profile import DIFFICULTIES, ERROR_LEVELS, Profile
 from .reading import LAST_MODEL, Reading
@@ -25,6 +25,9 @@ REWARDS = ("sparse", "soft", "boundary", "gated", "windowed", "bill")
 EXHAUSTION = ("cheapest", "bankrupt", "free")
 DEFAULT_CALLS = 10
 """Large calls per task."""
+
+FITTED = 1e-3
+"""A fitted profile reaches its success rates up to this."""
 
 MOST_TASKS = 1_000_000
 """More are a slip: an episode would take hours, and can't be interrupted."""
@@ -217,6 +220,7 @@ class AgenticRouting(Problem):
         self.stop, self.verify = boolean("stop", stop), boolean("verify", verify)
         self.resources = ("large_calls",) if unit == "calls" else ("dollars",)
         self.boundary = boundary(self.profile)
+        self.remarks = (*self.profile.remarks, *_changes_since_fit(self.profile, self.boundary))
         models, tiers = len(self.profile.models), self.profile.tiers
         if probability("criticality_accuracy", criticality_accuracy) < 1 / tiers - 1e-12 and tiers > 1:
             raise ValueError(f"criticality_accuracy is {criticality_accuracy!r}; expected a probability in [1/{tiers}, 1]")
@@ -379,6 +383,15 @@ class AgenticRouting(Problem):
             names = [model.name for model in models if sum(model.prices) == 0]
             raise ValueError(f"unit is 'dollars'; models {names} cost nothing, so that no budget could limit their calls")
         return calls, self.boundary.dollars, float(most_expensive), float(least)
+
+
+def _changes_since_fit(profile: Profile, bounds: Boundary) -> tuple[str, ...]:
+    """What to say of a profile that does not have the success rates any more that it was fitted to."""
+    now = dict(zip(("small", "large"), bounds.mean(bounds.success, profile)[[0, -1]].tolist(), strict=True))
+    if all(abs(now[name] - value) < FITTED for name, value in profile.fitted_to if name in now):
+        return ()
+    rates = f"the first model succeeds at {now['small']:.3g} of the tasks, the last one at {now['large']:.3g}"
+    return (f"the profile was changed after it was fitted: {rates}",)
 
 
 def _cost_weight(value: float | None, reward: str, large_cost: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,9 @@ DIFFICULTIES = 16
 
 TOKEN_LEVELS = 256
 """Equally likely lengths of a model's output: the medians of slices of a log-normal distribution."""
+
+
+OWN_NUMBERS = "own numbers"
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,6 @@ class Model:
 
     def __post_init__(self) -> None:
         where = f"model {self.name!r}"
-        if not isinstance(self.prices, Prices):
-            raise ValueError(f"{where}: prices is {self.prices!r}; expected Prices, as cached(...) or uncached(...) make them")
         check_prices(f"{where}: prices", self.prices)
         probability(f"{where}: recovery", self.recovery)
         probability(f"{where}: verify_accuracy", self.verify_accuracy)
@@ -97,6 +99,8 @@ class Profile:
         verdict_tokens: tokens of a verdict.
         cache_seconds: life of a cached prompt.
         source: where the numbers come from.
+        fitted_to: what `fit_profile` was given: names and values of its targets. All other numbers are assumptions, or were
+            solved for; see `remarks`.
 
     Raises:
         ValueError: a probability outside [0, 1], or another value that cannot be meant; the error names it.
@@ -117,7 +121,8 @@ class Profile:
     observation_tokens: float = 300.0
     verdict_tokens: float = 20.0
     cache_seconds: float = CACHE_SECONDS
-    source: str = "own numbers"
+    source: str = OWN_NUMBERS
+    fitted_to: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("models", "subgoals", "weights", "required"):
@@ -160,6 +165,30 @@ class Profile:
     def tiers(self) -> int:
         """Number of tiers that a subgoal may require."""
         return len(self.required[0])
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Of a profile that was fitted: which of its numbers are data, which were solved for, and which are assumptions."""
+        if not self.fitted_to:
+            return ()
+        data = [f"{TARGET_MEANING[name]} {value:g}" for name, value in self.fitted_to]
+        source = "" if self.source == OWN_NUMBERS else f" ({self.source})"
+        free = dict(self.fitted_to)
+        solved = {"skill": _listed(model.skill for model in self.models), "gap_weight": f"{self.gap_weight:.3g}"}
+        assumed = {
+            "required": f"{_listed(self.required[0])} (outer thirds), {_listed(self.required[1])} (middle)",
+            "silent": f"{self.silent:g}",
+            "silent_gap": f"{self.silent_gap:g}",
+            "error_weight": f"{self.error_weight:g}",
+            "recovery": _listed(model.recovery for model in self.models),
+        }
+        for name, target in (("give_up", "large_calls"), ("spread", "correlation")):
+            (solved if target in free else assumed)[name] = f"{getattr(self, name):.3g}"
+        return (
+            f"the profile was fitted to {', '.join(data)}{source}",
+            f"solved for: {_named(solved)}; assumed, and these decide what routing can gain: {_named(assumed)}, subgoals, "
+            "tiers, tokens, T",
+        )
 
     @property
     def largest_prompt(self) -> float:
@@ -227,6 +256,23 @@ class Laws(NamedTuple):
     """(S,) possible numbers of subgoals."""
     subgoals_pmf: NDArray[np.float64]
     """(S,) their probabilities."""
+
+
+TARGET_MEANING = {
+    "small": "success of always the first model",
+    "large": "success of always the last model",
+    "large_calls": "its mean calls",
+    "correlation": "its intra-task correlation",
+}
+"""Of what `fit_profile` fits, in words."""
+
+
+def _listed(numbers: Iterable[float]) -> str:
+    return " / ".join(f"{number:.3g}" for number in numbers)
+
+
+def _named(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def criticality(q: float) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ...core.budget import Budget
-from ...core.checks import boolean, one_of, positive_integer
+from ...core.checks import amount, boolean, number, one_of, positive_integer
 from ...core.features import Feature
 from ...core.fragments import FRAGMENTS, cut_log, remark_of
 from ...core.metrics import Metric
@@ -130,7 +129,7 @@ class LoggedRouting(Problem):
     def __init__(
         self,
         *,
-        log: Any,
+        log: str | Any,
         models: Sequence[str] | None = None,
         prices: Mapping[str, Price] | None = None,
         split: Part = "test",
@@ -245,8 +244,8 @@ def _read_budget(budget: Any, share: Any, money: float) -> Any:
 
 def _share(value: Any) -> float:
     try:
-        share = math.nan if isinstance(value, bool) else float(Fraction(value) if isinstance(value, str) else value)
-    except (TypeError, ValueError, ArithmeticError):
+        share = amount(value) if isinstance(value, str) else number("share", value, "a share")
+    except ValueError:
         share = math.nan
     if not (math.isfinite(share) and share >= 0):
         raise ValueError(f"share is {value!r}; expected a share >= 0 of the largest cost, such as 1/2, or a range")

@@ -32,7 +32,7 @@ SMALL = {"J": 4, "horizon": 4}
 FAMILIES = {
     RealTimeBidding: ({"T": 25}, BIDDERS),
     AgenticRouting: ({"budget": 1}, ("belief",)),
-    LoggedRouting: ({"log": toy_frame(20)}, ()),
+    LoggedRouting: ({"log": toy_frame(20), "T": 10}, ()),
     WorkflowRouting: ({"instance": "chain"}, ("optimal", "mcpp")),
     RestlessCapacity: ({**SMALL, "B": 2}, (*RESTLESS, "whittle", "optimal")),
     RestlessMatching: ({"horizon": 4}, (*RESTLESS, "whittle")),

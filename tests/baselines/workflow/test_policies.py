@@ -132,3 +132,33 @@ def test_agents_of_another_workflow_are_refused(name):
     workflow = dataclasses.replace(problem.workflow, name="other", subtasks=(changed, *problem.workflow.subtasks[1:]))
     with pytest.raises(ValueError, match=r"made for (workflow chain, not workflow other|budget_scale)"):
         make_agent(name, problem).check_problem(problem.replace(workflow=workflow))
+
+
+def test_models_may_be_free():
+    """By hand: a is tried with the free model until it passes, b with the one that costs; then both for free."""
+    table = {
+        "models": {"free": {"price": 0, "speed": 100}, "paid": {"price": 8, "speed": 50}},
+        "subtasks": {
+            "a": {"success": {"free": 0.25, "paid": 0.5}, "length": 500},
+            "b": {"after": ["a"], "success": {"free": 0, "paid": 0.5}, "length": 1000},
+        },
+    }
+    problem = WorkflowRouting(workflow=table, samples=1)
+    assert problem.workflow.typical_use() == pytest.approx((0.016, 60.0))
+    assert problem.budget.amounts["dollars"] == pytest.approx(0.032)
+    order = portfolio_parameters(problem).order
+    for rule in ("cheapest", "per_dollar"):
+        assert order[PORTFOLIO.index(rule), :, 0].tolist() == [1, 2]
+    for agent in ("optimal", *PORTFOLIO):
+        result = evaluate(make_agent(agent, problem), problem, 200)
+        assert result.summary["share_of_optimum_low"] <= 1.1
+        assert result.summary["completed"] > 0.3
+    table["models"]["paid"]["price"] = 0
+    free = WorkflowRouting(workflow=table, samples=1, budget=0)
+    assert free.workflow.typical_use()[0] == 1.0
+    result = evaluate(make_agent("optimal", free), free, 200)
+    assert result.summary["spent"] == 0.0
+    assert result.summary["completed"] == pytest.approx(result.cell["optimum"], abs=0.1)
+    table["subtasks"]["b"]["success"] = {"free": 0.5, "paid": 0.5}
+    table["models"]["paid"]["price"] = 8
+    assert WorkflowRouting(workflow=table).workflow.typical_use()[0] == pytest.approx(0.008 + 0.016)

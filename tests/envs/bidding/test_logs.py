@@ -62,6 +62,10 @@ def test_layouts_found_in_the_wild_are_read(tmp_path, text):
         ("0 99999999999 0.1", "has price '99999999999'"),
         ("0 5 1.1", "has theta '1.1'"),
         ("0 5 -0.1", "has theta '-0.1'"),
+        ("0 0xFF 0.1", "has price '0xFF'"),
+        ("0x1 5 0.1", "has click '0x1'"),
+        ("0 1_0 0.1", "has price '1_0'"),
+        ("0 5 0x1p-3", "has theta '0x1p-3'"),
         ("0 5 nan", "has theta 'nan'"),
         ("0 5 inf", "has theta 'inf'"),
         ("0 5 0_1", "has theta '0_1'"),
@@ -85,6 +89,15 @@ def test_a_row_with_more_columns_than_the_first_is_refused(tmp_path, blank):
     path = write(tmp_path, f"0{blank}5 0.1\n1 6 0.2 7\n")
     with pytest.raises(ValueError, match=r"line 2: '1 6 0\.2 7' has 4 columns, the first row has 3; expected"):
         load_log(path)
+
+
+RAW = "0\t2\t{hour}\t446f3f551cb\t20131022135101295\t1\t" + "\t".join(["x"] * 21)
+
+
+@pytest.mark.parametrize("line", [RAW.format(hour=0), RAW.format(hour=13), "click\tweekday\thour\tbidid\ttimestamp"])
+def test_raw_lines_of_ipinyou_are_recognised_whatever_the_hour(tmp_path, line):
+    with pytest.raises(ValueError, match=r"log\.txt, line 2: .* looks like a line of iPinYou's raw log, .* column 24"):
+        load_log(write(tmp_path, f"\n{line}\n{line}\n"))
 
 
 def test_an_empty_file_is_refused(tmp_path):
@@ -134,7 +147,9 @@ def test_tables_are_copied_and_frozen():
         (np.zeros((2, 4)), r"shape \(2, 4\); expected \(n, 3\)"),
         (np.array([[0, 5, 0.1], [0, 5.5, 0.1]]), r"array: row 1 \(0-based\) holds click 0.0, price 5.5, theta 0.1"),
         (np.array([[0, np.nan, 0.1]]), "price nan"),
-        (np.array([[0, "x", 0.1]]), "expected numbers"),
+        (np.array([[0, "x", 0.1]]), "the table holds .*'x'.*; expected numbers"),
+        (np.array([["0", "1_0", "0.1"]]), "the table holds .*'1_0'"),
+        (pd.DataFrame({"click": ["0"], "price": ["0xFF"], "theta": ["0.5"]}), "price holds '0xFF'"),
         (pd.DataFrame({"click": [0], "price": [5]}), r"lacks the columns \['theta'\]"),
         (pd.DataFrame({"click": [0], "price": [400], "theta": [0.5]}), r"data frame: row 0 .* price 400"),
     ],

@@ -96,11 +96,16 @@ def test_a_table_is_read_by_hour_and_averaged_over_regions(tmp_path):
         (week().drop(columns="region_id"), 1, r"lacks the columns \['region_id'\]"),
         (week(), 2, r"region is 2, which .*traffic\.csv does not have"),
         (week().drop(index=7), None, "holds 167 hours of a week; expected dow 1..7 and hour 0..23, 168 in all"),
-        (week().assign(dow=week()["dow"] - 1), None, "holds 168 hours of a week; expected dow 1"),
-        (pd.concat([week(1), week(2, -0.5 * np.ones(HOURS))]), None, r"traffic\.csv has the traffic_share -0\.5; expected"),
-        (week().assign(traffic_share=np.nan), None, "has the traffic_share nan"),
-        (week().assign(traffic_share="x"), None, "has the traffic_share 'x'"),
+        (week().assign(dow=week()["dow"] - 1), None, r"traffic\.csv, line 2: dow is '0'; expected a day of the week, 1\.\.7"),
+        (
+            pd.concat([week(1), week(2, -0.5 * np.ones(HOURS))]),
+            None,
+            r"traffic\.csv, line 170: traffic_share is '-0\.5'; expected a share",
+        ),
+        (week().assign(traffic_share=np.nan), None, "line 2: traffic_share is ''"),
+        (week().assign(traffic_share="x"), None, "line 2: traffic_share is 'x'"),
         (week().assign(traffic_share=0.0), None, "not all 0"),
+        (pd.concat([week(), week()]), None, "line 170: the region has this hour before"),
     ],
 )
 def test_wrong_tables_are_explained(tmp_path, table, region, message):

@@ -106,10 +106,11 @@ def test_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"network\.csv' can't be read"),
+        ("", r"network\.csv' is empty; expected a line with the names"),
+        ("station1,station2\na,b,\n", r"network\.csv', line 2: 'a,b,' has 3 fields, the header has 2"),
         ("station1,to\na,b\n", r"network\.csv' lacks the columns \['station2'\]; it has \['station1', 'to'\]"),
         ("station1,station2\n", "has no connections"),
-        ("station1,station2\na,\n", "some with an end missing"),
+        ("station1,station2\na,\n", r"network\.csv', line 2: station2 is missing"),
         ("station1,station2\na,b\nc,c\n", "'c' is connected with itself"),
         ("station1,station2\na,b\nc,d\n", "no way leads from node 'a' to 'c'"),
     ],

@@ -82,7 +82,7 @@ def test_a_file_is_read(tmp_path):
         (["subtasks"], {}, "has no subtask; expected at least one"),
         (["subtasks"], ..., r"the workflow lacks \['subtasks'\]"),
         (["models"], {}, "has no model; expected at least one"),
-        (["models", "small", "price"], 0, "price of model 'small' is 0; expected a finite number > 0"),
+        (["models", "small", "price"], -1, "price of model 'small' is -1; expected a finite number >= 0"),
         (["models", "small", "speed"], float("inf"), "speed of model 'small' is inf"),
         (["models", "small", "speed"], ..., r"model 'small' lacks \['speed'\]"),
         (["dollars"], -1, "dollars of workflow 'workflow' is -1"),

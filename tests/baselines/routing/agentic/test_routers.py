@@ -152,8 +152,8 @@ def test_the_greedy_router_pays_for_the_large_model_where_it_is_worth_it():
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("always:model=gpt-5", {}, "model is 'gpt-5'; expected 0..1, 'small', 'large'"),
-        ("always:model=7", {}, "model is 7"),
+        ("always:model=gpt-5", {}, "model is 'gpt-5'; expected one of .*, 'small', 'large', or a number in 0..1"),
+        ("always:model=7", {}, "model is '7'"),
         ("random:p=1.5", {}, r"p is 1.5; expected a probability"),
         ("error_gated:errors=4", {}, r"errors is 4; expected an integer in 0..3"),
         ("first_large", {"budget_aware": False}, "first_large reads the budget"),

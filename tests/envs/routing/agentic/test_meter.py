@@ -86,3 +86,15 @@ def test_bad_calls_and_prices_are_refused():
         CostMeter({"a": OPUS}, cache_seconds=float("nan"))
     with pytest.raises(ValueError, match="prices of 'a': output is -1"):
         CostMeter({"a": Prices(1, -1, 1, 1)})
+    for wrong in (None, "1", True):
+        with pytest.raises(ValueError, match=f"prices of 'a': read is {wrong!r}; expected dollars per million tokens"):
+            CostMeter({"a": cached(1, 1, read=wrong)})
+        with pytest.raises(ValueError, match=f"prompt_tokens is {wrong!r}"):
+            meter.call("a", wrong, 1, now=6)
+        with pytest.raises(ValueError, match=f"now is {wrong!r}"):
+            meter.call("a", 1, 1, now=wrong)
+        with pytest.raises(ValueError, match=f"cache_seconds is {wrong!r}"):
+            CostMeter({"a": OPUS}, cache_seconds=wrong)
+    for wrong in (None, (1, 2), 3.0):
+        with pytest.raises(ValueError, match=r"prices of 'a' is .*; expected Prices, as"):
+            CostMeter({"a": wrong})

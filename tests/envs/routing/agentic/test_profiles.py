@@ -82,6 +82,27 @@ def test_a_pair_of_ones_own_is_fitted():
     assert success_rates(inverted) == pytest.approx([0.8, 0.3], abs=1e-4)
 
 
+def test_a_fitted_profile_says_which_of_its_numbers_are_data():
+    guess = replace(UNFITTED["webshop"], required=criticality(0.4), silent=0.07)
+    fitted = fit_profile(guess, 0.3, 0.8, large_calls=7)
+    data, rest = fitted.remarks
+    assert data == (
+        "the profile was fitted to success of always the first model 0.3, success of always the last model 0.8, "
+        "its mean calls 7"
+    )
+    solved, _, assumed = rest.partition("; assumed")
+    assert "gap_weight" in solved
+    assert "give_up" in solved
+    for part in ("required 0.7 / 0.3 (outer thirds), 0.4 / 0.6 (middle)", "silent 0.07", "spread 1.5", "recovery 0.02 / 0.08"):
+        assert part in assumed
+    assert AgenticRouting(instance=fitted).remarks == fitted.remarks
+    changed = replace(fitted, required=criticality(0.1))
+    assert "required 0.925" in AgenticRouting(instance=changed).remarks[1]
+    assert "was changed after it was fitted: the first model succeeds at" in AgenticRouting(instance=changed).remarks[2]
+    assert guess.remarks == ()
+    assert "PLACEHOLDER" in make_profile("swe").remarks[0]
+
+
 def test_a_fit_says_what_it_cannot_reach():
     with pytest.raises(ValueError, match=r"large is 1\.2; expected a number in \(0, 1\)"):
         fit_profile(UNFITTED["webshop"], 0.3, 1.2)

@@ -175,15 +175,17 @@ LONG = long_of(TWO.assign(query=[0, 1, 2]))
         (TWO, {"prices": {"a": -1.0, "b": 1.0}}, r"prices\['a'\] is -1.0; expected dollars per call"),
         (TWO, {"prices": {"a": (1.0, 2.0, 3.0), "b": 1.0}}, r"prices\['a'\] is \(1.0, 2.0, 3.0\)"),
         (TWO, {"prices": {"a": "cheap", "b": 1.0}}, r"prices\['a'\] is 'cheap'"),
+        (TWO, {"prices": {"a": "1_0", "b": 1.0}}, r"prices\['a'\] is '1_0'"),
+        (TWO, {"prices": {"a": None, "b": 1.0}}, r"prices\['a'\] is None"),
         (TWO, {"prices": 3.0}, "prices is 3.0; expected a mapping"),
-        (changed(outcome__a=[1, 1.2, 0]), {}, r"outcome of model 'a' is 1.2 in query 1; expected a number in \[0, 1\]"),
-        (changed(outcome__b=[1, -0.1, 0]), {}, "outcome of model 'b' is -0.1 in query 1"),
-        (changed(outcome__b=[1, np.nan, 0]), {}, "outcome of model 'b' is nan in query 1"),
-        (changed(outcome__b=["1", "yes", "0"]), {}, "outcome holds values that are not numbers"),
-        (changed(cost__a=[0.1, np.nan, 0.1]), {}, "cost of model 'a' is nan in query 1; expected a number >= 0"),
-        (changed(cost__a=[0.1, 0.1, -3]), {}, "cost of model 'a' is -3 in query 2"),
-        (changed(cost__a=[0.1, np.inf, -3]), {}, "cost of model 'a' is inf in query 1"),
-        (changed(prompt_chars=[1, 2, -3]), {}, "prompt_chars is -3 in query 2; expected a number >= 0"),
+        (changed(outcome__a=[1, 1.2, 0]), {}, r"row 1 \(0-based\): outcome:a is 1.2; expected a number in \[0, 1\]"),
+        (changed(outcome__b=[1, -0.1, 0]), {}, r"row 1 \(0-based\): outcome:b is -0.1"),
+        (changed(outcome__b=[1, np.nan, 0]), {}, r"row 1 \(0-based\): outcome:b is nan"),
+        (changed(outcome__b=["1", "yes", "0"]), {}, r"row 1 \(0-based\): outcome:b is 'yes'; expected a number"),
+        (changed(cost__a=[0.1, np.nan, 0.1]), {}, r"row 1 \(0-based\): cost:a is nan; expected a number >= 0"),
+        (changed(cost__a=[0.1, 0.1, -3]), {}, r"row 2 \(0-based\): cost:a is -3"),
+        (changed(cost__a=[0.1, np.inf, -3]), {}, r"row 1 \(0-based\): cost:a is inf"),
+        (changed(prompt_chars=[1, 2, -3]), {}, r"row 2 \(0-based\): prompt_chars is -3; expected a number >= 0"),
         (changed(cost__c=[1, 1, 1]), {}, "column 'cost:c' is of an unknown model; expected one of a, b"),
         (TWO.drop(columns=["cost:b"]), {}, "no column 'cost:b'; expected the cost of every model"),
         (TWO.drop(columns=["cost:a", "cost:b"]), {}, r"has no costs and prices is None; expected `cost:MODEL` columns"),
@@ -194,13 +196,13 @@ LONG = long_of(TWO.assign(query=[0, 1, 2]))
         (TRACES.assign(split=["train", "test", "test"]), {}, "steps in both parts"),
         (changed(split=["train", "dev", "test"]), {}, "split is 'dev'; expected 'train' or 'test'"),
         (changed(split=["train"] * 3), {"split": "test"}, "has no tasks in that part"),
-        (LONG.iloc[:-1], {}, "query 2 has no row for model 'b'"),
-        (pd.concat([LONG, LONG.iloc[:1]]), {}, "query 0 has two rows for model 'a'"),
+        (LONG.iloc[:-1], {}, "query '2' has no row for model 'b'"),
+        (pd.concat([LONG, LONG.iloc[:1]]), {}, r"row 6 \(0-based\): query '0' has two rows for model 'a'"),
         (LONG.drop(columns=["query"]), {}, r"lacks the columns \['query'\]"),
-        (LONG.assign(prompt_chars=range(6)), {}, "query 0 is described differently"),
-        (changed(query=["x", None, "y"]), {}, r"query of row 1 \(0-based\) is missing"),
-        (TRACES.assign(step=[0, 1, np.nan]), {}, "step of row 2"),
-        (LONG.assign(model=["a", None] * 3), {}, "model of row 1"),
+        (LONG.assign(prompt_chars=range(6)), {}, "query '0' is described differently"),
+        (changed(query=["x", None, "y"]), {}, r"row 1 \(0-based\): query is missing"),
+        (TRACES.assign(step=[0, 1, np.nan]), {}, r"row 2 \(0-based\): step is nan"),
+        (LONG.assign(model=["a", None] * 3), {}, r"row 1 \(0-based\): model is missing"),
         ([1, 2], {}, r"log is \[1, 2\]; expected the path"),
         (load_routing_log(TWO), {"prices": {"a": 1.0, "b": 1.0}}, "already made"),
     ],
@@ -208,6 +210,54 @@ LONG = long_of(TWO.assign(query=[0, 1, 2]))
 def test_mistakes_are_explained(table, settings, message):
     with pytest.raises(ValueError, match=message):
         load_routing_log(table, **settings)
+
+
+CSV = "query,domain,split,prompt_chars,outcome:a,outcome:b,cost:a,cost:b\n"
+IDS = ("007", "7", "07", "1.0", "1", "1e0", "NA", "nan")
+
+
+def test_ids_are_text_and_what_is_empty_has_no_name(tmp_path):
+    rows = "".join(f"{name},{name if name != 'nan' else ''},test,10,True,0,.1,+1e-1\r\n" for name in IDS)
+    (tmp_path / "log.csv").write_bytes(f"\ufeff{CSV}{rows}".encode())
+    log = load_routing_log(tmp_path / "log.csv")
+    assert log.tasks == len(IDS)
+    assert log.domains == (*IDS[:-1], "")
+    assert log.outcome[0].tolist() == [1, 0]
+    assert log.cost[0].tolist() == [0.1, 0.1]
+    mixed = pd.concat([TWO] * 2, ignore_index=True).assign(query=[1, 1.0, "1", "01", True, np.int64(2)], domain=np.nan)
+    assert load_routing_log(mixed).tasks == 5  # 1 and "1" are written alike
+    assert load_routing_log(mixed).domains == ("",)
+    long = "query,model,prompt_chars,outcome,cost\n7,a,1,0,1\n07,a,1,1,1\n7,b,1,1,2\n07,b,1,0,2\n"
+    (tmp_path / "long.csv").write_text(long)
+    assert load_routing_log(tmp_path / "long.csv").outcome.tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("2,x,test,10,1,0,1,2,", r"'2,x,test,10,1,0,1,2,' has 9 fields, the header has 8"),
+        ("2,x,test,10,1,0,1", "has 7 fields, the header has 8"),
+        ("2,x,test,0xFF,1,0,1,2", "prompt_chars is '0xFF'; expected a number >= 0"),
+        ("2,x,test,1_000,1,0,1,2", "prompt_chars is '1_000'"),
+        ("2,x,test, 10,1,0,1,2", "prompt_chars is ' 10'"),
+        ("2,x,test,10,nan,0,1,2", r"outcome:a is 'nan'; expected a number in \[0, 1\]"),
+        ("2,x,test,10,1,0,inf,2", "cost:a is 'inf'"),
+        ("2,x,test,10,1,0,True,2", "cost:a is 'True'"),
+        (",x,test,10,1,0,1,2", "query is missing"),
+        ("2,x,dev,10,1,0,1,2", "split is 'dev'; expected 'train' or 'test'"),
+    ],
+)
+def test_a_wrong_row_of_a_file_is_named_by_its_line(tmp_path, row, message):
+    (tmp_path / "log.csv").write_text(f'{CSV}1,"two\nlines",test,10,1,0,1,2\n\n{row}\n')
+    with pytest.raises(ValueError, match=rf"log\.csv, line 5: .*{message}"):
+        load_routing_log(tmp_path / "log.csv")
+
+
+def test_lengths_of_answers_are_only_read_for_prices():
+    frame = TWO.assign(**{"answer_chars:a": [1.0, np.nan, 1.0]})
+    assert len(load_routing_log(frame)) == 3
+    with pytest.raises(ValueError, match="answer_chars:a is nan"):
+        load_routing_log(frame, prices={"a": (1, 1), "b": (1, 1)})
 
 
 def test_too_many_domains():
@@ -223,13 +273,13 @@ def test_files_that_cannot_be_read(tmp_path):
         load_routing_log(str(tmp_path))
     packed = gzip.compress(toy_frame(500).to_csv().encode())
     (tmp_path / "broken.csv.gz").write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(OSError, match=r"broken\.csv\.gz cannot be read to its end"):
+    with pytest.raises(OSError, match=r"broken\.csv\.gz can't be read to its end"):
         load_routing_log(tmp_path / "broken.csv.gz")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and nothing more")
     with pytest.raises((ValueError, OSError), match=r"broken\.parquet"):
         load_routing_log(tmp_path / "broken.parquet")
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(ValueError, match=r"empty\.csv is neither CSV nor Parquet"):
+    with pytest.raises(ValueError, match=r"empty\.csv is empty"):
         load_routing_log(tmp_path / "empty.csv")
 
 
