@@ -77,7 +77,7 @@ def test_settings_are_read_as_numbers_ranges_and_text():
         (["compare", ID, "--agents", "lin", "--set", f"T={2**63}"], f"T is {2**63}; expected at most"),
         (
             ["compare", ID, "--agents", "lin", "--episodes", f"1{'0' * 400}"],
-            "episodes is an integer of about 400 digits; expected at most",
+            "episodes is an integer of about 400 digits",
         ),
         (["compare", ID, "--agents", "lin", "--episodes", "²"], "episodes is '²'"),
         (["compare", ID, "--agents", "lin", "--budgets", "1e400"], "'1e400' is not a number"),
