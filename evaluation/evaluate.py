@@ -44,6 +44,11 @@ class Result:
     curves: pd.DataFrame
     cell: dict[str, Any]
 
+    @property
+    def remarks(self) -> list[str]:
+        """What must be said beside the numbers, such as which of them rest on assumptions; a sentence each."""
+        return self.cell["remarks"].splitlines()
+
 
 def evaluate(
     agent: Predicts,
@@ -172,8 +177,8 @@ class Evaluation:
         played, problem = self.played, self._problem
         cells = pd.DataFrame([{**names, **self.cell}])
         table = summarise(played.episodes.assign(**names), cells, score=problem.score, metrics=problem.metrics)
-        # One agent alone has no difference; why an optimum is unknown is among the facts of the cell.
-        left_out = {*names, "optimum_unknown", "difference", "difference_low", "difference_high"}
+        # One agent alone has no difference; why an optimum is unknown, and remarks, are among the facts of the cell.
+        left_out = {*names, "optimum_unknown", "remarks", "difference", "difference_low", "difference_high"}
         summary = {str(name): _plain(value) for name, value in table.iloc[0].items() if name not in left_out}
         return Result(summary, played.episodes, played.curves, self.cell)
 

@@ -207,7 +207,7 @@ def _whole(column: Any, dtype: type[np.integer], highest: int) -> npt.NDArray:
         if not all(_INTEGER.fullmatch(value) and 0 <= int(value) <= highest for value in values):
             raise ValueError("out of range")
         known = np.array([int(value) for value in values], dtype)
-        np.take(known, chunk.indices.to_numpy(), out=numbers[first : first + len(chunk)])
+        np.take(known, chunk.indices.to_numpy(), out=numbers[first : first + len(chunk)], mode="clip")
         first += len(chunk)
     return numbers
 

@@ -29,6 +29,7 @@ LINE = "line"
 """Name of the index of a table that was read from a file: the line (1-based) on which a row ends."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_PLAIN = f"^(?:{DECIMAL})$"
 
 
 def is_gzip(path: Path) -> bool:
@@ -173,10 +174,12 @@ def decimals(values: Any) -> NDArray[np.float64]:
 
 def _numbers(values: Any, booleans: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Values (n,) as numbers, and which of them are."""
+    from pandas.api.types import infer_dtype
+
     values = np.asarray(values)
     if values.dtype.kind in "biuf":
         return values.astype(np.float64), np.ones(len(values), np.bool_)
-    if values.dtype.kind in "OUT" and all(isinstance(value, str) for value in values):
+    if infer_dtype(values, skipna=False) == "string":
         return _numbers_in_text(values, booleans)
     parsed = [_number(value, booleans) for value in values]
     return np.array([math.nan if x is None else x for x in parsed], float), np.array([x is not None for x in parsed], bool)
@@ -188,12 +191,14 @@ def _numbers_in_text(values: NDArray[Any], booleans: bool) -> tuple[NDArray[np.f
 
     pc: Any = compute  # its functions are made when it is imported
     text: Any = pa.array(values, pa.large_string())
-    if booleans:
+    right = pc.match_substring_regex(text, _PLAIN)
+    if booleans and not pc.all(right).as_py():
         text = pc.replace_substring_regex(pc.replace_substring_regex(text, "^(?i:true)$", "1"), "^(?i:false)$", "0")
-    right = pc.match_substring_regex(text, f"^(?:{DECIMAL})$")
-    # Arrow takes no plus sign before a number.
-    plain = pc.if_else(right, pc.replace_substring_regex(text, r"^\+", ""), "nan")
-    return plain.cast(pa.float64()).to_numpy(zero_copy_only=False), right.to_numpy(zero_copy_only=False).copy()
+        right = pc.match_substring_regex(text, _PLAIN)
+    if pc.any(pc.starts_with(text, "+")).as_py():  # which Arrow does not read
+        text = pc.replace_substring_regex(text, r"^\+", "")
+    numbers = pc.if_else(right, text, "nan").cast(pa.float64())
+    return numbers.to_numpy(zero_copy_only=False), right.to_numpy(zero_copy_only=False).copy()
 
 
 def _number(value: Any, booleans: bool) -> float | None:
