@@ -379,8 +379,8 @@ class AgenticRouting(Problem):
         longest = np.maximum(self.profile.tokens()[:, -1], self.profile.verdict_tokens)
         most_expensive = np.max(np.maximum(read, write) * self.profile.largest_prompt + output * longest)
         least = np.min(write * self.profile.first_prompt + output * self.profile.tokens()[:, -1])
-        if not least > 0:
-            names = [model.name for model in models if sum(model.prices) == 0]
+        if not most_expensive > 0:
+            names = [model.name for model in models]
             raise ValueError(f"unit is 'dollars'; models {names} cost nothing, so that no budget could limit their calls")
         return calls, self.boundary.dollars, float(most_expensive), float(least)
 

@@ -168,6 +168,8 @@ def test_lists_are_taken_and_one_tier_needs_no_signal():
     free = replace(profile, models=tuple(replace(model, prices=uncached(0, 0)) for model in profile.models))
     with pytest.raises(ValueError, match="cost nothing, so that no budget could limit"):
         AgenticRouting(instance=free, unit="dollars")
+    some = replace(profile, models=(free.models[0], *profile.models[1:]))  # OpenRouter's ":free"
+    assert AgenticRouting(instance=some, unit="dollars", budget=0.0).least_budget.tolist() == [0.0]
 
 
 def test_models_are_checked():
