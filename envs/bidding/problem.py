@@ -102,8 +102,8 @@ class RealTimeBidding(Problem):
     ## Budget
     One resource, `money`, in the log's unit (iPinYou: a thousandth of a fen). A bid that could be charged more than the
     remaining money is lowered and counted in `info["blocked"]`. Charges for delayed conversions are lowered to what is left
-    when they come: the exchange bears the rest. `budget=` is money: an amount, or a range to draw it from; `c0=` is the share
-    of the market's own cost instead: `B = int(mean_price * c0 * T)`. Without either, c0 is 1/8.
+    when they come: the exchange bears the rest. `budget=` is money: an amount (`inf`: no limit), or a range to draw it from;
+    `c0=` is the share of the market's own cost instead: `B = int(mean_price * c0 * T)`. Without either, c0 is 1/8.
 
     ## Starting State
     The full budget and the first impression. The synthetic instances draw auctions independently (within a regime). A log

@@ -34,8 +34,8 @@ def pays(remaining, amount, initial):
 
 @jit
 def payment(remaining, amount, initial):
-    """What paying `amount` takes from what remains: all of it where the two are equal but for rounding."""
-    return remaining if amount > 0.0 and abs(amount - remaining) <= tolerance(initial) else amount
+    """What paying an `amount` that it pays takes from what remains: all of it where the two are equal but for rounding."""
+    return remaining if amount > 0.0 and amount >= remaining - tolerance(initial) else amount
 
 
 @jit

@@ -29,8 +29,8 @@ class Kernels:
         reset: `reset(params, state, i)` starts an episode; the core fields are already set.
         step: `step(params, state, i, action) -> reward, cost, terminated`. `action` is a 1-D array with the action's
             components (one entry for Discrete). `cost` is a float, or a tuple with one entry per resource; it must be >= 0
-            and within `state.remaining[i]`, so the kernel decides what an unaffordable action becomes, and counts it in
-            `state.blocked[i]`. `state.t[i]` is the number of steps before this one.
+            and what `pays` says that `state.remaining[i]` pays, so the kernel decides what an unaffordable action becomes, and
+            counts it in `state.blocked[i]`. `state.t[i]` is the number of steps before this one.
         observe: `observe(params, state, i, out)` writes the problem's own features into `out` (d,).
         mask: `mask(params, state, i, out)` writes 1 for every discrete action that can be executed as it is, else 0, into
             `out` (number of actions,), int8.

@@ -79,7 +79,7 @@ class TrapTree(Problem):
     | traps | levels at which scores mislead, 0..D | 1 |
     | backtrack | see Action Space | False |
     | horizon | steps of an episode, >= D | D, with `backtrack` 3 D |
-    | budget | moves: an amount, or a range to draw it from | horizon |
+    | budget | moves: an amount (`inf`: no limit), or a range to draw it from | horizon |
     | budget_aware | see Observation Space | True |
 
     ## Instances

@@ -82,9 +82,10 @@ class WorkflowRouting(Problem):
     samples be as long as they can. Where it is not, it gets fewer samples, or none if not one fits, and is counted in
     `info["blocked"]`. Launches of one round reserve dollars in the order of the subtasks.
 
-    `budget=` is dollars: an amount, or a range to draw it from; or a mapping with both resources. `deadline=` is seconds, an
-    amount or a range. Without them, the workflow's own, or twice what a patient executor would use (one sample at a time, of
-    the model that is cheapest, or fastest, per success).
+    `budget=` is dollars: an amount (`inf`: no limit), or a range to draw it from; or a mapping with both resources.
+    `deadline=` is seconds, likewise; without a limit, `time_remaining` counts the rounds of the default. Without them, the
+    workflow's own, or twice what a patient executor would use (one sample at a time, of the model that is cheapest, or
+    fastest, per success).
 
     ## Starting State
     Nothing is done. Subtasks that depend on none are ready.

@@ -66,9 +66,9 @@ class LoggedRouting(Problem):
     one does not fit, the query stays unanswered: outcome 0, for free. Both count in `info["blocked"]`. The episode goes on,
     as a later, shorter query may still fit.
 
-    `budget=` is dollars: an amount, or a range to draw it from; `share=` is the share of the cost of the most expensive model
-    for T average tasks, a number, a fraction or a range. Without either, the share is 1/2. It must pay for at least the
-    cheapest call of the log.
+    `budget=` is dollars: an amount (`inf`: no limit), or a range to draw it from; `share=` is the share of the cost of the
+    most expensive model for T average tasks, a number, a fraction or a range. Without either, the share is 1/2. It must pay
+    for at least the cheapest call of the log.
 
     ## Starting State
     The full budget and the first query. The log is cut into episodes of T tasks in its order. What is left at its end is too
