@@ -79,8 +79,8 @@ class SocialSteering(Problem):
     One resource, `effort`: beta(q) = k (1 - p) (d / (1 - p))^e with e = 1 (`cost="linear"`), 1/2 (`"concave"`) or 2
     (`"quadratic"`). The altruistic planner pays for d = max(q - p, 0), the biased one for d = |q - p|. A precision that the
     remaining effort does not pay becomes the nearest one that it pays, between the one asked for and p, which is free, and
-    is counted in `info["blocked"]`. Topics are served in their order. `budget=` is an amount, a range, or None or `inf` for no limit;
-    a `price` then makes effort scarce, as in the paper (`budget=None, price=1`).
+    is counted in `info["blocked"]`. Topics are served in their order. `budget=` is an amount, a range, or None or `inf` for no
+    limit; a `price` then makes effort scarce, as in the paper (`budget=None, price=1`).
 
     ## Starting State
     The public belief is the `prior`, or drawn from a range; the state is drawn from it.
