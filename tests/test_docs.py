@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +53,20 @@ def blocks_of(page: Path) -> list[Block]:
 def kind_of(block: Block) -> str:
     """The first word of a block's tag."""
     return block.tag.partition(":")[0]
+
+
+def _auction_says(printed: str) -> None:
+    numbers = [float(number) for number in re.findall(r"\d\.\d*", printed)]
+    assert numbers[:4] == pytest.approx(numbers[4:], rel=0.1)  # what agents settle at, and the equilibrium
+
+
+def _society_says(printed: str) -> None:
+    (share,) = re.findall(r"(\d+)%", printed)
+    assert int(share) >= 90
+
+
+SAYS: dict[str, Callable[[str], None]] = {"auction.md": _auction_says, "society.md": _society_says}
+"""What the output of a page's blocks must show, as the text around them says."""
 
 
 def play(block: Block, names: dict[str, object], folder: Path) -> None:
@@ -96,11 +111,13 @@ def test_every_block_says_what_it_is(page):
 
 
 @pytest.mark.parametrize("page", pages_with("run"), ids=lambda page: page.name)
-def test_blocks_run(page, folder):
+def test_blocks_run(page, folder, capsys):
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks_of(page):
         if kind_of(block) in ("run", "file"):
             play(block, names, folder)
+    if page.name in SAYS:
+        SAYS[page.name](capsys.readouterr().out)
 
 
 @pytest.mark.slow

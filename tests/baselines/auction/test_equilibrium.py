@@ -131,7 +131,7 @@ def test_pacing_starts_where_the_last_episode_ended():
         ([[1.0, -2.0]], [1.0], "values is"),
         ([[1.0, np.inf]], [1.0], "values is"),
         ([[0.0, 0.0]], [1.0], "values are all 0"),
-        ([[1.0, 2.0]], [0.0], "budgets is .*; expected 1 finite amounts > 0"),
+        ([[1.0, 2.0]], [0.0], "budgets is .*; expected 1 amounts > 0"),
         ([[1.0, 2.0]], [1.0, 1.0], "budgets is"),
     ],
 )

@@ -151,7 +151,10 @@ def test_the_published_rows_of_campaign_2997(shared_data):
         fragment="whole",
     )
     table = compare(env, ["ss_mdp", "mcpc", "lin:b0=10", "rlb"], episodes="all").set_index("agent")
-    rows = {name: (int(row["clicks"]), round(row["win_rate"] * 156_063), int(row["spent"])) for name, row in table.iterrows()}
+    rows = {
+        name: (int(row["clicks"]), round(row["win_rate"] * 156_063), round(row["spent"] * 157))
+        for name, row in table.iterrows()
+    }
     assert rows == {
         "ss_mdp": (80, 40_395, 306_637),
         "mcpc": (48, 14_752, 307_751),
