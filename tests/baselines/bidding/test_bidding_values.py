@@ -152,10 +152,7 @@ def test_the_published_rows_of_campaign_2997(shared_data):
     )
     table = compare(env, ["ss_mdp", "mcpc", "lin:b0=10", "rlb"], episodes="all").set_index("agent")
     rows = {
-    rows = {
         name: (int(row["clicks"]), round(row["win_rate"] * 156_063), round(row["spent"] * 157))
-        for name, row in table.iterrows()
-    }
         for name, row in table.iterrows()
     }
     assert rows == {
