@@ -25,9 +25,10 @@ import pandas as pd
 import torch
 from budgetgym import as_sb3_vec_env
 from budgetgym.baselines.bidding.bidders import Lin
-from budgetgym.baselines.bidding.values import fill_rlb, solve
+from budgetgym.baselines.bidding.values import fill_rlb, minimum_pmf, solve
 from budgetgym.baselines.routing.agentic.values import optimum_curve
 from budgetgym.envs.bidding.kernels import record_auctions
+from budgetgym.envs.bidding.law import least_prices
 from budgetgym.envs.bidding.problem import RealTimeBidding
 from budgetgym.envs.core.batch import Batch
 from budgetgym.envs.core.loops import compile_rollout
@@ -171,9 +172,10 @@ def import_seconds() -> float:
 
 
 def table_seconds() -> float:
-    statistics = RealTimeBidding().statistics
+    problem = RealTimeBidding()
+    paid, pmf = least_prices(problem.params.rules), minimum_pmf(problem)
     start = time.perf_counter()
-    solve(fill_rlb, (statistics.price_pmf, statistics.theta_avg, 0.0), 1000, 1969)
+    solve(fill_rlb, (paid, pmf, problem.statistics.theta_avg, 0.0), 1000, 1969)
     return time.perf_counter() - start
 
 
