@@ -267,7 +267,7 @@ class Batch:
         if value.shape[:-1] not in ((), (self.n,)):
             raise ValueError(f"option budget has shape {value.shape[:-1]}; expected one amount, or one per lane ({self.n},)")
         if not (value >= 0).all():
-            raise ValueError(f"option budget is {value[..., 0]!r}; expected amounts >= 0")
+            raise ValueError(f"option budget is {value[..., 0].tolist()!r}; expected amounts >= 0")
         self.problem.check_amounts("option budget", value)
         return np.broadcast_to(value, (self.n, len(resources)))
 
