@@ -88,8 +88,13 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
             raise ValueError(f"info[{self._cost_key!r}] is {cost!r}; expected a finite cost >= 0")
         if pays(self._remaining, cost, self._initial):
             cost = payment(self._remaining, cost, self._initial)
-        self._spent += cost
-        self._remaining -= cost
+            self._remaining -= cost
+            # As the ledger does it: sums of prices round, and what a budget pays is never more than the budget.
+            spent = min(self._spent + cost, self._initial)
+            self._spent = self._initial if self._remaining == 0.0 else spent
+        else:
+            self._spent += cost
+            self._remaining -= cost
         self._t += 1
         terminated = bool(terminated or (self._terminate and self._remaining <= 0.0))
         return self._extend(observation), reward, terminated, truncated, self._report(info)
