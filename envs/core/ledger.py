@@ -22,8 +22,8 @@ def tolerance(initial):
 
 @jit
 def payable(remaining, initial):
-    """The most that what remains of an initial amount pays for, rounding included."""
-    return remaining + tolerance(initial)
+    """The most that what remains of an initial amount pays for, rounding included; where nothing remains, nothing."""
+    return remaining + tolerance(initial) if remaining > 0.0 else 0.0
 
 
 @jit

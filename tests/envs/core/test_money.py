@@ -33,6 +33,7 @@ def test_a_budget_pays_exactly_the_calls_that_it_is_the_price_of(price, calls):
 
 def test_nothing_is_bought_with_an_empty_budget_and_an_unlimited_one_pays_all():
     assert not pays(0.0, 1e-300, 0.0)
+    assert not pays(0.0, 1e-9, 2.0)  # otherwise what costs next to nothing could be had without end
     assert pays(0.0, 0.0, 0.0)
     assert payment(1e-10, 0.0, 1.0) == 0.0  # what is free takes nothing, not even dust
     assert pays(np.inf, 1e300, np.inf)
