@@ -105,8 +105,7 @@ def close_step(params, state, w, reward, minimum, auctions):
     """Turn what a step has summed up into what is reported of it. reward (N,): the worth won before, the reward afterwards."""
     for i in range(reward.shape[0]):
         cost = state.cost[w, i]
-        spent, initial = state.spent[w, i] + cost, state.initial[w, i]
-        state.spent[w, i] = initial if state.remaining[w, i] == 0.0 else min(spent, initial)
+        state.spent[w, i] = ledger.spent_after(state.spent[w, i], cost, state.remaining[w, i], state.initial[w, i])
         state.revenue[w] += cost
         state.worth_won[w, i] += reward[i]
         state.wins[w, i] += np.int64(state.won[w, i])

@@ -39,6 +39,15 @@ def payment(remaining, amount, initial):
 
 
 @jit
+def spent_after(spent, cost, remaining, initial):
+    """What is spent in all after a payment of `cost` that left so much of an initial amount; never more than that.
+
+    A sum of its own: of a huge budget, or an unlimited one, the difference to the start says nothing.
+    """
+    return initial if remaining == 0.0 else min(spent + cost, initial)
+
+
+@jit
 def charge(state, i):
     """Pay the latest cost of lane i, and write down what that took. False, and nothing paid, if the budget does not pay it."""
     for k in range(state.cost.shape[1]):
@@ -49,10 +58,14 @@ def charge(state, i):
         cost = payment(state.remaining[i, k], state.cost[i, k], state.initial[i, k])
         state.cost[i, k] = cost
         state.remaining[i, k] -= cost
-        # A sum of its own: of a huge budget, or an unlimited one, the difference to the start says nothing.
-        spent = state.spent[i, k] + cost
-        state.spent[i, k] = state.initial[i, k] if state.remaining[i, k] == 0.0 else min(spent, state.initial[i, k])
+        state.spent[i, k] = spent_after(state.spent[i, k], cost, state.remaining[i, k], state.initial[i, k])
     return True
+
+
+@jit
+def amount_between(low, high, log, u):
+    """The amount of a range at u in [0, 1), even in its logarithm if `log`."""
+    return low * (high / low) ** u if log else low + (high - low) * u
 
 
 @jit
@@ -65,10 +78,8 @@ def open_ledger(rules, state, i):
             state.next_budget[i, k] = np.nan
         elif low == high:
             amount = low
-        elif rules.budget_log:
-            amount = low * (high / low) ** rng.uniform(state.rng, i)
         else:
-            amount = low + (high - low) * rng.uniform(state.rng, i)
+            amount = amount_between(low, high, rules.budget_log, rng.uniform(state.rng, i))
         state.initial[i, k] = amount
         state.remaining[i, k] = amount
         state.spent[i, k] = 0.0

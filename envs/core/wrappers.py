@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .budget import Amount, Budget, as_budget
-from .ledger import payment, pays, share
+from .ledger import amount_between, payment, pays, share, spent_after
 
 
 class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any], Any], gym.utils.RecordConstructorArgs):
@@ -70,10 +70,7 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
         if seed is not None:  # a stream of its own: the environment draws what it would draw without the wrapper
             self._random = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
         low, high = self._budget.range_of("cost")
-        if self._budget.log and low != high:
-            self._initial = low * (high / low) ** self._random.uniform()
-        else:
-            self._initial = low if low == high else self._random.uniform(low, high)
+        self._initial = low if low == high else amount_between(low, high, self._budget.log, self._random.uniform())
         self._remaining, self._spent = self._initial, 0.0
         self._t = 0
         return self._extend(observation), self._report(info)
@@ -88,13 +85,10 @@ class BudgetAwareObservation(gym.Wrapper[NDArray[np.float64], Any, NDArray[Any],
             raise ValueError(f"info[{self._cost_key!r}] is {cost!r}; expected a finite cost >= 0")
         if pays(self._remaining, cost, self._initial):
             cost = payment(self._remaining, cost, self._initial)
-            self._remaining -= cost
-            # As the ledger does it: sums of prices round, and what a budget pays is never more than the budget.
-            spent = min(self._spent + cost, self._initial)
-            self._spent = self._initial if self._remaining == 0.0 else spent
-        else:
-            self._spent += cost
-            self._remaining -= cost
+        self._remaining -= cost
+        overrun = self._remaining < 0.0  # which the ledger does not know
+        spent = self._spent, cost, self._remaining, self._initial
+        self._spent = self._spent + cost if overrun else spent_after(*spent)
         self._t += 1
         terminated = bool(terminated or (self._terminate and self._remaining <= 0.0))
         return self._extend(observation), reward, terminated, truncated, self._report(info)

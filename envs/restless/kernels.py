@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import jit, rng
-from ..core.ledger import tolerance
+from ..core.ledger import payable
 from ..core.problem import Kernels
 from .feasible.base import set_kernels
 from .state import State
@@ -92,7 +92,7 @@ def observe(params, state, i, out):
 @jit
 def payable_pulls(state, i, most):
     """How many pulls the budget of lane i pays for, at most `most`."""
-    return np.int64(min(state.remaining[i, 0] + tolerance(state.initial[i, 0]), np.float64(most)))
+    return np.int64(min(payable(state.remaining[i, 0], state.initial[i, 0]), np.float64(most)))
 
 
 @jit

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ..core.batch import action_dtype, seeded_keys
 from ..core.checks import MOST_LANES, as_array, positive_integer
 from ..core.jit import bind
-from ..steering import kernels as steering
 from . import kernels
 from .game import Society
 from .state import BINS, EMPIRICAL, State
@@ -169,10 +168,8 @@ class SocietyBatch:
 
     def action_mask(self) -> NDArray[np.int8]:
         """Which precisions the planners can pay, (W, len(levels)); for lists of precisions."""
-        planner, costs = self.state.planner, self.params.planner.costs
-        masks = np.empty((self.n_worlds, len(costs)), np.int8)
-        for w, row in enumerate(masks):
-            steering.mask(self.params.planner, planner, w, row)
+        masks = np.empty((self.n_worlds, len(self.params.planner.costs)), np.int8)
+        kernels.mask_worlds(self.params, self.state, masks)
         return masks
 
     # --- forks ------------------------------------------------------------------------------------------------------------

@@ -209,6 +209,13 @@ def act_worlds(params, state, actions, observation, planner_reward, reward):
 
 
 @jit
+def mask_worlds(params, state, out):
+    """Write which precisions the planners can pay, (W, levels)."""
+    for w in range(out.shape[0]):
+        steering.mask(params.planner, state.planner, w, out[w])
+
+
+@jit
 def observe_planners(params, state, observation):
     """Write what the planners see, (W, d)."""
     for w in range(observation.shape[0]):

@@ -145,6 +145,15 @@ def test_the_wrapper_of_other_peoples_environments(price, steps):
     assert info["spent"] == price * steps  # never more, not by a rounding either
 
 
+def test_what_exceeded_the_budget_stays_spent():
+    env = BudgetAwareObservation(Meter(gym.make("Pendulum-v1"), 3.0), 2.0)
+    env.reset(seed=0)
+    assert env.step(np.zeros(1))[-1]["spent"] == 3.0
+    env.env.price = 0.0  # type: ignore[attr-defined]
+    info = env.step(np.zeros(1))[-1]
+    assert (info["spent"], info["remaining"]) == (3.0, -1.0)
+
+
 def test_a_range_of_budgets_leaves_the_wrapped_environment_its_random_numbers():
     """Blackjack's cards and such: what the environment draws does not depend on the wrapper."""
     plain, wrapped = gym.make("Pendulum-v1"), BudgetAwareObservation(Meter(gym.make("Pendulum-v1"), 1.0), (1.0, 9.0))
