@@ -14,7 +14,7 @@ from ..agents.planning.world import Planner
 from ..baselines.core.oracle import known_optimum, null_score
 from ..baselines.core.policy import Policy
 from ..envs.core.batch import Batch, episode_keys
-from ..envs.core.checks import MOST_EPISODES, at_most, natural
+from ..envs.core.checks import MOST_EPISODES, at_most, natural, plain
 from ..envs.core.problem import Problem
 from ..envs.core.resolve import Normalise, unwrap
 from .models import Asked
@@ -179,7 +179,7 @@ class Evaluation:
         table = summarise(played.episodes.assign(**names), cells, score=problem.score, metrics=problem.metrics)
         # One agent alone has no difference; why an optimum is unknown, and remarks, are among the facts of the cell.
         left_out = {*names, "optimum_unknown", "remarks", "difference", "difference_low", "difference_high"}
-        summary = {str(name): _plain(value) for name, value in table.iloc[0].items() if name not in left_out}
+        summary = {str(name): plain(value) for name, value in table.iloc[0].items() if name not in left_out}
         return Result(summary, played.episodes, played.curves, self.cell)
 
 
@@ -240,10 +240,6 @@ def decision_latency(asked: Asked, problem: Problem, decisions: int = 200, secon
 def _proofs(agent: Any) -> tuple[int, int]:
     """How many decisions an agent has taken by optimising, and how many of them are not proved to be the best."""
     return getattr(agent, "proofs", (0, 0))
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _other_budget(problem: Problem, budget: Any) -> dict[str, Any]:

@@ -254,7 +254,8 @@ class Learner(Policy):
 
     def fit(self) -> Fit:
         """What must be the same where this agent is to decide."""
-        return Fit.of(self.problem, self.training, self.make_venv(self.training, 1).action_space)
+        chooses = self.make_venv(self.training, 1) if self.model is None else self.model
+        return Fit.of(self.problem, self.training, chooses.action_space)
 
     def _restore(self, path: Path, saved: Saved) -> None:
         """Make the model as it was when it was saved.

@@ -220,24 +220,19 @@ class Program(NamedTuple):
     sets: list[int]
     rounds: list[Rounds]
     """Of every set but the last, which is complete."""
-    dollars: int
-    """Units of the budget."""
-    seconds: int
-    """Units of the deadline."""
 
 
-def _checked(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> tuple[Params, Lattice, list[int], int, int]:
-    """Parameters, units, sets of completed subtasks, and the budget in units; ValueError if these are too many states."""
-    params, lattice = problem.params, lattice_of(problem, amounts)
+def _checked(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> tuple[Lattice, list[int]]:
+    """The grid of dollars and seconds, and the sets of completed subtasks; ValueError if these are too many states."""
+    lattice, sets = lattice_of(problem, amounts), reachable_sets(problem.params)
     b, d = lattice.budget, lattice.deadline
-    sets = reachable_sets(params)
     if (states := len(sets) * (b + 1) * (d + 1)) > MOST_STATES:
         raise ValueError(
             f"{problem.instance} has {len(sets)} sets of completed subtasks x {b + 1} dollars x {d + 1} seconds = "
             f"{states:.2g} states; expected at most {MOST_STATES:.2g}. Coarser lengths, prices and speeds help: they give a "
             f"unit of {float(lattice.dollars):g} dollars and {float(lattice.seconds):g} seconds"
         )
-    return params, lattice, sets, b, d
+    return lattice, sets
 
 
 def program_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Program:
@@ -246,7 +241,8 @@ def program_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Progra
     Raises:
         ValueError: it is too large; the message says how large.
     """
-    params, lattice, sets, b, d = _checked(problem, amounts)
+    params, (lattice, sets) = problem.params, _checked(problem, amounts)
+    b, d = lattice.budget, lattice.deadline
     V, M = params.success.shape
     laws = {
         (v, entry): launch_law(params, lattice, v, launched_model(params, entry), launched_samples(params, entry))
@@ -264,7 +260,7 @@ def program_of(problem: WorkflowRouting, amounts: NDArray[np.float64]) -> Progra
     rounds = [_rounds(params, laws, done, number, b, d) for done in sets[:-1]]
     if (work := sum(len(r.to) for r in rounds) * float(b + 1) * (d + 1)) > MOST_WORK:
         raise ValueError(f"{problem.instance} takes {work:.2g} terms to sum; expected at most {MOST_WORK:.2g}")
-    return Program(lattice, sets, rounds, b, d)
+    return Program(lattice, sets, rounds)
 
 
 def _rounds(params: Params, laws: dict[tuple[int, int], _Law], done: int, number: dict[int, int], b: int, d: int) -> Rounds:
@@ -346,7 +342,7 @@ def fill_fixed(rounds, s, value, chosen):
 
 def blank_values(program: Program) -> NDArray[np.float64]:
     """(sets, D + 1, B + 1): 1 where everything is completed, 0 elsewhere."""
-    value = np.zeros((len(program.sets), program.seconds + 1, program.dollars + 1))
+    value = np.zeros((len(program.sets), program.lattice.deadline + 1, program.lattice.budget + 1))
     value[-1] = 1.0
     return value
 
@@ -357,13 +353,14 @@ def optimal_tables(program: Program) -> tuple[NDArray[np.float64], NDArray[np.fl
     def compute() -> NDArray[np.float64]:
         value = blank_values(program)
         choice = np.zeros(value.shape)
-        expected = np.zeros(program.dollars + 1)
+        expected = np.zeros(program.lattice.budget + 1)
         for s in reversed(range(len(program.rounds))):
             fill_optimal(program.rounds[s], s, value, choice, expected)
         return np.stack([value, choice])
 
     arrays = [array for rounds in program.rounds for array in rounds]
-    key = ("workflow", fingerprint(fill_optimal.py_func), program.sets, program.dollars, program.seconds)  # type: ignore[attr-defined]
+    units = program.lattice.budget, program.lattice.deadline
+    key = ("workflow", fingerprint(fill_optimal.py_func), program.sets, *units)  # type: ignore[attr-defined]
     value, choice = cached_array(compute, *key, *arrays)
     return value, choice
 
@@ -402,7 +399,7 @@ def _actions_everywhere(
     problem: WorkflowRouting, agent: KernelPolicy, program: Program, s: int, amounts: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """What is launched in every state of set s when the agent acts, ((D + 1) (B + 1), V)."""
-    D, B = program.seconds + 1, program.dollars + 1
+    D, B = program.lattice.deadline + 1, program.lattice.budget + 1
     batch = Batch(problem, D * B)
     batch.seed(np.zeros(batch.n, np.uint64))
     batch.reset()

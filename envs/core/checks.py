@@ -107,6 +107,11 @@ def same(value: Any, other: Any) -> bool:
         return False
 
 
+def plain(value: Any) -> Any:
+    """A NumPy scalar as Python's own; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def is_number(value: Any) -> bool:
     """Whether it is a real number, and no bool."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

@@ -40,7 +40,8 @@ def cut_log(length: int, T: int, fragment: str, source: str, unit: str) -> Cut:
             f"{source} has {length} {unit}, too few for an episode of T = {T}; expected a smaller T, or fragment='scale', "
             "which gives them their share of the budget"
         )
-    return Cut(whole + (rest > 0 and fragment != "omit"), rest, rest > 0 and fragment != "omit")
+    is_played = rest > 0 and fragment != "omit"
+    return Cut(whole + is_played, rest, is_played)
 
 
 def remark_of(cut: Cut, T: int, fragment: str, unit: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from ..hints import near
 from .batch import Batch, Transition, seeded_keys
+from .checks import plain
 from .problem import Problem
 from .resolve import as_problem, make_problem
 
@@ -156,8 +157,4 @@ class BudgetedSb3VecEnv(VecEnv):
 
     def _lane_infos(self, lanes: Sequence[int] | NDArray[np.int64] | range) -> list[dict[str, Any]]:
         columns = self._batch.info(np.asarray(lanes))
-        return [{name: _plain(column[row]) for name, column in columns.items()} for row in range(len(lanes))]
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+        return [{name: plain(column[row]) for name, column in columns.items()} for row in range(len(lanes))]

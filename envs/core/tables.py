@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import DECIMAL
+from .checks import DECIMAL, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,7 +149,7 @@ def numbers_of(
         right &= numbers == np.floor(numbers)
     if not right.all():
         row = int(np.argmin(right))
-        raise ValueError(f"{what}, {place(table, row)}: {column} is {_shown(_plain(values[row]))}; expected {expected}")
+        raise ValueError(f"{what}, {place(table, row)}: {column} is {_shown(plain(values[row]))}; expected {expected}")
     return numbers
 
 
@@ -243,10 +243,6 @@ def _no_number(text: str) -> Any:
 def _finite(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _no_number(text)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _shown(value: Any) -> str:

@@ -12,8 +12,10 @@ from ....envs.core.jit import jit
 from ....envs.routing.agentic import law
 from ....envs.routing.agentic.problem import AgenticRouting
 from ....envs.routing.agentic.profile import DIFFICULTIES, ERROR_LEVELS
+from ....envs.routing.agentic.reading import ERRORS, SIGNAL
 from ...core.oracle import check_settings
 from .routers import Always, CriticalityGated, ErrorGated, FirstLarge, Random, Router
+from .values import whole_calls
 
 RULES = (Always, FirstLarge, ErrorGated, CriticalityGated, Random)
 """Their choice depends on errors, signal and what can be paid alone."""
@@ -38,9 +40,8 @@ def rule_success(problem: AgenticRouting, router: Router) -> float:
     low, high = problem.budget.arrays(problem.resources)
     if low[0] != high[0]:
         raise ValueError(f"budget is {problem.budget.amounts}; expected one amount")
-    laws, calls = problem.params.laws, problem.params.calls.astype(np.int64)
-    cap = int(min(low[0], problem.profile.T * calls.max()))
-    chosen = _choices(problem, router, cap)
+    laws = problem.params.laws
+    chosen = _choices(problem, router, whole_calls(problem, low[0]))
     total = 0.0
     for s, probability in enumerate(laws.subgoals_pmf):
         for d in range(DIFFICULTIES):
@@ -51,31 +52,30 @@ def rule_success(problem: AgenticRouting, router: Router) -> float:
 def _choices(problem: AgenticRouting, router: Router, cap: int) -> NDArray[np.float64]:
     """(cap + 1, errors, signals, models): the probability of every model by what a rule looks at."""
     tiers, models = problem.profile.tiers, len(problem.profile.models)
-    calls = problem.params.calls.astype(np.int64)
     chosen = np.zeros((cap + 1, ERROR_LEVELS, tiers, models))
     for k in range(cap + 1):
-        payable = [m if calls[m] <= k else 0 for m in range(models)]
+        affordable = problem.params.calls <= k
         for e in range(ERROR_LEVELS):
             for signal in range(tiers):
-                for m, probability in _wanted(problem, router, payable, e, signal):
-                    chosen[k, e, signal, payable[m]] += probability
+                for m, probability in _asked(problem, router, affordable, e, signal):
+                    chosen[k, e, signal, m if affordable[m] else 0] += probability
     return chosen
 
 
-def _wanted(problem: AgenticRouting, router: Router, payable: list[int], errors: int, signal: int) -> list[tuple[int, float]]:
-    """(model, probability) as the rule asks for it; see the `act_` functions in `routers.py`."""
-    p, large = router.parameters, len(payable) - 1
+def _asked(
+    problem: AgenticRouting, router: Router, affordable: NDArray[np.bool_], errors: int, signal: int
+) -> list[tuple[int, float]]:
+    """(model, probability) as the rule asks for it, by its own kernel; of `Random` over keys."""
     if isinstance(router, Random):
-        return [(large, p.p), (0, 1.0 - p.p)]
-    if isinstance(router, Always):
-        return [(p.model, 1.0)]
-    if isinstance(router, CriticalityGated):
-        m = int(p.sufficient[signal])
-        while m > 0 and payable[m] != m:
-            m -= 1
-        return [(m, 1.0)]
-    gate = p.errors if isinstance(router, ErrorGated) else 0
-    return [(large if errors >= gate else 0, 1.0)]
+        p = router.parameters
+        return [(p.large, p.p), (0, 1.0 - p.p)]
+    observation, action = np.zeros(len(problem.observation_names)), np.zeros(1, np.int64)
+    observation[ERRORS] = errors / (ERROR_LEVELS - 1)
+    observation[SIGNAL] = signal / max(problem.profile.tiers - 1, 1)
+    if problem.budget_aware:
+        observation[problem.reading.affordable :][: len(affordable)] = affordable
+    router.act(router.parameters, observation, router.initial_memory(1)[0], action)
+    return [(int(action[0]), 1.0)]
 
 
 def _follow(problem: AgenticRouting, d: int, subgoals: int, chosen: NDArray[np.float64]) -> float:

@@ -42,19 +42,6 @@ MOST_LAYERS = {"difficulty": 100, "informed": 10_000}
 
 
 @jit
-def best_call_informed(laws, d, k, g, e, z, r, calls, verify, payoff, arrival, later):
-    """The worth of the best call that the budget can pay, -inf if it can pay none; see `fill_informed`."""
-    best = -np.inf
-    for m in range(calls.shape[0]):
-        rest = k - calls[m]
-        if rest >= 0:
-            best = max(best, move_informed(laws, d, m, rest, g, e, z, r, payoff, arrival, later))
-            if verify:
-                best = max(best, judge_informed(laws, m, rest, g, e, z, r, payoff, arrival, later))
-    return best
-
-
-@jit
 def fill_informed(laws, d, subgoals, calls, stop, verify, payoff, arrival, value):
     """The table of the informed router, for one difficulty and number of subgoals.
 
@@ -139,19 +126,6 @@ def place_tier(x, points):
     """Where probability x of the upper tier falls on the grid."""
     j = min(np.int64(x * (points - 1)), points - 2)
     return j, x * (points - 1) - j
-
-
-@jit
-def best_call_known(laws, d, k, g, e, z, upper, calls, verify, payoff, arrival, later):
-    """The worth of the best call that the budget can pay, -inf if it can pay none; see `fill_known`."""
-    best = -np.inf
-    for m in range(calls.shape[0]):
-        rest = k - calls[m]
-        if rest >= 0:
-            best = max(best, move_known(laws, d, m, rest, g, e, z, upper, payoff, arrival, later))
-            if verify:
-                best = max(best, judge_known(laws, m, rest, g, e, z, upper, payoff, arrival, later))
-    return best
 
 
 @jit
@@ -253,6 +227,30 @@ def judge_known(laws, m, rest, g, e, z, upper, payoff, arrival, later):
         going_on = belief_worth(z * (1.0 - right) / (1.0 - accused), upper, later[rest, g, e])
         worth += (1.0 - accused) * lasting(laws, e, going_on, payoff[0, rest])
     return worth
+
+
+def _best_call(move: Callable[..., float], judge: Callable[..., float]) -> Callable[..., float]:
+    """The compiled worth of the best call that the budget can pay, -inf if it can pay none; see `fill_informed`, `fill_known`.
+
+    hidden: what the moves are worth by besides: the required tier, or the probability of the upper one.
+    """
+
+    @jit
+    def best_call(laws, d, k, g, e, z, hidden, calls, verify, payoff, arrival, later):
+        best = -np.inf
+        for m in range(calls.shape[0]):
+            rest = k - calls[m]
+            if rest >= 0:
+                best = max(best, move(laws, d, m, rest, g, e, z, hidden, payoff, arrival, later))
+                if verify:
+                    best = max(best, judge(laws, m, rest, g, e, z, hidden, payoff, arrival, later))
+        return best
+
+    return best_call
+
+
+best_call_informed = _best_call(move_informed, judge_informed)
+best_call_known = _best_call(move_known, judge_known)
 
 
 def task_table(
