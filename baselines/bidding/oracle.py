@@ -35,6 +35,7 @@ SETTINGS = frozenset(
         "traffic",
         "shuffled",
         "fragment",
+        "on_infeasible",
         "budget_aware",
     }
 )

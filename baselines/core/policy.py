@@ -161,12 +161,12 @@ class KernelPolicy(Policy[P]):
 
 
 def observation_rows(problem: Problem, observation: Any) -> NDArray[np.float64]:
-    """One observation (d,) or a batch (n, d) as a batch; otherwise a ValueError that names the shape."""
-    rows = np.ascontiguousarray(np.atleast_2d(np.asarray(observation, float)))
+    """One observation (d,) or a batch (n, d) as a batch of exact ones; otherwise a ValueError that names the shape."""
+    rows = np.atleast_2d(np.asarray(observation))
     expected = len(problem.observation_names)
     if rows.ndim != 2 or rows.shape[1] != expected:
         raise ValueError(f"observation has shape {np.shape(observation)}; expected ({expected},) or (n, {expected})")
-    return rows
+    return problem.widen(rows) if rows.dtype == np.float32 else np.ascontiguousarray(rows, np.float64)
 
 
 def _components(space: spaces.Space[Any]) -> int:

@@ -27,8 +27,9 @@ from ...envs.steering.state import Params
 MENU = 161
 """Precisions of a continuum that are looked at, besides the baseline and those at the edge of a cascade."""
 
-EDGE = 1e-7
-"""Log-odds by which a precision stays clear of the edge, where a continuum has one."""
+EDGE = 1e-6
+"""Log-odds by which a precision stays clear of the edge, where a continuum has one: more than the error of those that are
+read from 32-bit observations, 3e-7 up to odds of 100 to 1."""
 
 
 class Model(NamedTuple):

@@ -132,7 +132,7 @@ class Optimal(Steering):
 
     For a continuum of precisions and for logit agents, where effort has a price, no limit, and T=None: the optimum on a fine
     grid of beliefs. Where that is a limit which no precision attains (a biased planner's obfuscation), this asks for one that
-    is 1e-7 in log-odds from it, or 2e-6 from the baseline.
+    is 1e-6 in log-odds from it, or 2e-6 from the baseline.
 
     Args:
         problem: what to steer. It is solved for all its budgets, and serves problems with smaller ones if they can run out.

@@ -28,6 +28,7 @@ SETTINGS = frozenset(
         "reward",
         "observation",
         "discrete",
+        "on_infeasible",
         "budget_aware",
     }
 )

@@ -20,27 +20,35 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import OrderEnforcingWrapper, parallel_to_aec
 
 from ..core.batch import generator_keys
+from ..core.checks import positive_integer
+from ..core.presentation import in_precision
 from ..core.render import check_render_mode, describe
 from .batch import AuctionBatch
 from .game import AuctionGame
 from .state import State
 
-Observations = dict[str, NDArray[np.float64]]
+Observations = dict[str, NDArray[np.float32]]
 Infos = dict[str, dict[str, Any]]
 
 
-def env(**settings: Any) -> AECEnv[str, NDArray[np.float64], Any]:
+def env(**settings: Any) -> AECEnv[str, NDArray[np.float32], Any]:
     """The same auction for PettingZoo's agent-by-agent interface; arguments as for `parallel_env`."""
-    return OrderEnforcingWrapper(parallel_to_aec(parallel_env(**settings)))
+    return OrderEnforcingWrapper(raw_env(**settings))
 
 
-class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
+def raw_env(**settings: Any) -> AECEnv[str, NDArray[np.float32], Any]:
+    """As `env`, without the wrapper that checks the order of calls."""
+    return parallel_to_aec(parallel_env(**settings))
+
+
+class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
     """Bidders with budgets in a stream of auctions, all acting at once.
 
     `step` takes an action for every agent in `agents` and returns dictionaries for those. Agents leave `agents` when they
-    terminate: exhausted, or at the end of the episode. `truncations` are always False.
+    terminate: exhausted, or at the end of the episode. Bids out of range are clipped.
 
     Args:
+        max_cycles: truncate episodes after this many steps; None never does.
         render_mode: None or "ansi" (a line of text per agent).
         settings: the arguments of `AuctionGame`, such as n_agents, rule, n_slots, reserve, granularity, T, budgets, values.
 
@@ -56,26 +64,24 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
         "render_fps": 30,
     }
 
-    def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
+    def __init__(self, *, max_cycles: int | None = None, render_mode: str | None = None, **settings: Any) -> None:
         check_render_mode(render_mode, self.metadata["render_modes"])
         self.game = AuctionGame(**settings)
+        self.max_cycles = None if max_cycles is None else positive_integer("max_cycles", max_cycles)
         self.render_mode = render_mode
         self.possible_agents = [f"bidder_{i}" for i in range(self.game.n_agents)]
         self.agents: list[str] = []
         self._number = {agent: i for i, agent in enumerate(self.possible_agents)}
-        self._action_spaces = {agent: _like(self.game.action_space) for agent in self.possible_agents}
-        self._observation_spaces: dict[str, spaces.Space[Any]] = dict(
-            zip(self.possible_agents, self.game.observation_spaces, strict=True)
-        )
+        self._action_spaces = {agent: in_precision(self.game.action_space, np.float32) for agent in self.possible_agents}
+        shown = [in_precision(space, np.float32) for space in self.game.observation_spaces]
+        self._observation_spaces = dict(zip(self.possible_agents, shown, strict=True))
         self.state_space = spaces.Box(
-            np.concatenate([space.low for space in self.game.observation_spaces]),
-            np.concatenate([space.high for space in self.game.observation_spaces]),
-            dtype=np.float64,
+            np.concatenate([space.low for space in shown]), np.concatenate([space.high for space in shown]), dtype=np.float32
         )
         self._batch = AuctionBatch(self.game, 1)
         self._generator: np.random.Generator | None = None
 
-    def observation_space(self, agent: str) -> spaces.Space[NDArray[np.float64]]:
+    def observation_space(self, agent: str) -> spaces.Space[NDArray[np.float32]]:
         """What `agent` observes, (8,); the same object at every call."""
         return self._observation_spaces[agent]
 
@@ -108,8 +114,8 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
         """One auction, or one tick of auctions, with the actions of all present `agents`.
 
         Raises:
-            ValueError: an agent's action is missing, of the wrong shape or type, NaN or out of range, or an agent is not
-                there; nothing has happened then.
+            ValueError: an agent's action is missing, of the wrong shape or type, NaN or infinite, or an agent is not there;
+                nothing has happened then.
             gymnasium.error.ResetNeeded: the episode is over, or none was started.
         """
         if not self.agents:
@@ -118,13 +124,14 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
         observations, infos = self._by_agent(observation[0]), self._infos()
         rewards = {agent: reward[0, self._number[agent]].item() for agent in self.agents}
         terminations = {agent: terminated[0, self._number[agent]].item() for agent in self.agents}
-        truncations = dict.fromkeys(self.agents, False)
-        self.agents = [agent for agent in self.agents if not terminations[agent]]
+        out_of_time = self._batch.state.t[0] == self.max_cycles
+        truncations = {agent: bool(out_of_time and not terminations[agent]) for agent in self.agents}
+        self.agents = [agent for agent in self.agents if not (terminations[agent] or truncations[agent])]
         return observations, rewards, terminations, truncations, infos
 
-    def state(self) -> NDArray[np.float64]:
+    def state(self) -> NDArray[np.float32]:
         """The observations of all possible agents in a row, (8 * n_agents,): for critics that are trained centrally."""
-        return self._batch.observe().ravel()
+        return self._batch.observe().ravel().astype(np.float32)
 
     def render(self) -> str | None:  # type: ignore[override]
         """What every present agent observes as a line of text, in render mode "ansi"."""
@@ -142,7 +149,7 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
         """Return to a snapshot; the same actions then have the same outcomes."""
         self._batch.restore(snapshot)
         state = self._batch.state
-        present = state.active[0] & ~state.finished[0]
+        present = state.active[0] & ~state.finished[0] & (state.t[0] != self.max_cycles)
         self.agents = [agent for agent, there in zip(self.possible_agents, present, strict=True) if there]
 
     def _read_actions(self, actions: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -157,7 +164,7 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
         return row
 
     def _by_agent(self, observation: NDArray[np.float64]) -> Observations:
-        return {agent: observation[self._number[agent]] for agent in self.agents}
+        return {agent: observation[self._number[agent]].astype(np.float32) for agent in self.agents}
 
     def _infos(self) -> Infos:
         reported = {name: rows[0].tolist() for name, rows in self._batch.info().items()}
@@ -165,8 +172,3 @@ class parallel_env(ParallelEnv[str, NDArray[np.float64], Any]):
             agent: {name: row[self._number[agent]] if isinstance(row, list) else row for name, row in reported.items()}
             for agent in self.agents
         }
-
-
-def _like(space: spaces.Box) -> spaces.Box:
-    """A space of its own, which is seeded on its own."""
-    return spaces.Box(space.low, space.high, dtype=np.float64)

@@ -100,11 +100,11 @@ class AuctionBatch:
         """One auction or tick in every world that has not finished.
 
         Args:
-            actions: (W, N), each in [0, highest_bid]. Those of agents that have terminated are not looked at.
+            actions: (W, N), clipped to [0, highest_bid]. Those of agents that have terminated are not looked at.
 
         Raises:
             gymnasium.error.ResetNeeded: a world was never reset.
-            ValueError: wrong shape or dtype, NaN, or out of range; nothing has happened then.
+            ValueError: wrong shape or dtype, NaN or infinite; nothing has happened then.
         """
         rows = self._read_actions(actions)
         transition = Transition(self._blank(len(OBSERVATION_NAMES)), self._blank(), np.empty(rows.shape, np.bool_))
@@ -175,16 +175,16 @@ class AuctionBatch:
     def _read_actions(self, actions: Any) -> NDArray[np.float64]:
         if not self._seeded.all():
             raise ResetNeeded(f"worlds {np.flatnonzero(~self._seeded).tolist()} have no episode yet; call reset() first")
-        shape, highest = self.state.value.shape, self.game.highest_bid
+        shape = self.state.value.shape
         array = np.asarray(actions)
         if array.shape != shape or array.dtype.kind not in "fiu":
             raise ValueError(f"actions have shape {array.shape} and dtype {array.dtype}; expected numbers {shape}")
         rows = np.ascontiguousarray(array, np.float64)
-        wrong = np.argwhere(self.state.active & ~((rows >= 0) & (rows <= highest)))
+        wrong = np.argwhere(self.state.active & ~np.isfinite(rows))
         if len(wrong):
             w, i = wrong[0].tolist()
-            raise ValueError(f"the action of agent {i} in world {w} is {rows[w, i]}; expected a number in [0, {highest}]")
-        return rows
+            raise ValueError(f"the action of agent {i} in world {w} is {rows[w, i]}; expected a finite number")
+        return np.clip(rows, 0.0, self.game.highest_bid)
 
     def _blank(self, *trailing: int) -> NDArray[np.float64]:
         return np.empty((self.n_worlds, self.game.n_agents, *trailing))

@@ -80,7 +80,7 @@ class AuctionVecEnv(WorldsVecEnv):
         low, high = self._ends
         return np.minimum(np.exp(low + (np.asarray(actions, float) + 1.0) / 2.0 * (high - low)), self.game.highest_bid)
 
-    def reset(self) -> NDArray[np.float64]:
+    def reset(self) -> NDArray[np.float32]:
         """Start new episodes in all worlds, with the seeds set before: a world has that of its first lane."""
         if (seeds := self._take_seeds()) is not None:
             self._batch.seed(seeds)
@@ -88,7 +88,7 @@ class AuctionVecEnv(WorldsVecEnv):
         self._seen[:] = self._batch.reset()
         return self._lanes(self._seen)
 
-    def step_wait(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """One auction or tick in every world; worlds that finish start their next episode."""
         assert self._actions is not None
         W, L = self._returns.shape
@@ -116,5 +116,5 @@ class AuctionVecEnv(WorldsVecEnv):
             "wins": int(state.wins[w, seat]),
         }
 
-    def _lanes(self, observation: NDArray[np.float64]) -> NDArray[np.float64]:
-        return observation[:, self.seats].reshape(self.num_envs, -1)
+    def _lanes(self, observation: NDArray[np.float64]) -> NDArray[np.float32]:
+        return observation[:, self.seats].reshape(self.num_envs, -1).astype(np.float32)

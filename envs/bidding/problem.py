@@ -15,7 +15,7 @@ from ..core.checks import boolean, non_negative, one_of, positive, positive_inte
 from ..core.features import Feature
 from ..core.fragments import cut_log, remark_of
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, read_only
+from ..core.problem import Kernels, Problem, read_on_infeasible, read_only
 from . import kernels as k
 from .instances import make_market
 from .law import EVENTS, HIGHEST_PRICE, regime_starts
@@ -49,7 +49,8 @@ class RealTimeBidding(Problem):
     impression's worth at the market's average cost per click, -1 a 55th of it, 1 55 times.
     `control="dual"`, with a limit: `Box(0, 100, (2,))`, the prices mu of money, in multiples of the market's average worth of
     money, and lambda of the limit; the bid is `(1 + lambda) theta / (mu theta_avg / mean_price + lambda / limit)`.
-    With `ticks=K` an action holds for all auctions of a tick.
+    With `ticks=K` an action holds for all auctions of a tick. A number out of range is clipped; `on_infeasible="raise"`
+    refuses it.
 
     ## Observation Space
     | Index | Name | Meaning | Range |
@@ -71,8 +72,7 @@ class RealTimeBidding(Problem):
     | 6 | time_remaining | remaining share of the auctions, or ticks | [0, 1] |
 
     Entries without a number stand there only where their argument asks for them; the last three are always the last.
-    With ticks, 1 and `last_win` are means over the last tick. `budget_aware=False` leaves out the last three. float64, so that
-    money can be read back exactly.
+    With ticks, 1 and `last_win` are means over the last tick. `budget_aware=False` leaves out the last three.
 
     ## Rewards
     `reward="expected"` gives theta for every impression won, `"click"` whether it was clicked (0 or 1), which has the same
@@ -142,6 +142,7 @@ class RealTimeBidding(Problem):
     | calibration, noise | see Market rules | 1, 0 |
     | ticks, traffic | see Market rules | None, `"even"` |
     | shuffled, fragment | see Starting State | False, `"omit"` |
+    | on_infeasible | see Action Space | `"project"` |
     | budget_aware | see Observation Space | True |
 
     Bidders are tuned on `statistics`: what is known before the first auction. Without a file they are the instance's own
@@ -205,8 +206,10 @@ class RealTimeBidding(Problem):
         traffic: str | Any = "even",
         shuffled: bool = False,
         fragment: Literal["omit", "scale", "whole"] = "omit",
+        on_infeasible: Literal["project", "raise"] = "project",
         budget_aware: bool = True,
     ) -> None:
+        self.on_infeasible = read_on_infeasible(on_infeasible)
         T = positive_integer("T", T)
         self.log = None if log is None else log if isinstance(log, BidLog) else load_log(log)
         self.market = None if log is not None else instance if isinstance(instance, Market) else make_market(str(instance))

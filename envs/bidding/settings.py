@@ -120,10 +120,10 @@ def read_control(control: str, discrete: bool, limits: Limits) -> spaces.Space[A
     if discrete:
         return spaces.Discrete(HIGHEST_PRICE + 1)
     if control == "pacing":
-        return spaces.Box(-1.0, 1.0, (1,))
+        return spaces.Box(-1.0, 1.0, (1,), np.float64)
     if control == "dual":
-        return spaces.Box(0.0, 100.0, (2,))
-    return spaces.Box(0.0, float(HIGHEST_PRICE), (1,))
+        return spaces.Box(0.0, 100.0, (2,), np.float64)
+    return spaces.Box(0.0, float(HIGHEST_PRICE), (1,), np.float64)
 
 
 def read_budget(budget: Any, c0: Any, market_cost: float) -> Any:

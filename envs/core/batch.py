@@ -121,18 +121,37 @@ class Batch:
             actions: (n, m), from `read_actions`.
             restart: Gymnasium's NEXT_STEP autoreset.
 
+        Box actions out of range are clipped, unless the problem's `on_infeasible` is "raise".
+
         Raises:
             gymnasium.error.ResetNeeded: a lane was never reset.
-            ValueError: an action is NaN, out of range or not feasible; nothing has happened then.
+            ValueError: an action is NaN or infinite, or refused; nothing has happened then.
             RuntimeError: the problem's kernel charged less than 0 or more than what remains, which is a defect of it.
         """
         if not self._ready:
             raise ResetNeeded(f"lanes {np.flatnonzero(~self.seeded).tolist()} have no episode yet; call reset() first")
         transition = self._blank_transition()
         fault = self._step(*self._world, restart, self.stride, actions, *transition)
+        if fault <= INVALID and (within := self._clipped(actions)) is not None:
+            # Nothing has happened yet; looking only now keeps actions within their range off this path.
+            fault = self._step(*self._world, restart, self.stride, within, *transition)
         if fault != OK:
             self.refuse(fault, actions)
         return transition
+
+    def _clipped(self, actions: NDArray[Any]) -> NDArray[Any] | None:
+        """Box actions (n, m) within their range; None for others, if one is not finite, or if they are to be refused.
+
+        What is out of range only because an end of it was rounded to 32 bits is never refused.
+        """
+        space, low, high = self.problem.action_space, self.rules.action_low, self.rules.action_high
+        if not isinstance(space, spaces.Box) or not np.isfinite(actions).all():
+            return None
+        if self.problem.on_infeasible == "raise":
+            rounded = actions.astype(np.float32)
+            if not ((rounded >= low.astype(np.float32)) & (rounded <= high.astype(np.float32))).all():
+                return None
+        return np.clip(actions, low, high)
 
     def refuse(self, fault: int, actions: NDArray[Any]) -> NoReturn:
         """Raise the error of a `fault` that a loop returned for `actions` (n, m)."""

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from .batch import Batch, binary, generator_keys
 from .checks import MOST_LANES, positive_integer
+from .presentation import Presentation
 from .problem import Problem, State
 from .render import RENDER_MODES, check_render_mode, describe, frame
 from .resolve import make_problem
 from .vector import BudgetedVectorEnv
 
 
-class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
+class BudgetedEnv(gym.Env[Any, Any]):
     """Any problem of the suite as a Gymnasium environment. `env.unwrapped.problem.__doc__` describes the problem.
 
     `info` of every reset and step holds `cost` (what this step spent), `spent`, `remaining`, `blocked` (actions so far that
@@ -28,19 +29,32 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
 
     Args:
         problem: a `Problem`, its class, or the class's path "module:Class".
+        observation_dtype: "float32", which most libraries expect, or "float64" for exact numbers. `evaluate` reads exact ones
+            in either case. Box actions are declared as float32; the numbers themselves are taken as precise as they come.
+        mask_in_observation: observations are `{"observations": ..., "action_mask": ...}`; for Discrete actions.
         render_mode: None, "ansi" (a line of text) or "rgb_array" (a picture of budget and observation; needs Pillow).
         settings: the problem's own arguments.
 
     Raises:
         TypeError: an unknown setting. The problem raises for bad values.
+        ValueError: an unknown dtype or render mode, or masks for actions that are not Discrete.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": RENDER_MODES, "render_fps": 30}  # type: ignore[misc]
 
-    def __init__(self, problem: str | type[Problem] | Problem, *, render_mode: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        problem: str | type[Problem] | Problem,
+        *,
+        observation_dtype: Any = "float32",
+        mask_in_observation: bool = False,
+        render_mode: str | None = None,
+        **settings: Any,
+    ) -> None:
         self.problem = make_problem(problem, settings)
-        self.observation_space: spaces.Space[Any] = self.problem.observation_space
-        self.action_space = self.problem.action_space
+        self._presentation = Presentation(self.problem, observation_dtype, mask_in_observation)
+        self.observation_space: spaces.Space[Any] = self._presentation.observation_space
+        self.action_space = self._presentation.action_space
         self.render_mode = check_render_mode(render_mode)
         self._batch = Batch(self.problem, 1)
         self._action = np.zeros((1, len(self._batch.rules.action_low)), self._batch.action_dtype)
@@ -55,9 +69,7 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         self.__dict__.update(state)
         self._read_action = _reader(self.action_space, self._action)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start the next episode. `options` may set its `budget`, and its number `episode` where a log is replayed.
 
         With a seed the generator starts anew, and a log is replayed from its first episode.
@@ -68,13 +80,17 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
             self._batch.seed(generator_keys([self.np_random]))
         self._batch.choose(chosen)
         self._batch.reset()
-        return self._batch.observe()[0], self._info()
+        info = self._info()
+        return self._presentation.show(self._batch.observe()[0], info.get("action_mask")), info
 
-    def step(self, action: Any) -> tuple[NDArray[np.float64], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One decision.
 
+        Any element of the action space can be stepped, and a Box action out of range is clipped, unless the problem was made
+        with `on_infeasible="raise"`.
+
         Raises:
-            ValueError, TypeError: an action of the wrong shape or type, NaN, or out of range; nothing has happened then.
+            ValueError, TypeError: a wrong shape or type, NaN or infinite, or an action refused; nothing has happened then.
             gymnasium.error.ResetNeeded: the episode is over, or none was started.
         """
         self._read_action(action)
@@ -82,7 +98,9 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         if batch.state.finished[0]:
             raise gym.error.ResetNeeded("the episode is over; call reset() before the next step")
         observation, reward, terminated, truncated = batch.step(self._action)
-        return observation[0], reward.item(), terminated.item(), truncated.item(), self._info()
+        info = self._info()
+        shown = self._presentation.show(observation[0], info.get("action_mask"))
+        return shown, reward.item(), terminated.item(), truncated.item(), info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions can be executed now, (number of actions,); the form that sb3-contrib's MaskablePPO asks for."""
@@ -124,7 +142,7 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         if not peek:
             generator = self.np_random if seed is None else np.random.default_rng(seed)
             forked.resample(generator.integers(2**64, size=forks, dtype=np.uint64))
-        return BudgetedVectorEnv.of_batch(forked)
+        return BudgetedVectorEnv.of_batch(forked, self._presentation)
 
     def _info(self) -> dict[str, Any]:
         """`Batch.info` for a batch of one; written out because it is on the path of every step."""

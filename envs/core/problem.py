@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .budget import BudgetLike, as_budget
-from .checks import boolean, positive_integer, same
+from .checks import boolean, one_of, positive_integer, same
 from .features import Feature, budget_features, check_features, observation_space
 from .metrics import Metric
 from .states import CoreState
@@ -99,6 +99,9 @@ class Problem:
     """Arguments that set the budget, the one that takes amounts first; at most one of them is given."""
     limit_settings: tuple[str, ...] = ()
     """Further arguments that limit an episode, each separately; comparisons may vary them in place of the budget."""
+    on_infeasible: str = "project"
+    """What becomes of actions that can't be done: "project" does the nearest thing that can, and clips a Box action to its
+    range; "raise" refuses them, for debugging."""
     max_episode_steps: int | None = None
     """Episodes are truncated after this many steps; see `truncated`."""
     settings: dict[str, Any]
@@ -236,6 +239,19 @@ class Problem:
                 least = self.least_budget[k]
                 raise ValueError(f"{name} is {lowest:g} {resource}; {self.instance} needs at least {least:g} to begin")
 
+    def widen(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Observations (n, d) that were shown in 32 bits, for agents that count.
+
+        Sizes and remaining shares of budgets are rounded up: what a budget pays exactly must not look as if it fell short by a
+        rounding error.
+        """
+        wide = rows.astype(np.float64)
+        if self.budget_aware:
+            shown = rows[:, -1 - 2 * len(self.resources) : -1]
+            above = np.nextafter(shown, np.float32(2.0))
+            wide[:, -1 - 2 * len(self.resources) : -1] = np.where((shown > 0.0) & (above < 1.0), above, shown)
+        return wide
+
     @property
     def action_meaning(self) -> Mapping[str, str]:
         """What the action space does not say of actions, such as which models are numbered: a saved agent fits where it is the
@@ -292,6 +308,11 @@ def action_bounds(space: spaces.Space[Any]) -> tuple[NDArray[np.float64], NDArra
     if isinstance(space, spaces.Box) and space.is_bounded():
         return space.low.ravel().astype(float), space.high.ravel().astype(float)
     raise ValueError(f"action_space is {space}; expected Discrete, MultiDiscrete, MultiBinary or a bounded Box")
+
+
+def read_on_infeasible(value: Any) -> str:
+    """The argument `on_infeasible`; see `Problem.on_infeasible`."""
+    return one_of("on_infeasible", value, ("project", "raise"))
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

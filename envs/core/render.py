@@ -33,7 +33,7 @@ def check_render_mode(mode: str | None, known: Sequence[str] = RENDER_MODES) -> 
     return mode
 
 
-def describe(names: Sequence[str], observation: NDArray[np.float64]) -> str:
+def describe(names: Sequence[str], observation: NDArray[Any]) -> str:
     """Every entry of an observation (d,) with its name, in one line."""
     return " | ".join(f"{name} {value:.4g}" for name, value in zip(names, observation, strict=True))
 

@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 from ..hints import near
 from .batch import Batch, Transition, seeded_keys
 from .checks import plain
+from .presentation import Presentation
 from .problem import Problem
 from .resolve import as_problem, make_problem
 
@@ -26,6 +27,8 @@ def as_sb3_vec_env(
     *,
     seed: int | None = None,
     step_info: bool = False,
+    observation_dtype: Any = "float32",
+    mask_in_observation: bool = False,
     **settings: Any,
 ) -> BudgetedSb3VecEnv:
     """A Stable-Baselines3 vector environment with `n_envs` lanes.
@@ -37,10 +40,12 @@ def as_sb3_vec_env(
         seed: lane i is seeded with seed + i.
         step_info: fill every lane's info dict at every step (`cost`, `spent`, ...), as learners with constraints need.
             Without it only lanes that finish have one, and steps cost a tenth.
+        observation_dtype, mask_in_observation: see `BudgetedEnv`.
         settings: the problem's own arguments.
 
     Raises:
-        ValueError: an unknown id, or an environment in a wrapper that would be left out; see `unwrap`.
+        ValueError: an unknown id, or an environment in a wrapper that would be left out; see `unwrap`. Presentation: see
+            `BudgetedEnv`.
         TypeError: not an environment of the suite, an unknown setting, or settings for what is already made.
     """
     if isinstance(problem, gym.Env) and settings:
@@ -50,7 +55,8 @@ def as_sb3_vec_env(
     if isinstance(problem, str) and problem in gym.registry:
         problem, settings = gym.make(problem, **settings), {}
     made = as_problem(problem) if isinstance(problem, gym.Env) else make_problem(problem, settings)
-    return BudgetedSb3VecEnv(made, n_envs, seed=seed, step_info=step_info)
+    presentation = Presentation(made, observation_dtype, mask_in_observation)
+    return BudgetedSb3VecEnv(made, n_envs, seed=seed, step_info=step_info, presentation=presentation)
 
 
 class BudgetedSb3VecEnv(VecEnv):
@@ -60,8 +66,17 @@ class BudgetedSb3VecEnv(VecEnv):
     SB3's Monitor writes it), and the final ledger and metrics. The other lanes have an empty dict, unless `step_info`.
     """
 
-    def __init__(self, problem: Problem, n_envs: int, *, seed: int | None = None, step_info: bool = False) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        n_envs: int,
+        *,
+        seed: int | None = None,
+        step_info: bool = False,
+        presentation: Presentation | None = None,
+    ) -> None:
         self.problem = problem
+        self._presentation = presentation or Presentation(problem)
         self.step_info = step_info
         self.render_mode = None
         self._batch = Batch(problem, n_envs)
@@ -69,11 +84,11 @@ class BudgetedSb3VecEnv(VecEnv):
         self._actions: Any = None
         self._no_infos: list[dict[str, Any]] = [{} for _ in range(n_envs)]
         self._start = time.monotonic()
-        super().__init__(n_envs, problem.observation_space, problem.action_space)
+        super().__init__(n_envs, self._presentation.observation_space, self._presentation.action_space)
         if seed is not None:
             self.seed(seed)
 
-    def reset(self) -> NDArray[np.float64]:
+    def reset(self) -> Any:
         """Start new episodes in all lanes, with the seeds and options set before."""
         chosen = [self._batch.read_options(options) for options in self._options]
         if not self._batch.seeded.all() or any(seed is not None for seed in self._seeds):
@@ -85,13 +100,13 @@ class BudgetedSb3VecEnv(VecEnv):
         self._returns[:] = 0.0
         self._batch.reset()
         self.reset_infos = self._lane_infos(range(self.num_envs))
-        return self._batch.observe()
+        return self._show(self._batch.observe())
 
     def step_async(self, actions: np.ndarray) -> None:
         """Take the actions, (n, ...)."""
         self._actions = actions
 
-    def step_wait(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+    def step_wait(self) -> tuple[Any, NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """One decision in every lane; lanes that finish start their next episode."""
         batch = self._batch
         observation, reward, terminated, truncated = self._advance()
@@ -100,8 +115,9 @@ class BudgetedSb3VecEnv(VecEnv):
         done = terminated | truncated
         if done.any():
             finished = np.flatnonzero(done)
-            for lane, info in zip(finished, self._lane_infos(finished), strict=True):
-                info["terminal_observation"] = observation[lane].copy()
+            ended = self._show(observation[finished], finished)
+            for k, (lane, info) in enumerate(zip(finished, self._lane_infos(finished), strict=True)):
+                info["terminal_observation"] = _row(ended, k)
                 info["TimeLimit.truncated"] = bool(truncated[lane])
                 info["episode"] = {
                     "r": float(self._returns[lane]),
@@ -112,7 +128,12 @@ class BudgetedSb3VecEnv(VecEnv):
             self._returns[finished] = 0.0
             batch.reset(done)
             batch.observe(observation, done)
-        return observation, reward.astype(np.float32), done, infos
+        return self._show(observation), reward.astype(np.float32), done, infos
+
+    def _show(self, observation: NDArray[np.float64], lanes: NDArray[np.int64] | slice = slice(None)) -> Any:
+        """Observations of these lanes, in the form of the observation space."""
+        masked = self._presentation.with_mask and self.problem.kernels.mask is not None
+        return self._presentation.show(observation, self._batch.action_mask()[lanes] if masked else None)
 
     def _advance(self) -> Transition:
         """The batch's step with the actions taken; a subclass may let lanes wait."""
@@ -158,3 +179,8 @@ class BudgetedSb3VecEnv(VecEnv):
     def _lane_infos(self, lanes: Sequence[int] | NDArray[np.int64] | range) -> list[dict[str, Any]]:
         columns = self._batch.info(np.asarray(lanes))
         return [{name: plain(column[row]) for name, column in columns.items()} for row in range(len(lanes))]
+
+
+def _row(shown: Any, k: int) -> Any:
+    """Row k of what is shown, as an array or a dictionary of arrays."""
+    return {name: rows[k] for name, rows in shown.items()} if isinstance(shown, dict) else shown[k]

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from .batch import Batch, seeded_keys
 from .checks import MOST_LANES, positive_integer
+from .presentation import Presentation
 from .problem import Problem, State
 from .render import RENDER_MODES, check_render_mode, describe, frame
 from .resolve import make_problem
 
 
-class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[Any]]):
+class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
     """n episodes of a problem in one compiled loop; behaves as `SyncVectorEnv` over n single environments would.
 
     Lane i is bit-identical to a single environment with the same seed. Where a log is replayed, lane i plays the episodes
@@ -30,6 +31,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         num_envs: number of lanes.
         autoreset_mode: Gymnasium's NEXT_STEP, SAME_STEP or DISABLED.
         max_episode_steps: truncate episodes after this many steps.
+        observation_dtype, mask_in_observation: see `BudgetedEnv`.
         render_mode: None, "ansi" or "rgb_array"; see `BudgetedEnv`. A tuple with an entry per lane.
         settings: the problem's own arguments.
     """
@@ -47,28 +49,34 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
+        observation_dtype: Any = "float32",
+        mask_in_observation: bool = False,
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
         positive_integer("num_envs", num_envs, MOST_LANES)
         check_render_mode(render_mode)
         batch = Batch(make_problem(problem, settings).truncated(max_episode_steps), int(num_envs))
-        self._set_up(batch, AutoresetMode(autoreset_mode), render_mode)
+        presentation = Presentation(batch.problem, observation_dtype, mask_in_observation)
+        self._set_up(batch, presentation, AutoresetMode(autoreset_mode), render_mode)
 
     @classmethod
-    def of_batch(cls, batch: Batch) -> BudgetedVectorEnv:
+    def of_batch(cls, batch: Batch, presentation: Presentation) -> BudgetedVectorEnv:
         """The face of a batch that is already under way, for planners: finished lanes stay finished, without reward."""
         env = cls.__new__(cls)
-        env._set_up(batch, AutoresetMode.DISABLED, None)
+        env._set_up(batch, presentation, AutoresetMode.DISABLED, None)
         env._finished_lanes_may_idle = True
         return env
 
-    def _set_up(self, batch: Batch, autoreset_mode: AutoresetMode, render_mode: str | None) -> None:
+    def _set_up(
+        self, batch: Batch, presentation: Presentation, autoreset_mode: AutoresetMode, render_mode: str | None
+    ) -> None:
         self._batch = batch
+        self._presentation = presentation
         self.problem = batch.problem
         self.num_envs = batch.n
-        self.single_observation_space = self.problem.observation_space
-        self.single_action_space = self.problem.action_space
+        self.single_observation_space = presentation.observation_space
+        self.single_action_space = presentation.action_space
         self.observation_space = batch_space(self.single_observation_space, batch.n)
         self.action_space = batch_space(self.single_action_space, batch.n)
         self.autoreset_mode = autoreset_mode
@@ -80,7 +88,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Start new episodes: in all lanes, or where `options["reset_mask"]` (n,) is true.
 
         Args:
@@ -98,15 +106,14 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
                 self._batch.seed(seeded_keys([None] * self.num_envs), never)
         self._batch.choose(chosen, lanes)
         self._batch.reset(lanes)
-        return self._batch.observe(), self._info()
+        info = self._info()
+        return self._show(self._batch.observe(), info), info
 
-    def step(
-        self, actions: Any
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """One decision in every lane.
 
         Raises:
-            ValueError: actions of the wrong shape or dtype, NaN, or out of range; nothing has happened then.
+            ValueError: actions of the wrong shape or dtype, NaN or infinite, or refused; nothing has happened then.
             gymnasium.error.ResetNeeded: no episode was started, or a lane has finished and autoreset is DISABLED.
         """
         batch = self._batch
@@ -115,8 +122,10 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
             self._refuse_finished_lanes()
         observation, reward, terminated, truncated = batch.step(rows, self.autoreset_mode is AutoresetMode.NEXT_STEP)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and batch.state.finished.any():
-            return observation, reward, terminated, truncated, self._restart(observation)
-        return observation, reward, terminated, truncated, self._info()
+            info = self._restart(observation)
+        else:
+            info = self._info()
+        return self._show(observation, info), reward, terminated, truncated, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions can be executed now, (n, number of actions)."""
@@ -149,11 +158,13 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         batch = self._batch
         finished = batch.state.finished.copy()
         rows = np.flatnonzero(finished)
+        ends = batch.info(rows)
         final_obs = np.full(self.num_envs, None, dtype=object)
-        for row in rows:
-            final_obs[row] = observation[row].copy()
+        for k, row in enumerate(rows):
+            mask = ends["action_mask"][k] if "action_mask" in ends else None
+            final_obs[row] = self._presentation.show(observation[row].copy(), mask)
         final_info: dict[str, Any] = {}
-        for name, ended in batch.info(rows).items():
+        for name, ended in ends.items():
             column = np.zeros((self.num_envs, *ended.shape[1:]), ended.dtype)
             column[rows] = ended
             final_info[name] = column
@@ -167,6 +178,9 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
             "final_info": final_info,
             "_final_info": finished,
         }
+
+    def _show(self, observation: NDArray[np.float64], info: dict[str, Any]) -> Any:
+        return self._presentation.show(observation, info.get("action_mask"))
 
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = self._batch.info()

@@ -12,6 +12,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
+from .presentation import in_precision
+
 
 class WorldsVecEnv(VecEnv):
     """Lanes are agents, and several of them share a world: nothing belongs to a lane alone.
@@ -21,7 +23,7 @@ class WorldsVecEnv(VecEnv):
     Args:
         n_worlds: W; the lanes of a world stand side by side.
         lanes: a multiple of W.
-        observed, acts: the spaces of every lane.
+        observed, acts: the spaces of every lane, which are declared in 32 bits.
     """
 
     def __init__(self, n_worlds: int, lanes: int, observed: spaces.Space[Any], acts: spaces.Space[Any]) -> None:
@@ -29,7 +31,7 @@ class WorldsVecEnv(VecEnv):
         self._lanes_per_world = lanes // n_worlds
         self._actions: NDArray[Any] | None = None
         self._start = time.monotonic()
-        super().__init__(lanes, observed, acts)
+        super().__init__(lanes, in_precision(observed, np.float32), in_precision(acts, np.float32))
 
     def _take_seeds(self) -> list[int | None] | None:
         """The seeds set since the last call, one per world, that of its first lane; None if there are none."""
@@ -42,7 +44,7 @@ class WorldsVecEnv(VecEnv):
     def _last_info(self, returned: float, length: int, last: NDArray[np.float64]) -> dict[str, Any]:
         """What SB3 reads of a lane that finishes: return and length of the episode, and its last observation."""
         episode = {"r": float(returned), "l": length, "t": round(time.monotonic() - self._start, 6)}
-        return {"episode": episode, "terminal_observation": last.copy(), "TimeLimit.truncated": False}
+        return {"episode": episode, "terminal_observation": last.astype(np.float32), "TimeLimit.truncated": False}
 
     def step_async(self, actions: np.ndarray) -> None:
         """Take the actions, one per lane."""

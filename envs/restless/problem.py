@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..core.checks import natural, one_of, positive_integer
 from ..core.features import Feature
 from ..core.metrics import Metric
-from ..core.problem import Problem, read_only
+from ..core.problem import Problem, read_on_infeasible, read_only
 from . import kernels as k
 from .arms import Arms
 from .coupling import make_coupling
@@ -83,7 +83,7 @@ class Restless(Problem):
         budget: Any = None,
         reward: str = "expected",
         observation: str = "integer",
-        on_infeasible: str = "raise",
+        on_infeasible: str = "project",
         budget_aware: bool = True,
     ) -> None:
         J, L, S = arms.shape
@@ -91,7 +91,8 @@ class Restless(Problem):
         self.coupling = np.eye(J, dtype=np.int64) if coupling is None else coupling
         horizon = positive_integer("horizon", horizon)
         one_hot = one_of("observation", observation, ("integer", "one-hot")) == "one-hot"
-        project = one_of("on_infeasible", on_infeasible, ("raise", "project")) == "project"
+        self.on_infeasible = read_on_infeasible(on_infeasible)
+        project = self.on_infeasible == "project"
         most = float(horizon * max(1, feasible.most))
         super().__init__(
             params=Params(
@@ -216,11 +217,11 @@ is in `info["realised"]` either way.
 ## Budget
 One resource, `pulls`: how often arms can be pulled (or interventions run) over the whole episode. `budget=` is an amount,
 or a range to draw it from; by default there are enough for every step. An action with more than are left is cut back:
-pulls are taken up in an order that is fixed (and random) per instance, and `info["blocked"]` counts it.
+pulls are taken up in an order that is fixed (and random) per instance, each if it still fits, and `info["blocked"]` counts
+the action. What is within the budget is done as asked for.
 
-What can't be done in one step, budget or not, is *infeasible*. `on_infeasible="raise"` (default) refuses it with an
-error, and samples of the action space are feasible; `"project"` cuts it back in the same way and counts it in
-`info["blocked"]`, and the action space is a plain MultiBinary.
+What can't be done in one step, budget or not, is *infeasible*. `on_infeasible="project"` (default) cuts it back in the same
+way. `"raise"` refuses it with an error, for debugging; the action space is then a MultiBinary whose samples are feasible.
 
 ## Starting State
 Every arm is in state 1 with probability `start`, else in state 0. (The authors evaluate with 0.2 and train with 0.5.)
@@ -230,7 +231,7 @@ Terminates after `horizon` steps.""",
     "options": """\
 | horizon | steps of an episode | 20 |
 | budget | pulls of an episode, see Budget | all |
-| reward, observation, on_infeasible | see above | "expected", "integer", "raise" |
+| reward, observation, on_infeasible | see above | "expected", "integer", "project" |
 | budget_aware | see Observation Space | True |""",
     "optimum": """\
 ## Exact optimum

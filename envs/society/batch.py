@@ -115,7 +115,8 @@ class SocietyBatch:
         Raises:
             gymnasium.error.ResetNeeded: no episode was started, or it is over.
             RuntimeError: a cohort has not acted yet.
-            ValueError: wrong shape or dtype, NaN, or out of range; nothing has happened then.
+            ValueError: wrong shape or dtype, NaN or infinite, or the number of a precision that there is not; nothing has
+                happened then. A number out of range of a Box is clipped.
         """
         self._check_turn(agents=False)
         rows, seen = self._read_commitments(actions), self._blank_observations(self.game.cohort)
@@ -208,6 +209,8 @@ class SocietyBatch:
                 f"the planner's actions have shape {array.shape} and dtype {array.dtype}; expected {shape}, each in {space}"
             )
         low, high = self.params.rules.action_low[0], self.params.rules.action_high[0]
+        if isinstance(space, spaces.Box) and np.isfinite(array).all():
+            array = np.clip(array, low, high)
         if not ((array >= low) & (array <= high)).all():
             raise ValueError(f"the planner's actions are {array.tolist()}; expected each in {space}")
         return np.ascontiguousarray(array, action_dtype(space)).reshape(self.n_worlds, 1)

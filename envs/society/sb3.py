@@ -56,11 +56,11 @@ class AgentsVecEnv(_SocietyVecEnv):
         if seed is not None:
             self.seed(seed)
 
-    def reset(self) -> NDArray[np.float64]:
+    def reset(self) -> NDArray[np.float32]:
         """Start new episodes; the first cohorts are up."""
         return self._committed(self._begin())
 
-    def step_wait(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """The cohorts act, and the next ones are up."""
         assert self._actions is not None
         outcome = self._batch.act(self._actions.reshape(self._batch.n_worlds, -1))
@@ -69,9 +69,9 @@ class AgentsVecEnv(_SocietyVecEnv):
         observation = self._committed(self._batch.reset() if self._batch.finished else outcome.observation)
         return observation, rewards.astype(np.float32), np.ones(self.num_envs, np.bool_), infos
 
-    def _committed(self, observation: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _committed(self, observation: NDArray[np.float64]) -> NDArray[np.float32]:
         self._seen = self._batch.commit(self.planner.predict(observation)[0]).reshape(self.num_envs, -1)
-        return self._seen.copy()
+        return self._seen.astype(np.float32)
 
 
 class PlannerVecEnv(_SocietyVecEnv):
@@ -91,12 +91,12 @@ class PlannerVecEnv(_SocietyVecEnv):
         if seed is not None:
             self.seed(seed)
 
-    def reset(self) -> NDArray[np.float64]:
+    def reset(self) -> NDArray[np.float32]:
         """Start new episodes."""
         self._returns[:] = 0.0
-        return self._begin()
+        return self._begin().astype(np.float32)
 
-    def step_wait(self) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+    def step_wait(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """A precision is committed, and its cohort acts."""
         assert self._actions is not None
         batch = self._batch
@@ -110,4 +110,4 @@ class PlannerVecEnv(_SocietyVecEnv):
             infos = [self._last_info(r, batch.round, last) for r, last in zip(self._returns, observation, strict=True)]
             self._returns[:] = 0.0
             observation = batch.reset()
-        return observation, reward.astype(np.float32), np.full(self.num_envs, finished), infos
+        return observation.astype(np.float32), reward.astype(np.float32), np.full(self.num_envs, finished), infos

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -20,6 +21,8 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import OrderEnforcingWrapper
 
 from ..core.batch import generator_keys
+from ..core.checks import positive_integer
+from ..core.presentation import in_precision
 from ..core.render import check_render_mode, describe
 from .batch import SocietyBatch
 from .game import Society
@@ -27,7 +30,7 @@ from .state import State
 
 PLANNER = "planner"
 
-Observation = NDArray[np.float64]
+Observation = NDArray[np.float32]
 Infos = dict[str, dict[str, Any]]
 
 
@@ -42,17 +45,23 @@ class _Faces:
     metadata: ClassVar[dict[str, Any]] = {"name": "society_v0", "render_modes": ["ansi"], "render_fps": 30}
     agents: list[str]
 
-    def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
+    def __init__(self, *, max_cycles: int | None = None, render_mode: str | None = None, **settings: Any) -> None:
         check_render_mode(render_mode, self.metadata["render_modes"])
         self.game = Society(**settings)
+        self.max_cycles = None if max_cycles is None else positive_integer("max_cycles", max_cycles)
         self.render_mode = render_mode
         self.possible_agents = [PLANNER, *(f"agent_{i}" for i in range(self.game.n_agents))]
         self.agents = []
         self._number = {agent: i for i, agent in enumerate(self.possible_agents[1:])}
         problem, seen = self.game.planner, self.game.agent_observation_space
-        self._observation_spaces = {agent: _like(seen) for agent in self._number} | {PLANNER: _like(problem.observation_space)}
+        shown = dict.fromkeys(self._number, seen) | {PLANNER: problem.observation_space}
+        self._observation_spaces = {agent: _own(space) for agent, space in shown.items()}
         self._action_spaces: dict[str, spaces.Space[Any]] = {agent: spaces.Discrete(2) for agent in self._number}
-        self._action_spaces[PLANNER] = _like(problem.action_space)
+        self._action_spaces[PLANNER] = _own(problem.action_space)
+        parts = [self._observation_spaces[agent] for agent in self.possible_agents]
+        self.state_space = spaces.Box(
+            np.concatenate([part.low for part in parts]), np.concatenate([part.high for part in parts]), dtype=np.float32
+        )
         self._batch = SocietyBatch(self.game, 1)
         self._generator: np.random.Generator | None = None
 
@@ -67,8 +76,18 @@ class _Faces:
     def observe(self, agent: str) -> Observation:
         """What `agent` sees now: for the planner (8,) by default, for agents (4,); see `Society`."""
         if agent == PLANNER:
-            return self._batch.observe_planner()[0]
-        return self._batch.observe_agents(self._number[agent])[0, 0]
+            return self._batch.observe_planner()[0].astype(np.float32)
+        return self._batch.observe_agents(self._number[agent])[0, 0].astype(np.float32)
+
+    def state(self) -> Observation:
+        """What all possible agents see now, in a row, the planner first: for critics that are trained centrally."""
+        agents = self._batch.observe_agents(0, self.game.n_agents)[0]
+        return np.concatenate([self._batch.observe_planner()[0], agents.ravel()]).astype(np.float32)
+
+    @property
+    def _out_of_time(self) -> bool:
+        """Whether `max_cycles` rounds are over, and the episode is not."""
+        return self._batch.round == self.max_cycles and not self._batch.finished
 
     def render(self) -> str | None:
         """What every present agent observes as a line of text, in render mode "ansi"."""
@@ -88,7 +107,7 @@ class _Faces:
         self._batch.reset((options or {}).get("budget"))
 
     def _check_action(self, agent: str, action: Any) -> Any:
-        """The action, if it is one of `agent`'s: numbers of any precision, whole ones for Discrete.
+        """The action, if it is one of `agent`'s: numbers of any precision, clipped to their range, whole ones for Discrete.
 
         Raises:
             ValueError: it is not.
@@ -97,8 +116,7 @@ class _Faces:
         box = isinstance(space, spaces.Box)
         if array.shape != (space.shape or ()) or array.dtype.kind not in ("fiu" if box else "iu"):
             raise ValueError(f"the action of {agent} is {action!r}; expected an element of {space}")
-        low, high = (space.low, space.high) if isinstance(space, spaces.Box) else (0, len(_values(space)) - 1)
-        if not ((array >= low) & (array <= high)).all():
+        if not (np.isfinite(array) if box else np.isin(array, _values(space))).all():
             raise ValueError(f"the action of {agent} is {action!r}; expected an element of {space}")
         return array
 
@@ -130,10 +148,11 @@ class raw_env(_Faces, AECEnv[str, Observation, Any]):
     """The society agent by agent: planner, agent_0, planner, agent_1, ...; with cohorts, planner, all of a cohort, planner.
 
     Members of a cohort act one after another, but none sees the others' actions. Agents leave `agents` when their cohort has
-    acted, and the planner at the end. `truncations` are always False. It can't be turned into a `ParallelEnv` by
+    acted, and the planner at the end. It can't be turned into a `ParallelEnv` by
     `aec_to_parallel`, since agents act on what the planner has just done; `parallel_env` has rounds instead.
 
     Args:
+        max_cycles: truncate episodes after this many rounds; None never does. An agent acts once whatever it is.
         render_mode: None or "ansi" (a line of text per agent).
         settings: the arguments of `Society`, such as n_agents, cohort, public_belief, objective, budget, p, levels, reward.
 
@@ -173,7 +192,7 @@ class raw_env(_Faces, AECEnv[str, Observation, Any]):
         if not self.agents:
             raise gym.error.ResetNeeded("no agent is left in the episode; call reset() before the next step")
         agent = self.agent_selection
-        if self.terminations[agent]:
+        if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
             return
         checked = self._check_action(agent, action)
@@ -198,6 +217,9 @@ class raw_env(_Faces, AECEnv[str, Observation, Any]):
         self.rewards.update(rewards)
         for agent in rewards:
             self.terminations[agent] = agent != PLANNER or self._batch.finished
+        if self._out_of_time:
+            for agent in self.agents:
+                self.truncations[agent] = not self.terminations[agent]
         self.agent_selection = PLANNER
 
 
@@ -206,9 +228,10 @@ class parallel_env(_Faces, ParallelEnv[str, Observation, Any]):
 
     So the planner decides one round ahead, before it sees how the cohort that has its signals acts. At first only the planner
     is in `agents`; a cohort joins once its precision is committed, acts on the history before it, and leaves. In the last
-    round there is no next cohort: the planner must act as always, but buys nothing. `truncations` are always False.
+    round there is no next cohort: the planner must act as always, but buys nothing.
 
     Args:
+        max_cycles: truncate episodes after this many steps; None never does. The first step has the planner alone.
         render_mode: None or "ansi" (a line of text per agent).
         settings: the arguments of `Society`, such as n_agents, cohort, public_belief, objective, budget, p, levels, reward.
 
@@ -252,11 +275,18 @@ class parallel_env(_Faces, ParallelEnv[str, Observation, Any]):
             self._commit(checked[PLANNER])
             joining = [self._name(i) for i in self._batch.cohort]
         terminations = {agent: agent != PLANNER or over for agent in rewards} | dict.fromkeys(joining, False)
+        out_of_time = not over and self._steps == self.max_cycles
+        truncations = {agent: out_of_time and not terminated for agent, terminated in terminations.items()}
         rewards |= dict.fromkeys(joining, 0.0)
         observations = {agent: self.observe(agent) for agent in rewards}
         infos = {agent: self._info(agent, bought=not over) for agent in rewards}
-        self.agents = [] if over else [PLANNER, *joining]
-        return observations, rewards, terminations, dict.fromkeys(rewards, False), infos
+        self.agents = [] if over or out_of_time else [PLANNER, *joining]
+        return observations, rewards, terminations, truncations, infos
+
+    @property
+    def _steps(self) -> int:
+        """Steps of this episode: of every round the commitment, the first of which no cohort had acted before."""
+        return self._batch.round + self._batch.awaits_agents
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""
@@ -265,16 +295,14 @@ class parallel_env(_Faces, ParallelEnv[str, Observation, Any]):
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot; the same actions then have the same outcomes."""
         self._batch.restore(snapshot)
-        self.agents = [] if self._batch.finished else [PLANNER]
-        if self._batch.awaits_agents:
+        self.agents = [] if self._batch.finished or self._steps == self.max_cycles else [PLANNER]
+        if self.agents and self._batch.awaits_agents:
             self.agents += [self._name(i) for i in self._batch.cohort]
 
 
-def _like(space: spaces.Space[Any]) -> spaces.Space[Any]:
-    """A space of its own, which is seeded on its own."""
-    if isinstance(space, spaces.Box):
-        return spaces.Box(space.low, space.high, dtype=np.float64)
-    return spaces.Discrete(len(_values(space)))
+def _own(space: spaces.Space[Any]) -> Any:
+    """A space of its own, which is seeded on its own, in 32 bits."""
+    return copy.deepcopy(in_precision(space, np.float32))
 
 
 def _values(space: spaces.Space[Any]) -> range:

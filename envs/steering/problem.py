@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from ..core.checks import as_array, boolean, is_number, natural, non_negative, number, one_of, positive_integer, probability
 from ..core.features import Feature
 from ..core.metrics import Metric
-from ..core.problem import Kernels, Problem, read_only
+from ..core.problem import Kernels, Problem, read_on_infeasible, read_only
 from . import kernels
 from .behaviour import CERTAIN, log_odds, read_behaviour
 from .effort import EXPONENTS, Effort, effort_of
 from .network import read_network
-from .reading import Reading
+from .reading import Reading, restore_ties
 from .state import Params, State
 
 NEVER = 1e-9
@@ -44,9 +44,10 @@ class SocialSteering(Problem):
     are decided in log-odds with a tolerance of 1e-9.
 
     ## Action Space
-    `Box(-1, 1, (1,))`, float64: the precision on a scale from 1/2 to `q_max`, rounded to the nearest of the `levels`, by
+    `Box(-1, 1, (1,))`: the precision on a scale from 1/2 to `q_max`, rounded to the nearest of the `levels`, by
     default .5, .6, .7, .8, .9. With `levels=None` it is taken as it is. With `discrete=True`, `Discrete(len(levels))`: the
-    number of the precision. With several topics one such action for each: `Box(-1, 1, (K,))`, `MultiDiscrete`.
+    number of the precision. With several topics one such action for each: `Box(-1, 1, (K,))`, `MultiDiscrete`. A
+    number out of range is clipped; `on_infeasible="raise"` refuses it.
 
     ## Observation Space
     With K = 1, no network and a Bayesian public belief:
@@ -119,6 +120,7 @@ class SocialSteering(Problem):
     | reward | `"expected"` or `"realised"` | `"expected"` |
     | observation | `"belief"` or `"history"` | `"belief"` |
     | discrete | see Action Space | False |
+    | on_infeasible | see Action Space | `"project"` |
     | budget_aware | see Observation Space | True |
 
     Without a network everybody observes all before her and understands it: an action in a cascade says nothing. With a
@@ -180,8 +182,10 @@ class SocialSteering(Problem):
         reward: Literal["expected", "realised"] = "expected",
         observation: Literal["belief", "history"] = "belief",
         discrete: bool = False,
+        on_infeasible: Literal["project", "raise"] = "project",
         budget_aware: bool = True,
     ) -> None:
+        self.on_infeasible = read_on_infeasible(on_infeasible)
         self.objective = one_of("objective", objective, ("altruistic", "biased"))
         biased = objective == "biased"
         topics = positive_integer("topics", topics)
@@ -291,6 +295,13 @@ class SocialSteering(Problem):
         opinion = 2 * K if not p.history and self.opinions_apart else -1
         belief = -1 if p.history else 0
         return Reading(belief, opinion, len(self.observation_names) - 3, float(self.budget_scale[0]), self.horizon)
+
+    def widen(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `Problem.widen`; beliefs at which agents are torn are exact again."""
+        wide = super().widen(rows)
+        if not self.params.history:
+            restore_ties(wide, self.params.behaviour, self.params.strengths, self.topics, self.opinions_apart)
+        return wide
 
     @cached_property
     def key(self) -> str:

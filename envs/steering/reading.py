@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.jit import jit
 from ..core.reading import amount_of, left_of
-from .behaviour import CERTAIN, log_odds
+from .behaviour import CERTAIN, Behaviour, log_odds
+
+IN_32_BITS = 5e-7
+"""Log-odds that are read from a 32-bit tanh(L / 4) are off by less, up to odds of 150 to 1."""
 
 
 class Reading(NamedTuple):
@@ -58,3 +62,27 @@ def read_left(reading, observation):
 def read_period(reading, observation):
     """Number of the period, from 0."""
     return np.int64(np.round((1.0 - observation[reading.budget + 2]) * reading.horizon))
+
+
+def restore_ties(
+    rows: NDArray[np.float64], behaviour: Behaviour, strengths: NDArray[np.float64], topics: int, opinions: bool
+) -> None:
+    """Make the beliefs of observations (n, d) that were shown in 32 bits exact again where an agent would be torn.
+
+    There, what she does depends on the last digit. `log_odds` (and `opinion`) are more precise than `public_belief`.
+
+    Args:
+        rows: changed in place.
+        behaviour, strengths: of the agents, and (m,) of the signals on offer.
+        topics: K.
+        opinions: whether there are entries for them.
+    """
+    torn = (behaviour.contradicting * strengths + behaviour.self_trust) / max(behaviour.prior_weight, 1e-12)
+    ties = np.concatenate([-torn, [0.0], torn])
+    for k in range(topics, (3 if opinions else 2) * topics):
+        L = 4.0 * np.arctanh(np.clip(rows[:, k], -np.tanh(CERTAIN / 4.0), np.tanh(CERTAIN / 4.0)))
+        nearest = ties[np.abs(L[:, None] - ties).argmin(axis=1)]
+        L = np.where(np.abs(L - nearest) < IN_32_BITS, nearest, L)
+        rows[:, k] = np.tanh(L / 4.0)
+        if k < 2 * topics:
+            rows[:, k - topics] = 1.0 / (1.0 + np.exp(-L))

@@ -25,7 +25,7 @@ def test_lanes_play_the_batch():
     rng = np.random.default_rng(0)
     returns = np.zeros((2, 3))
     for _ in range(10):
-        assert np.array_equal(observation, expected.reshape(6, -1))
+        assert np.array_equal(observation, expected.reshape(6, -1).astype(np.float32))
         actions = rng.uniform(-1, 1, (6, 1))
         observation, reward, done, infos = venv.step(actions)
         multipliers = venv.multipliers(actions).reshape(2, 3)
@@ -35,7 +35,7 @@ def test_lanes_play_the_batch():
         assert np.array_equal(reward, gained.astype(np.float32).ravel())
         assert done.tolist() == np.repeat(batch.state.finished, 3).tolist()
         if done.any():
-            last = expected.reshape(6, -1)
+            last = expected.reshape(6, -1).astype(np.float32)
             for lane, info in enumerate(infos):
                 w, i = divmod(lane, 3)
                 assert np.array_equal(info["terminal_observation"], last[lane])
@@ -60,7 +60,7 @@ def test_opponents_play_the_other_seats():
     venv, batch = AuctionVecEnv(GAME, 2, learners=[2], opponents=Half(), lowest=0.1, seed=0), AuctionBatch(GAME, 2)
     batch.seed([0, 1])
     batch.reset()
-    assert np.array_equal(venv.reset(), batch.observe()[:, 2])
+    assert np.array_equal(venv.reset(), batch.observe()[:, 2].astype(np.float32))
     for _ in range(4):
         _, reward, _, _ = venv.step(np.full((2, 1), 1.0))
         gained = batch.step([[0.5, 0.5, 1.0]] * 2).reward

@@ -310,7 +310,8 @@ def test_a_calibrated_prediction_is_a_multiple_of_theta_and_rewards_follow_the_t
 @pytest.mark.parametrize(("calibration", "noise"), [(1.0, 0.6), (0.5, 0.3), (1.7, 0.0)])
 def test_predictions_are_log_normal_around_the_calibrated_theta(calibration, noise):
     world = market((0.002, 0.004), (0.5, 0.5))
-    envs = BudgetedVectorEnv(RealTimeBidding, 20_000, instance=world, T=1, calibration=calibration, noise=noise)
+    rules = {"calibration": calibration, "noise": noise}
+    envs = BudgetedVectorEnv(RealTimeBidding, 20_000, observation_dtype="float64", instance=world, T=1, **rules)
     observation, _ = envs.reset(seed=0)
     ratio = observation[:, 0] * world.mean_theta / envs.snapshot().theta
     assert_mean(ratio, calibration)
@@ -449,7 +450,7 @@ def test_a_hard_limit_holds_at_every_step(limit, rule, event, noise, low, seed):
     problem = RealTimeBidding(
         instance=WORLD, T=40, budget=3000.0, rule=rule, cost_event=event, conversion_rate=0.5, noise=noise, **limit
     )
-    envs = BudgetedVectorEnv(problem, 20)
+    envs = BudgetedVectorEnv(problem, 20, observation_dtype="float64")
     observation, _ = envs.reset(seed=seed)
     bids = np.random.default_rng(seed).uniform(low, 300, (40, 20, 1))
     prices, allowed, wins = np.zeros(20), np.zeros(20), np.zeros(20)

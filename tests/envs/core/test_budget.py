@@ -61,7 +61,7 @@ def test_several_resources():
 def test_the_observation_tells_size_and_shares():
     from budgetgym.envs.core import BudgetedEnv
 
-    env = BudgetedEnv(Painter)
+    env = BudgetedEnv(Painter, observation_dtype="float64")
     assert env.problem.observation_names == (
         "hits",
         "parity[0]",

@@ -17,10 +17,8 @@ from toys import Painter
 from variants import ROUTING, VARIANTS
 
 
-# A bid is money in 0..300: both checkers would like actions scaled, which `control="pacing"` offers. Precisions are 64-bit
-# numbers, since planners ask for those at which an agent is torn; 32-bit actions of learners are taken as well.
+# A bid is money in 0..300: both checkers would like actions scaled, as `BidPacing-v0` has them.
 @pytest.mark.filterwarnings("ignore:.*symmetric and normalized")
-@pytest.mark.filterwarnings("ignore:Your action space has dtype float64")
 @pytest.mark.parametrize(("id", "settings"), VARIANTS, ids=str)
 def test_gymnasium_and_sb3_accept_it(id, settings):
     env = gym.make(id, **settings)

@@ -92,7 +92,7 @@ def test_gymnasiums_wrappers_work_on_it():
     [
         (np.zeros(3), "shape"),
         (np.zeros((4, 1)) * np.nan, "lane 0"),
-        (np.array([[1.0], [2.0], [301.0], [0.0]]), "lane 2"),
+        (np.array([[1.0], [2.0], [np.inf], [400.0]]), "lane 2"),
         (np.zeros((4, 1), complex), "dtype"),
         (np.array([["a"]] * 4), "dtype"),
         (None, "shape"),

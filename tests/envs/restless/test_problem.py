@@ -225,7 +225,7 @@ def test_an_instance_is_its_seed(kind):
 def test_a_table_of_what_is_good_has_a_key(kind):
     base = kind()
     assert base.key == kind(reward="realised", observation="one-hot", budget=7).key
-    for changes in ({"horizon": 5}, {"start": 0.5}, {"on_infeasible": "project"}, {"B": 6}):
+    for changes in ({"horizon": 5}, {"start": 0.5}, {"on_infeasible": "raise"}, {"B": 6}):
         assert kind(**changes).key != base.key
 
 
@@ -378,7 +378,7 @@ def test_no_budget_is_overspent_and_blocked_counts_what_was_cut_back(kind, seed,
 
 @every
 def test_what_cannot_be_done_is_refused_and_changes_nothing(kind):
-    env = gym.make_vec(made_id(kind), num_envs=3)
+    env = gym.make_vec(made_id(kind), num_envs=3, on_infeasible="raise")
     space = env.single_action_space
     assert isinstance(space, FeasibleActions)
     env.reset(seed=0)
@@ -395,7 +395,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(kind):
     assert 'on_infeasible="project"' in str(error.value)
     after = env.snapshot()  # type: ignore[attr-defined]
     assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, after, strict=True))
-    single = gym.make(made_id(kind))
+    single = gym.make(made_id(kind), on_infeasible="raise")
     single.reset(seed=0)
     for action in (actions[1], actions[1] * 2, actions[1] * 0.5):
         with pytest.raises(ValueError, match=r"action"):
@@ -410,7 +410,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(kind):
 
 @every
 def test_projection_needs_no_feasible_space(kind):
-    env = gym.make(made_id(kind), on_infeasible="project")
+    env = gym.make(made_id(kind))
     assert type(env.action_space) is spaces.MultiBinary
     problem = env.unwrapped.problem  # type: ignore[attr-defined]
     m = problem.feasible.m
@@ -668,7 +668,7 @@ def test_own_network(tmp_path):
         ({"budget": {"money": 3}}, r"budget names \['money'\]; expected exactly the resources \['pulls'\]"),
         ({"reward": "mean"}, r"reward is 'mean'; expected one of \('expected', 'realised'\)"),
         ({"observation": "onehot"}, r"observation is 'onehot'; expected one of \('integer', 'one-hot'\)"),
-        ({"on_infeasible": "ignore"}, r"on_infeasible is 'ignore'; expected one of \('raise', 'project'\)"),
+        ({"on_infeasible": "ignore"}, r"on_infeasible is 'ignore'; expected one of \('project', 'raise'\)"),
         ({"budget_aware": "no"}, "budget_aware is 'no'; expected True or False"),
         ({"budget_aware": 1}, "budget_aware is 1; expected True or False"),
     ],

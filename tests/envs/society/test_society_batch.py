@@ -488,7 +488,7 @@ def test_wrong_calls_are_refused():
     assert batch.info()["remaining"].tolist() == [0.1, 0.2]
     with pytest.raises(RuntimeError, match="call commit"):
         batch.act(np.zeros((2, 1), int))
-    for wrong in (np.zeros(2), np.full((2, 1), 1.5), np.full((2, 1), np.nan), [["a"], ["b"]]):
+    for wrong in (np.zeros(2), np.full((2, 1), np.inf), np.full((2, 1), np.nan), [["a"], ["b"]]):
         with pytest.raises(ValueError, match="the planner's actions"):
             batch.commit(wrong)
     batch.commit(np.zeros((2, 1)))

@@ -39,7 +39,7 @@ def test_agents_act_once_each_in_their_turn(cohort):
     planner.set_random_seed(0)
     rng, seen = np.random.default_rng(0), batch.commit(planner.predict(batch.reset())[0])
     for _ in range(6):
-        assert np.array_equal(observation, seen.reshape(3 * cohort, -1))
+        assert np.array_equal(observation, seen.reshape(3 * cohort, -1).astype(np.float32))
         actions = rng.integers(2, size=3 * cohort)
         observation, reward, done, infos = venv.step(actions)
         outcome = batch.act(actions.reshape(3, cohort))

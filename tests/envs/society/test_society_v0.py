@@ -13,6 +13,7 @@ from budgetgym.envs.society.batch import SocietyBatch
 from budgetgym.envs.society.game import Society
 from gymnasium.error import ResetNeeded
 from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, seed_test
+from pettingzoo.test.state_test import state_test
 from pettingzoo.utils import parallel_to_aec
 
 SETTINGS = [
@@ -44,6 +45,31 @@ def test_pettingzoo_accepts_it_in_rounds_and_its_conversion(settings):
     parallel_api_test(society_v0.parallel_env(**settings), num_cycles=200)
     parallel_seed_test(lambda: society_v0.parallel_env(**settings), num_cycles=200)
     api_test(parallel_to_aec(society_v0.parallel_env(**settings)), num_cycles=200)
+
+
+@by_design
+def test_max_cycles_and_the_state():
+    for made in (society_v0.env, society_v0.raw_env, society_v0.parallel_env):
+        env = made(n_agents=6, max_cycles=3)
+        env.reset(seed=0)
+        assert env.state() in env.state_space
+        assert env.state().shape == (8 + 6 * 4,)
+    *_, terminations, truncations, _ = [
+        env.step({agent: np.zeros(1) if agent == "planner" else 1 for agent in env.agents}) for _ in range(3)
+    ][-1]
+    assert env.agents == []
+    assert truncations == {"planner": True, "agent_1": False, "agent_2": True}
+    assert terminations == {"planner": False, "agent_1": True, "agent_2": False}
+    aec = society_v0.env(n_agents=6, max_cycles=3)
+    aec.reset(seed=0)
+    acted = []
+    for agent in aec.agent_iter():
+        acted += [agent] * (not (aec.terminations[agent] or aec.truncations[agent]))
+        over = aec.terminations[agent] or aec.truncations[agent]
+        aec.step(None if over else np.zeros(1) if agent == "planner" else 1)
+    assert acted.count("planner") == 3
+    assert "agent_3" not in acted
+    state_test(society_v0.env(n_agents=4), society_v0.parallel_env(n_agents=4))
 
 
 def test_only_rounds_can_be_converted():
@@ -111,7 +137,7 @@ def test_what_agents_see():
     assert env.observe("agent_0").tolist() == [0.5, 0.0, 0.0, 0.0]
     env.step(np.array([1.0]))
     mine = env.observe("agent_0")
-    assert mine[:3].tolist() == [0.5, 0.0, 0.9]
+    assert mine[:3] == pytest.approx([0.5, 0.0, 0.9])
     assert abs(mine[3]) == 1.0
     assert env.observe("agent_1").tolist() == [0.5, 0.0, 0.0, 0.0]
     assert env.infos["planner"] == {
@@ -189,7 +215,7 @@ def test_a_world_of_a_batch_is_the_environment_with_the_same_seed(public_belief)
         observations, _ = rounds.reset(seed=seed)
         observations, *_ = rounds.step({"planner": planner.predict(observations["planner"])[0]})
         while not batch.finished:
-            here = batch.observe_planner()
+            here = batch.observe_planner().astype(np.float32)
             assert (aec.observe("planner") == here[1]).all()
             committed, _ = planner.predict(here)
             members = [f"agent_{i}" for i in batch.cohort]
@@ -198,8 +224,8 @@ def test_a_world_of_a_batch_is_the_environment_with_the_same_seed(public_belief)
             actions, _ = agents.predict(seen)
             chosen = {agent: int(actions[1, j]) for j, agent in enumerate(members)}
             for j, agent in enumerate(members):
-                assert (aec.observe(agent) == seen[1, j]).all()
-                assert (observations[agent] == seen[1, j]).all()
+                assert (aec.observe(agent) == seen[1, j].astype(np.float32)).all()
+                assert (observations[agent] == seen[1, j].astype(np.float32)).all()
                 aec.step(chosen[agent])
             outcome = batch.act(actions)
             observations, rewards, *_ = rounds.step({"planner": committed[1], **chosen})
@@ -329,7 +355,7 @@ def test_wrong_calls_are_refused():
         env.step(0)
     env.reset(seed=0)
     before = env._batch.snapshot()
-    for wrong in (0, None, np.zeros(2), np.array([np.nan]), np.array([1.5]), np.array(["a"])):
+    for wrong in (0, None, np.zeros(2), np.array([np.nan]), np.array([np.inf]), np.array(["a"])):
         with pytest.raises(ValueError, match="the action of planner is"):
             env.step(wrong)
     assert (before.planner.rng == env._batch.state.planner.rng).all()

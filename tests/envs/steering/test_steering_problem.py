@@ -421,7 +421,8 @@ def test_bad_settings_are_named(case, message):
     ("case", "action"),
     [
         ({}, [np.nan]),
-        ({}, [1.01]),
+        ({}, [np.inf]),
+        ({"on_infeasible": "raise"}, [1.01]),
         ({}, [[0.0]]),
         ({"discrete": True}, 5),
         ({"discrete": True}, -1),

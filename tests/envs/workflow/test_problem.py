@@ -26,7 +26,8 @@ SURE_CHAIN = one_model(("a", (), 1.0, 100), ("b", ("a",), 1.0, 200))
 
 
 def made(workflow, **settings):
-    return BudgetedEnv(WorkflowRouting, workflow=workflow, **{"budget": 1.0, "deadline": 1000.0, **settings})
+    settings = {"budget": 1.0, "deadline": 1000.0, **settings}
+    return BudgetedEnv(WorkflowRouting, observation_dtype="float64", workflow=workflow, **settings)
 
 
 def test_a_sure_chain_takes_its_time_and_money():

@@ -211,7 +211,7 @@ def test_no_actions_overspend_and_a_batch_is_its_single_episodes(name, data, sha
     problem = PROBLEMS[name]
     budget = max(share * float(problem.budget_scale[0]), float(problem.least_budget[0]))
     actions = np.array(data.draw(st.lists(st.integers(0, 2), min_size=problem.horizon, max_size=problem.horizon)))
-    batch, single = Batch(problem, 3), BudgetedEnv(problem)
+    batch, single = Batch(problem, 3), BudgetedEnv(problem, observation_dtype="float64")
     batch.seed(seeded_keys([seed, seed + 1, seed + 2]))
     batch.choose(batch.read_options({"budget": budget}))
     batch.reset()
