@@ -1,6 +1,6 @@
 """Build hook: the top-level folders of the repository become the package `budgetgym`.
 
-A wheel gets `_budgetgym.py` as `budgetgym/__init__.py`. An editable install gets a tree of links under `.dev/`, so that
+A wheel gets `_budgetgym.py` as `budgetgym/__init__.py`, and `_main.py` as `budgetgym/__main__.py`. An editable install gets a tree of links under `.dev/`, so that
 runtime, pytest and type checkers see one `budgetgym`, and new files appear at once.
 """
 
@@ -12,7 +12,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FRONT_DOOR = {"_budgetgym.py": "budgetgym/__init__.py", "py.typed": "budgetgym/py.typed"}
+FRONT_DOOR = {
+    "_budgetgym.py": "budgetgym/__init__.py",
+    "_main.py": "budgetgym/__main__.py",
+    "py.typed": "budgetgym/py.typed",
+}
 SUBPACKAGES = ("envs", "agents", "baselines", "evaluation", "testing")
 
 

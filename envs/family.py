@@ -191,12 +191,17 @@ _families: dict[str, Family] = {}
 _origins: dict[str, str] = {}
 """Family -> the module that registered it."""
 
+_short: dict[str, str] = {}
+"""Id without its namespace -> id, of those that were free."""
+
 _added: dict[str, dict[str, Agent]] = {}
 """Family -> agents that `register_agent` gave it."""
 
 
 def register_family(family: Family, *, replace: bool = False) -> None:
     """Make a family known: its ids to Gymnasium, its agents to `make_agent`, itself to comparisons and the leaderboard.
+
+    Ids are also registered without their namespace, where that is free: "TrapTree-v0" beside "budgetgym/TrapTree-v0".
 
     Args:
         family: the record.
@@ -217,11 +222,22 @@ def register_family(family: Family, *, replace: bool = False) -> None:
             raise ValueError(f"id {id!r} is registered with Gymnasium already, and not by this family")
     for id in own:
         gym.registry.pop(id, None)
+        if _short.get(short := _without_namespace(id)) == id:
+            del _short[short]
+            gym.registry.pop(short, None)
     _families[family.name] = family
     _origins[family.name] = sys._getframe(1).f_globals.get("__name__", "")
     _added.setdefault(family.name, {})
     for id, environment in family.environments.items():
         register(id, environment.problem, **environment.settings)
+        if (short := _without_namespace(id)) not in gym.registry:
+            register(short, environment.problem, **environment.settings)
+            _short[short] = id
+
+
+def _without_namespace(id: str) -> str:
+    """The id as scripts can make a folder's name of it, which a slash would break in two."""
+    return id.rpartition("/")[2]
 
 
 def register(id: str, problem: Reference, **settings: Any) -> None:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
+import budgetgym
 import gymnasium as gym
 import typer
 
@@ -41,6 +42,12 @@ Settings = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines, and nothing else, on standard output.")]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"budgetgym {budgetgym.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def before_any_command(
     context: typer.Context,
@@ -48,6 +55,9 @@ def before_any_command(
         list[str],
         typer.Option("--import", metavar="MODULE", help="A module that registers families or agents of yours; repeatable."),
     ] = [],  # noqa: B006  typer reads it
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Environments, exact answers and reference agents for sequential budgeted decisions."""
     if imports:

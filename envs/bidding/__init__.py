@@ -13,6 +13,9 @@ FAMILY = Family(
         "budgetgym/RealTimeBidding-v0": Environment(
             f"{ENVS}.problem:RealTimeBidding", episodes=Episodes(400, 16, {"beam": 4})
         ),
+        "budgetgym/BidPacing-v0": Environment(
+            f"{ENVS}.problem:RealTimeBidding", {"control": "pacing"}, episodes=Episodes(400, 16, {"beam": 4})
+        ),
     },
     agents={
         "constant": Agent(f"{BASELINES}.bidders:Constant", "the same bid in every auction"),

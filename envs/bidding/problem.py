@@ -350,6 +350,17 @@ class RealTimeBidding(Problem):
         """The instance's name, or the log's source."""
         return self._instance if self.log is None else f"log {self.log.source}"
 
+    def widen(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """See `Problem.widen`; theta is rounded up too.
+
+        Bidders in whole units are tuned so that some bids are whole ones exactly, and must not fall below them.
+        """
+        wide = super().widen(rows)
+        if self.ticks is None:
+            highest = self.observation_space.high[0]  # type: ignore[attr-defined]
+            wide[:, 0] = np.where(rows[:, 0] > 0.0, np.nextafter(rows[:, 0], np.float32(np.inf)), 0.0).clip(max=highest)
+        return wide
+
     @property
     def reading(self) -> Reading:
         """What bidders need to read observations."""

@@ -12,6 +12,7 @@ from .features import Feature
 from .jit import jit
 from .ledger import pays
 from .metrics import Metric
+from .notice import announce_compilation
 from .problem import Kernels, Problem
 from .states import Bits, Bools, CoreState, Floats, Ints, Shape, state
 from .vector import BudgetedVectorEnv
@@ -37,3 +38,5 @@ __all__ = [
     "rng",
     "state",
 ]
+
+announce_compilation()
