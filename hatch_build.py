@@ -1,7 +1,7 @@
 """Build hook: the top-level folders of the repository become the package `budgetgym`.
 
-A wheel gets `_budgetgym.py` as `budgetgym/__init__.py`, and `_main.py` as `budgetgym/__main__.py`. An editable install gets a tree of links under `.dev/`, so that
-runtime, pytest and type checkers see one `budgetgym`, and new files appear at once.
+A wheel gets `_budgetgym.py` as `budgetgym/__init__.py` and `_main.py` as `budgetgym/__main__.py`. An editable install gets a
+tree of links under `.dev/`, so that runtime, pytest and type checkers see one `budgetgym`, and new files appear at once.
 """
 
 from __future__ import annotations

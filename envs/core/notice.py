@@ -14,6 +14,9 @@ from numba.core.dispatcher import Dispatcher
 PATIENCE = 1.0
 """Seconds after which a compilation is worth a line."""
 
+SHARED = ("core", "learning", "planning", "group_policy")
+"""Folders of code that is made for the kernels of all families."""
+
 
 class CompilationNotice(event.Listener):
     """Prints one line per family when compiling something of it takes long. What is found in the cache is not compiled.
@@ -50,18 +53,21 @@ class CompilationNotice(event.Listener):
 def family_in(function: Any) -> str | None:
     """The family that a compiled function belongs to: the folder that it, or what it is made from, stands in.
 
-    None for other people's functions, and for those of the core that close over nothing.
+    None for other people's functions, and for those of the core that are made from nothing else.
     """
-    modules = [function.__module__]
+    package, *parts = function.__module__.split(".")
+    if package != "budgetgym":
+        return None
+    if len(parts) > 2 and parts[1] not in SHARED:
+        return parts[1]
     for cell in function.__closure__ or ():
         if isinstance(cell.cell_contents, Dispatcher):
-            modules.append(cell.cell_contents.py_func.__module__)
-    for module in modules:
-        parts = module.split(".")
-        if parts[0] == "budgetgym" and len(parts) > 3 and parts[2] not in ("core", "learning", "planning"):
-            return parts[2]
-    ours = function.__module__.startswith("budgetgym.")
-    return modules[-1].partition(".")[0] if ours and not modules[-1].startswith("budgetgym.") else None
+            made_from = cell.cell_contents.py_func
+            if made_from.__module__.partition(".")[0] != "budgetgym":
+                return made_from.__module__.partition(".")[0]
+            if (name := family_in(made_from)) is not None:
+                return name
+    return None
 
 
 @cache

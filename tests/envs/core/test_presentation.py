@@ -52,7 +52,7 @@ def test_by_default_they_are_exact_ones_in_32_bits():
         gym.make(BIDDING, observation_dtype="float16")
 
 
-# --- agents of the suite in somebody's loop -----------------------------------------------------------------------------------
+# --- agents of the suite in somebody's loop -----------------------------------------------------------------------------
 
 LOOPS = [
     *((id, settings) for id, settings in VARIANTS if settings.get("budget_aware", True) and "observation" not in settings),
@@ -92,7 +92,7 @@ def test_agents_lose_nothing_by_32_bits(id, settings):
         assert returns(agent, shown) == pytest.approx(returns(agent, exact), abs=1e-6, rel=1e-6), name
 
 
-# --- actions --------------------------------------------------------------------------------------------------------------------
+# --- actions ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_an_end_that_32_bits_round_up_is_not_refused():
         env.step(np.full(3, 0.3001))
 
 
-# --- masks among the observations -------------------------------------------------------------------------------------------------
+# --- masks among the observations ---------------------------------------------------------------------------------------
 
 DISCRETE = [(id, settings) for id, settings in VARIANTS if isinstance(gym.make(id, **settings).action_space, spaces.Discrete)]
 
@@ -157,7 +157,7 @@ def test_observations_can_hold_their_masks(id, settings):
     )
     check_env(single.unwrapped, skip_render_check=True)
     observation, info = single.reset(seed=0)
-    lanes, infos = vector.reset(seed=0)
+    lanes, _ = vector.reset(seed=0)
     for _ in range(20):
         mask = info.get("action_mask", np.ones(single.action_space.n))
         assert np.array_equal(observation["action_mask"], mask)
@@ -173,7 +173,7 @@ def test_observations_can_hold_their_masks(id, settings):
 @pytest.mark.parametrize(("id", "settings"), [(BIDDING, {}), ("budgetgym/RestlessPaths-v0", {}), (STEERING, {})])
 def test_other_actions_have_no_masks_to_show(id, settings):
     for make in (gym.make, lambda id, **s: gym.make_vec(id, 2, **s), lambda id, **s: as_sb3_vec_env(id, 2, **s)):
-        with pytest.raises(ValueError, match="mask_in_observation=True, but the actions of .* expected Discrete ones"):
+        with pytest.raises(ValueError, match=r"mask_in_observation=True, but the actions of .* expected Discrete ones"):
             make(id, mask_in_observation=True, **settings)
 
 
