@@ -1,4 +1,4 @@
-"""The command line: `budgetgym list`, `demo`, `compare`, `train`, `leaderboard` and `frontier`."""
+"""The command line: `budgetgym list`, `demo`, `compare`, `dataset`, `train`, `leaderboard` and `frontier`."""
 
 from __future__ import annotations
 
@@ -182,6 +182,26 @@ def compare(
         console.print(f"interrupted{kept}", markup=False, soft_wrap=True)
         sys.exit(130)
     show(comparison)
+
+
+@app.command()
+def dataset(
+    env: Annotated[str, typer.Argument(help="Id of the environment; see `budgetgym list`.")],
+    agents: Annotated[str, typer.Option(help="Names with commas; with settings: lin:b0=10,random:seed=3.")],
+    minari: Annotated[str, typer.Option(metavar="NAME", help="Of the Minari data set, such as bidding/mixed-v0.")],
+    settings: Settings = [],  # noqa: B006  typer reads it
+    episodes: Annotated[int, typer.Option(help="That each agent plays.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the episodes, which are the same for all agents.")] = 0,
+) -> None:
+    """Record episodes for offline learning: observations, actions, rewards and the ledger, as a Minari data set."""
+    from .dataset import write_minari
+
+    problem = problem_from(env, settings)
+    names = [name.strip() for name in agents.split(",") if name.strip()]
+    with BarProgress() as progress:
+        progress.begin(minari, episodes * len(names))
+        steps = write_minari(minari, env, problem.settings, names, episodes, seed, progress.advance)
+    typer.echo(f"{steps:,} steps of {episodes * len(names):,} episodes in the Minari data set {minari}")
 
 
 @app.command()
