@@ -10,7 +10,7 @@ import torch
 from tensordict.nn import TensorDictModule
 from torch.distributions import Categorical
 from torchrl.collectors import Collector
-from torchrl.envs import Compose, DoubleToFloat, GymEnv, RewardSum, TransformedEnv
+from torchrl.envs import GymEnv, RewardSum, TransformedEnv
 from torchrl.envs.utils import check_env_specs
 from torchrl.modules import MLP, ProbabilisticActor, ValueOperator
 from torchrl.objectives import ClipPPOLoss
@@ -23,7 +23,7 @@ def main(env_id: str = ENV_ID, total_frames: int = 100_000) -> list[float]:
     """Train, and return the mean return of the episodes that ended in every update."""
     torch.manual_seed(0)
     made = GymEnv(env_id, categorical_action_encoding=True)
-    env: Any = TransformedEnv(made, Compose(DoubleToFloat(in_keys=["observation"]), RewardSum()))  # pyright: ignore[reportCallIssue]
+    env: Any = TransformedEnv(made, RewardSum())  # pyright: ignore[reportCallIssue]
     env.set_seed(0)
     check_env_specs(env)
     inputs, actions = env.observation_spec["observation"].shape[-1], env.action_spec.space.n
