@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib
 import importlib.metadata
+import importlib.util
 import os
 import subprocess
 import sys
@@ -76,13 +78,17 @@ def check(condition: bool, what: str) -> None:
 # --- Stable-Baselines3 and what builds on it ------------------------------------------------------------------------------
 
 
-def sb3(algorithm: str, module: str = "stable_baselines3", policy: str = "MlpPolicy", **settings: Any) -> Callable[[str], None]:
+def sb3(
+    algorithm: str, module: str = "stable_baselines3", policy: str = "MlpPolicy", **settings: Any
+) -> Callable[[str], None]:
     def run(id: str) -> None:
         from stable_baselines3.common.env_util import make_vec_env
         from stable_baselines3.common.evaluation import evaluate_policy
 
         cls = getattr(importlib.import_module(module), algorithm)
-        model = cls(policy, make_vec_env(name_of(id), n_envs=1 if "buffer_size" in settings else 2, seed=0), seed=0, **settings)
+        model = cls(
+            policy, make_vec_env(name_of(id), n_envs=1 if "buffer_size" in settings else 2, seed=0), seed=0, **settings
+        )
         model.learn(300)
         evaluate_policy(model, model.get_env(), n_eval_episodes=1)
 
@@ -179,24 +185,82 @@ def torchrl() -> Iterator[Script]:
 
 def skrl() -> Iterator[Script]:
     def run(id: str) -> None:
+        from skrl.agents.torch.ppo import PPO
         from skrl.envs.wrappers.torch import wrap_env
+        from skrl.memories.torch import RandomMemory
+        from skrl.trainers.torch import SequentialTrainer
+        from skrl.utils.model_instantiators import torch as models
 
         env = wrap_env(gym.make_vec(name_of(id), num_envs=2))
-        env.reset()
-        for _ in range(100):
-            action = env.action_space.sample()
-            import torch
+        observed: dict[str, Any] = {
+            "observation_space": env.observation_space,
+            "action_space": env.action_space,
+            "device": "cpu",
+        }
+        network = [{"name": "net", "input": "OBSERVATIONS", "layers": [32], "activations": "elu"}]
+        kinds = {spaces.Discrete: models.categorical_model, spaces.MultiDiscrete: models.multicategorical_model}
+        policy = kinds.get(type(env.action_space), models.gaussian_model)
+        agent = PPO(
+            models={
+                "policy": policy(**observed, network=network, output="ACTIONS"),
+                "value": models.deterministic_model(**observed, network=network, output="ONE"),
+            },
+            memory=RandomMemory(memory_size=32, num_envs=env.num_envs, device="cpu"),
+            observation_space=env.observation_space,
+            action_space=env.action_space,
+            device="cpu",
+            cfg={"rollouts": 32, "experiment": {"write_interval": 0, "checkpoint_interval": 0}},
+        )
+        SequentialTrainer(env=env, agents=agent, cfg={"timesteps": 150, "headless": True, "disable_progressbar": True}).train()
 
-            env.step(torch.as_tensor([action, action]).reshape(2, -1))
-
-    yield Script("wrap_env over gym.make_vec", run, (spaces.Discrete, spaces.Box, spaces.MultiDiscrete))
+    yield Script("PPO, SequentialTrainer over gym.make_vec", run, (spaces.Discrete, spaces.Box, spaces.MultiDiscrete))
 
 
 def tianshou() -> Iterator[Script]:
     def run(id: str) -> None:
-        from tianshou.algorithm.random import MARLRandomDiscreteMaskedOffPolicyAlgorithm  # noqa: F401
+        import torch
+        from tianshou.algorithm import PPO
+        from tianshou.algorithm.modelfree.reinforce import ProbabilisticActorPolicy
+        from tianshou.algorithm.optim import AdamOptimizerFactory
+        from tianshou.data import Collector, VectorReplayBuffer
+        from tianshou.env import DummyVectorEnv
+        from tianshou.trainer import OnPolicyTrainerParams
+        from tianshou.utils.net.common import Net
+        from tianshou.utils.net.continuous import ContinuousActorProbabilistic, ContinuousCritic
+        from tianshou.utils.net.discrete import DiscreteActor, DiscreteCritic
 
-    yield Script("Collector", run, ANY)
+        env: Any = gym.make(name_of(id))
+        discrete = isinstance(env.action_space, spaces.Discrete)
+        seen = [Net(state_shape=env.observation_space.shape, hidden_sizes=[32]) for _ in range(2)]
+        if discrete:
+            actor: Any = DiscreteActor(preprocess_net=seen[0], action_shape=env.action_space.n, softmax_output=False)
+            critic: Any = DiscreteCritic(preprocess_net=seen[1])
+        else:
+            actor = ContinuousActorProbabilistic(preprocess_net=seen[0], action_shape=env.action_space.shape)
+            critic = ContinuousCritic(preprocess_net=seen[1])
+        policy = ProbabilisticActorPolicy(
+            actor=actor,
+            dist_fn=(lambda logits: torch.distributions.Categorical(logits=logits))
+            if discrete
+            else (lambda means: torch.distributions.Independent(torch.distributions.Normal(*means), 1)),
+            action_space=env.action_space,
+            action_scaling=not discrete,
+        )
+        algorithm = PPO(policy=policy, critic=critic, optim=AdamOptimizerFactory(lr=1e-3))
+        train, test = (DummyVectorEnv([lambda: gym.make(name_of(id))] * 2) for _ in range(2))
+        algorithm.run_training(
+            OnPolicyTrainerParams(
+                training_collector=Collector(algorithm, train, VectorReplayBuffer(2000, 2)),
+                test_collector=Collector(algorithm, test),
+                max_epochs=1,
+                epoch_num_steps=200,
+                collection_step_num_env_steps=100,
+                test_step_num_episodes=2,
+                show_progress=False,
+            )
+        )
+
+    yield Script("PPO, Collector over DummyVectorEnv", run, (spaces.Discrete, spaces.Box))
 
 
 def supersuit() -> Iterator[Script]:
@@ -260,3 +324,92 @@ LIBRARIES: dict[str, tuple[str, Callable[[], Iterator[Script]]]] = {
     "tianshou": ("tianshou", tianshou),
     "supersuit": ("supersuit", supersuit),
 }
+
+
+# --- running them -----------------------------------------------------------------------------------------------------------
+
+
+def outcomes(library: str, ids: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """A row for every script of a library and every id with an action space that it serves."""
+    import budgetgym  # noqa: F401  registers the ids, so that their spaces can be looked at
+
+    module, scripts = LIBRARIES[library]
+    importlib.import_module(module)
+    versions = {"version": importlib.metadata.version(library), "gymnasium": importlib.metadata.version("gymnasium")}
+    for script in scripts():
+        for id in ids:
+            space = gym.make(id).action_space
+            if not isinstance(space, script.kinds):
+                result = f"not: it serves no {type(space).__name__} actions"
+            else:
+                result = attempt(script, id)
+            yield {"library": library, **versions, "script": script.name, "id": id, "result": result}
+
+
+def attempt(script: Script, id: str) -> str:
+    """`WORKS`, or what went wrong in a line."""
+    try:
+        script.run(id)
+    except Exception as error:
+        traceback.print_exc()
+        return f"fails: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:150]}"
+    return WORKS
+
+
+def replace_rows(rows: list[dict[str, str]]) -> None:
+    """Put a library's rows in the place of those that it had."""
+    kept = [row for row in read_rows() if row["library"] != rows[0]["library"]]
+    order = list(LIBRARIES)
+    merged = sorted([*kept, *rows], key=lambda row: order.index(row["library"]))
+    with RESULTS.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(merged)
+
+
+def read_rows() -> list[dict[str, str]]:
+    if not RESULTS.exists():
+        return []
+    with RESULTS.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def page(rows: list[dict[str, str]]) -> str:
+    """The table of the documentation: a row per script, with the ids for which it does not work, and why."""
+    lines = ["| library | script | works on | not on |", "|---|---|---|---|"]
+    for library, script in dict.fromkeys((row["library"], row["script"]) for row in rows):
+        own = [row for row in rows if (row["library"], row["script"]) == (library, script)]
+        works = [row["id"].removesuffix("-v0") for row in own if row["result"] == WORKS]
+        reasons: dict[str, list[str]] = {}
+        for row in own:
+            if row["result"] != WORKS:
+                reasons.setdefault(row["result"], []).append(row["id"].removesuffix("-v0"))
+        others = "; ".join(f"{', '.join(ids)} ({reason})" for reason, ids in reasons.items()) or "–"
+        listed = f"all {len(own)} ids" if len(works) == len(own) else ", ".join(works) or "–"
+        version = f"{library} {own[0]['version']} (Gymnasium {own[0]['gymnasium']})"
+        lines.append(f"| {version} | {script} | {listed} | {others} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("libraries", nargs="*", metavar="LIBRARY", help=f"of {', '.join(LIBRARIES)}")
+    parser.add_argument("--ids", nargs="*", default=IDS)
+    parser.add_argument("--page", action="store_true", help="only write the table of the documentation")
+    asked = parser.parse_args()
+    if asked.page:
+        text = PAGE.read_text(encoding="utf-8")
+        before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
+        PAGE.write_text(f"{before}\n{page(read_rows())}\n{after}", encoding="utf-8")
+        return
+    installed = [name for name in LIBRARIES if importlib.util.find_spec(LIBRARIES[name][0])]
+    for library in asked.libraries or installed:
+        rows = []
+        for row in outcomes(library, tuple(asked.ids)):
+            print(f"{row['library']:18} {row['script'][:40]:40} {row['id']:26} {row['result']}", flush=True)
+            rows.append(row)
+        replace_rows(rows)
+
+
+if __name__ == "__main__":
+    main()
