@@ -295,6 +295,34 @@ def minari() -> Iterator[Script]:
     yield Script("DataCollector", run, ANY)
 
 
+def cleanrl_file(name: str, *arguments: str) -> Callable[[str], None]:
+    """A file of a checkout, with nothing but arguments of its command line."""
+
+    def run(id: str) -> None:
+        checkout = Path(os.environ["CLEANRL"])
+        command = [sys.executable, str(checkout / "cleanrl" / f"{name}.py"), "--env-id", name_of(id), "--no-cuda", *arguments]
+        path = os.pathsep.join([str(checkout), os.environ.get("PYTHONPATH", "")])
+        with tempfile.TemporaryDirectory() as folder:
+            ran = subprocess.run(
+                command, capture_output=True, text=True, cwd=folder, env={**os.environ, "PYTHONPATH": path}, timeout=300
+            )
+        check(ran.returncode == 0, (ran.stderr.strip() or "no output").splitlines()[-1])
+
+    return run
+
+
+def cleanrl() -> Iterator[Script]:
+    replay = ("--total-timesteps", "300", "--learning-starts", "100", "--buffer-size", "1000")
+    yield Script("ppo.py", cleanrl_file("ppo", "--num-envs", "2", "--total-timesteps", "512"), DISCRETE)
+    yield Script("pqn.py", cleanrl_file("pqn", "--num-envs", "2", "--total-timesteps", "512"), DISCRETE)
+    yield Script("dqn.py", cleanrl_file("dqn", *replay), DISCRETE)
+    yield Script("c51.py", cleanrl_file("c51", *replay), DISCRETE)
+    for name in ("ddpg", "td3", "sac"):
+        yield Script(f"{name}_continuous_action.py", cleanrl_file(f"{name}_continuous_action", *replay), BOX)
+    ppo = cleanrl_file("ppo_continuous_action", "--total-timesteps", "2048")
+    yield Script("ppo_continuous_action.py", ppo, BOX)
+
+
 def gymnasium_wrappers() -> Iterator[Script]:
     def run(id: str) -> None:
         from gymnasium import wrappers
@@ -323,6 +351,7 @@ LIBRARIES: dict[str, tuple[str, Callable[[], Iterator[Script]]]] = {
     "skrl": ("skrl", skrl),
     "tianshou": ("tianshou", tianshou),
     "supersuit": ("supersuit", supersuit),
+    "cleanrl": ("tyro", cleanrl),
 }
 
 
@@ -335,7 +364,8 @@ def outcomes(library: str, ids: tuple[str, ...]) -> Iterator[dict[str, str]]:
 
     module, scripts = LIBRARIES[library]
     importlib.import_module(module)
-    versions = {"version": importlib.metadata.version(library), "gymnasium": importlib.metadata.version("gymnasium")}
+    version = cleanrl_commit() if library == "cleanrl" else importlib.metadata.version(library)
+    versions = {"version": version, "gymnasium": importlib.metadata.version("gymnasium")}
     for script in scripts():
         for id in ids:
             space = gym.make(id).action_space
@@ -344,6 +374,11 @@ def outcomes(library: str, ids: tuple[str, ...]) -> Iterator[dict[str, str]]:
             else:
                 result = attempt(script, id)
             yield {"library": library, **versions, "script": script.name, "id": id, "result": result}
+
+
+def cleanrl_commit() -> str:
+    command = ["git", "-C", os.environ["CLEANRL"], "rev-parse", "--short=8", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def attempt(script: Script, id: str) -> str:
@@ -402,7 +437,7 @@ def main() -> None:
         before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
         PAGE.write_text(f"{before}\n{page(read_rows())}\n{after}", encoding="utf-8")
         return
-    installed = [name for name in LIBRARIES if importlib.util.find_spec(LIBRARIES[name][0])]
+    installed = [name for name in LIBRARIES if importlib.util.find_spec(LIBRARIES[name][0]) and name != "cleanrl"]
     for library in asked.libraries or installed:
         rows = []
         for row in outcomes(library, tuple(asked.ids)):

@@ -2,7 +2,8 @@
 
     python benchmarks/projection.py          # a minute; writes benchmarks/results/projection.csv
 
-A ratio of 1 means that projecting is free. Any action of MultiBinary pulls half of the arms, of which most can't be done at once.
+A ratio of 1 means that projecting is free. A random action of MultiBinary pulls half of the arms, and most can't be done at
+once.
 """
 
 import csv

@@ -1,7 +1,8 @@
 """Offline learning with d3rlpy on recorded episodes, scored against the exact optimum.
 
-d3rlpy pins Gymnasium 1.0.0, so it learns in an environment of its own (`pip install d3rlpy "minari[hdf5]"`), which the suite is
-not installed in: what passes between the two is a Minari data set and a TorchScript policy. `make d3rlpy` does all three steps:
+d3rlpy pins Gymnasium 1.0.0, so it learns in an environment of its own (`pip install d3rlpy "minari[hdf5]" pillow`), which the
+suite is not installed in: what passes between the two is a Minari data set and a TorchScript policy. `make d3rlpy` does all
+three steps:
 
     budgetgym dataset AgenticRouting-v0 --agents random --episodes 4000 --minari routing/mixed-v0
     python examples/d3rlpy_offline.py learn routing/mixed-v0 policy.pt         # in d3rlpy's environment
