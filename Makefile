@@ -28,10 +28,10 @@ check: test lint types
 
 compatibility: $(READY)  ## other people's libraries on our ids, each in an environment of its own, and the table of the docs
 	$(BIN)/python benchmarks/compatibility.py
-	set -e; for library in rl_zoo3 skrl supersuit tianshou sbx-rl; do \
-		venv=.venv-others/$$library; $(PYTHON) -m venv $$venv; \
-		$$venv/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 ".[human,report]" requests $$library; \
-		$$venv/bin/python benchmarks/compatibility.py $$library; \
+	set -e; for library in rl_zoo3 skrl supersuit tianshou sbx-rl "ray[rllib]"; do \
+		name=$${library%%[*}; venv=.venv-others/$$name; $(PYTHON) -m venv $$venv; \
+		$$venv/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 ".[human,report]" requests "$$library"; \
+		$$venv/bin/python benchmarks/compatibility.py $$name; \
 	done
 	$(BIN)/python benchmarks/compatibility.py --page
 

@@ -263,6 +263,36 @@ def tianshou() -> Iterator[Script]:
     yield Script("PPO, Collector over DummyVectorEnv", run, (spaces.Discrete, spaces.Box))
 
 
+def rllib_ppo(masked: bool) -> Callable[[str], None]:
+    def run(id: str) -> None:
+        import ray
+        from ray.rllib.algorithms.ppo import PPOConfig
+
+        config = PPOConfig().environment(name_of(id), env_config={"mask_in_observation": True} if masked else {})
+        config = config.env_runners(num_env_runners=0).training(train_batch_size=200, minibatch_size=50, num_epochs=1)
+        if masked:
+            from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+            from ray.rllib.examples.rl_modules.classes.action_masking_rlm import ActionMaskingTorchRLModule
+
+            config = config.rl_module(
+                rl_module_spec=RLModuleSpec(module_class=ActionMaskingTorchRLModule, model_config={"head_fcnet_hiddens": [32]})
+            )
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
+        try:
+            algorithm = config.debugging(log_level="ERROR").build_algo()
+            algorithm.train()
+            algorithm.stop()
+        finally:
+            ray.shutdown()
+
+    return run
+
+
+def rllib() -> Iterator[Script]:
+    yield Script("PPO", rllib_ppo(masked=False), ANY)
+    yield Script("PPO with its ActionMaskingTorchRLModule, mask_in_observation=True", rllib_ppo(masked=True), DISCRETE)
+
+
 def supersuit() -> Iterator[Script]:
     def wrap(id: str) -> None:
         import supersuit as ss
@@ -351,6 +381,7 @@ LIBRARIES: dict[str, tuple[str, Callable[[], Iterator[Script]]]] = {
     "skrl": ("skrl", skrl),
     "tianshou": ("tianshou", tianshou),
     "supersuit": ("supersuit", supersuit),
+    "ray": ("ray.rllib", rllib),
     "cleanrl": ("tyro", cleanrl),
 }
 
@@ -437,7 +468,8 @@ def main() -> None:
         before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
         PAGE.write_text(f"{before}\n{page(read_rows())}\n{after}", encoding="utf-8")
         return
-    installed = [name for name in LIBRARIES if importlib.util.find_spec(LIBRARIES[name][0]) and name != "cleanrl"]
+    installed = [name for name, (module, _) in LIBRARIES.items() if importlib.util.find_spec(module.split(".")[0])]
+    installed = [name for name in installed if name != "cleanrl"]  # needs a checkout
     for library in asked.libraries or installed:
         rows = []
         for row in outcomes(library, tuple(asked.ids)):
