@@ -11,9 +11,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .batch import Batch, binary, generator_keys
-from .checks import MOST_LANES, positive_integer
+from .checks import MOST_LANES, boolean, positive_integer
 from .problem import Problem, State
-from .render import RENDER_MODES, check_render_mode, describe, frame
+from .render import RENDER_FPS, RENDER_MODES, Film, check_render_mode
 from .resolve import make_problem
 from .vector import BudgetedVectorEnv
 
@@ -28,21 +28,31 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
 
     Args:
         problem: a `Problem`, its class, or the class's path "module:Class".
-        render_mode: None, "ansi" (a line of text) or "rgb_array" (a picture of budget and observation; needs Pillow).
+        render_mode: None, "ansi" (a few lines of text), "rgb_array" (a picture of the latest decision; needs Pillow) or
+            "human" (the same in a window; needs pygame).
+        reveal: show what agents don't know, marked as hidden.
         settings: the problem's own arguments.
 
     Raises:
         TypeError: an unknown setting. The problem raises for bad values.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": RENDER_MODES, "render_fps": 30}  # type: ignore[misc]
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # type: ignore[misc]
 
-    def __init__(self, problem: str | type[Problem] | Problem, *, render_mode: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        problem: str | type[Problem] | Problem,
+        *,
+        render_mode: str | None = None,
+        reveal: bool = False,
+        **settings: Any,
+    ) -> None:
         self.problem = make_problem(problem, settings)
         self.observation_space: spaces.Space[Any] = self.problem.observation_space
         self.action_space = self.problem.action_space
         self.render_mode = check_render_mode(render_mode)
         self._batch = Batch(self.problem, 1)
+        self._film = Film(self.problem, render_mode, boolean("reveal", reveal)) if render_mode is not None else None
         self._action = np.zeros((1, len(self._batch.rules.action_low)), self._batch.action_dtype)
         self._read_action = _reader(self.action_space, self._action)
         self._single = len(self.problem.resources) == 1
@@ -68,6 +78,8 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
             self._batch.seed(generator_keys([self.np_random]))
         self._batch.choose(chosen)
         self._batch.reset()
+        if self._film is not None:
+            self._film.begin(self._batch)
         return self._batch.observe()[0], self._info()
 
     def step(self, action: Any) -> tuple[NDArray[np.float64], float, bool, bool, dict[str, Any]]:
@@ -82,6 +94,8 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         if batch.state.finished[0]:
             raise gym.error.ResetNeeded("the episode is over; call reset() before the next step")
         observation, reward, terminated, truncated = batch.step(self._action)
+        if self._film is not None:
+            self._film.record(batch, self._action, reward)
         return observation[0], reward.item(), terminated.item(), truncated.item(), self._info()
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -89,14 +103,14 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
         return self._batch.action_mask()[0].astype(bool)
 
     def render(self) -> Any:
-        """The present state, as the render mode has it: a line of text, a frame (height, width, 3), or None."""
-        if self.render_mode is None:
-            return None
-        batch, problem = self._batch, self.problem
-        observation = batch.observe()[0]
-        if self.render_mode == "rgb_array":
-            return frame(problem, batch.state, 0, observation)
-        return f"step {batch.state.t[0]}/{problem.horizon} | {describe(problem.observation_names, observation)}"
+        """The latest decision, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
+        shown = [] if self._film is None else self._film.render(self._batch)
+        return shown[0] if shown else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""
@@ -105,6 +119,8 @@ class BudgetedEnv(gym.Env[NDArray[np.float64], Any]):
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot; the same actions then have the same outcomes."""
         self._batch.restore(snapshot)
+        if self._film is not None:
+            self._film.rewind(self._batch)
 
     def model(self, forks: int, *, seed: int | None = None, peek: bool = False) -> BudgetedVectorEnv:
         """`forks` copies of the present state, to be rolled forward side by side by a planner.

@@ -13,9 +13,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .batch import Batch, seeded_keys
-from .checks import MOST_LANES, positive_integer
+from .checks import MOST_LANES, boolean, positive_integer
 from .problem import Problem, State
-from .render import RENDER_MODES, check_render_mode, describe, frame
+from .render import RENDER_FPS, RENDER_MODES, Film, check_render_mode
 from .resolve import make_problem
 
 
@@ -30,13 +30,13 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         num_envs: number of lanes.
         autoreset_mode: Gymnasium's NEXT_STEP, SAME_STEP or DISABLED.
         max_episode_steps: truncate episodes after this many steps.
-        render_mode: None, "ansi" or "rgb_array"; see `BudgetedEnv`. A tuple with an entry per lane.
+        render_mode, reveal: see `BudgetedEnv`. `render` returns a tuple with an entry per lane; a window shows all lanes.
         settings: the problem's own arguments.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
         "render_modes": RENDER_MODES,
-        "render_fps": 30,
+        "render_fps": RENDER_FPS,
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
 
@@ -48,12 +48,15 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
+        reveal: bool = False,
         **settings: Any,
     ) -> None:
         positive_integer("num_envs", num_envs, MOST_LANES)
         check_render_mode(render_mode)
         batch = Batch(make_problem(problem, settings).truncated(max_episode_steps), int(num_envs))
         self._set_up(batch, AutoresetMode(autoreset_mode), render_mode)
+        if render_mode is not None:
+            self._film = Film(self.problem, render_mode, boolean("reveal", reveal))
 
     @classmethod
     def of_batch(cls, batch: Batch) -> BudgetedVectorEnv:
@@ -74,6 +77,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         self.autoreset_mode = autoreset_mode
         self.metadata = {**type(self).metadata, "autoreset_mode": autoreset_mode}  # type: ignore[misc]
         self.render_mode = render_mode
+        self._film: Film | None = None
         self._finished_lanes_may_idle = False
         self._everywhere = np.ones(batch.n, np.bool_)
         self._presence_keys = [f"_{name}" for name in batch.info()]
@@ -98,6 +102,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
                 self._batch.seed(seeded_keys([None] * self.num_envs), never)
         self._batch.choose(chosen, lanes)
         self._batch.reset(lanes)
+        if self._film is not None:
+            self._film.begin(self._batch, lanes)
         return self._batch.observe(), self._info()
 
     def step(
@@ -114,6 +120,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         if self.autoreset_mode is AutoresetMode.DISABLED and not self._finished_lanes_may_idle:
             self._refuse_finished_lanes()
         observation, reward, terminated, truncated = batch.step(rows, self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        if self._film is not None:
+            self._film.record(batch, rows, reward)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and batch.state.finished.any():
             return observation, reward, terminated, truncated, self._restart(observation)
         return observation, reward, terminated, truncated, self._info()
@@ -123,13 +131,14 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
         return self._batch.action_mask().astype(bool)
 
     def render(self) -> tuple[Any, ...] | None:
-        """A line of text or a frame per lane, as the render mode has it."""
-        if self.render_mode is None:
-            return None
-        rows, problem = self._batch.observe(), self.problem
-        if self.render_mode == "rgb_array":
-            return tuple(frame(problem, self._batch.state, lane, row) for lane, row in enumerate(rows))
-        return tuple(describe(problem.observation_names, row) for row in rows)
+        """A text or a frame per lane, as the render mode has it; None for a window."""
+        shown = [] if self._film is None else self._film.render(self._batch)
+        return tuple(shown) or None
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
 
     def snapshot(self) -> State:
         """A complete copy of all lanes, to come back to with `restore`."""
@@ -138,6 +147,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot of this environment, or of one with the same number of lanes."""
         self._batch.restore(snapshot)
+        if self._film is not None:
+            self._film.rewind(self._batch)
 
     def resample_hidden(self, seed: int | None = None) -> None:
         """Redraw what agents cannot see from its posterior in every lane, and make every lane's future random anew."""
@@ -160,6 +171,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[NDArray[np.float64], Any, NDArray[A
             final_info[f"_{name}"] = finished.copy()
         batch.reset(finished)
         batch.observe(observation, finished)
+        if self._film is not None:
+            self._film.begin(batch, finished)
         return {
             **self._info(),
             "final_obs": final_obs,
