@@ -136,6 +136,10 @@ class Drawing:
         """What is played."""
         return type(view.problem).__name__
 
+    def pace(self, view: View, k: int) -> float | None:
+        """The share of resource k that would be left, had it been spent evenly; None where that means nothing."""
+        return 1.0 - view.elapsed
+
     def offer(self, view: View) -> str:
         """What there is to decide now."""
         entries = zip(view.problem.observation_names, view.observation, strict=True)
@@ -221,7 +225,7 @@ def picture(drawing: Drawing, view: View) -> NDArray[np.uint8]:
     canvas.text(MARGIN, 11, drawing.title(view), 22, width=right - MARGIN - 250)
     y = 46.0
     for k in range(len(view.resources)):
-        _draw_account(canvas, view, k, y)
+        _draw_account(canvas, view, k, drawing.pace(view, k), y)
         y += 26
     lines = sentences(drawing, view)
     top = HEIGHT - 12 - 21 * len(lines)
@@ -233,19 +237,21 @@ def picture(drawing: Drawing, view: View) -> NDArray[np.uint8]:
     return canvas.array()
 
 
-def _draw_account(canvas: Canvas, view: View, k: int, y: float) -> None:
+def _draw_account(canvas: Canvas, view: View, k: int, pace: float | None, y: float) -> None:
     """What is left of resource k, with a mark where it would be if the budget were spent evenly over time."""
     initial, left = float(view.initial[k]), float(view.remaining[k])
-    canvas.text(MARGIN, y, f"{view.resources[k].replace('_', ' ')} left", 16, width=96)
-    rail = Box(MARGIN + 102, y, 356, 18)
+    canvas.text(MARGIN, y, f"{view.resources[k].replace('_', ' ')} left", 16, width=118)
+    rail = Box(MARGIN + 124, y, 330, 18)
     if not math.isfinite(initial):
         canvas.rectangle(rail, RAIL)
         canvas.text(rail.right + 12, y, f"no limit; {amount(float(view.spent[k]))} spent", 16)
         return
     canvas.bar(rail, left / initial if initial > 0 else 0.0, BLUE)
-    mark = rail.x + rail.width * (1.0 - view.elapsed)
-    canvas.line([(mark, y - 3), (mark, y + 21)], INK, 2.5)
-    words = f"{amount(left)} of {amount(initial)}; even pace {amount(initial * (1.0 - view.elapsed))}"
+    words = f"{amount(left)} of {amount(initial)}"
+    if pace is not None:
+        mark = rail.x + rail.width * pace
+        canvas.line([(mark, y - 3), (mark, y + 21)], INK, 2.5)
+        words += f"; even pace {amount(initial * pace)}"
     canvas.text(rail.right + 12, y, words, 16, width=WIDTH - MARGIN - rail.right - 12)
 
 
@@ -267,12 +273,12 @@ def sentences(drawing: Drawing, view: View) -> list[tuple[str, str]]:
 def text(drawing: Drawing, view: View) -> str:
     """The same story as plain text, at most 80 columns wide."""
     lines = [f"{drawing.title(view)}: {progress(drawing, view)}"]
-    lines += [_account_line(view, k) for k in range(len(view.resources))]
+    lines += [_account_line(view, k, drawing.pace(view, k)) for k in range(len(view.resources))]
     lines += [f"{label:<7} {words}" for label, words in sentences(drawing, view)]
     return "\n".join(line if len(line) <= COLUMNS else line[: COLUMNS - 2].rstrip() + ".." for line in lines)
 
 
-def _account_line(view: View, k: int) -> str:
+def _account_line(view: View, k: int, pace: float | None) -> str:
     initial, left = float(view.initial[k]), float(view.remaining[k])
     name = view.resources[k].replace("_", " ")[:12]
     if not math.isfinite(initial):
@@ -280,8 +286,10 @@ def _account_line(view: View, k: int) -> str:
     cells = 24
     filled = round(cells * left / initial) if initial > 0 else 0
     bar = list("#" * filled + "." * (cells - filled))
-    bar.insert(round(cells * (1.0 - view.elapsed)), "|")
-    return f"{name:<7} [{''.join(bar)}] {amount(left)} of {amount(initial)}, even {amount(initial * (1.0 - view.elapsed))}"
+    if pace is None:
+        return f"{name:<7} [{''.join(bar)}] {amount(left)} of {amount(initial)}"
+    bar.insert(round(cells * pace), "|")
+    return f"{name:<7} [{''.join(bar)}] {amount(left)} of {amount(initial)}, even pace {amount(initial * pace)}"
 
 
 def amount(value: float) -> str:
@@ -289,11 +297,13 @@ def amount(value: float) -> str:
     if not math.isfinite(value):
         return "no limit"
     size = abs(value)
+    if 0 < size < 1e-6:
+        return f"{value:.1g}"
     if size >= 1e7:
         return f"{value:.3g}"
-    if size >= 1000 or value == round(value):
+    if size >= 1000 or abs(value - round(value)) < 1e-6:
         return f"{value:,.0f}"
-    return f"{value:.2f}" if size >= 1 else f"{value:.3g}"
+    return f"{value:.4g}" if size >= 1 else f"{value:.3g}"
 
 
 # --- what was played ----------------------------------------------------------------------------------------------------------

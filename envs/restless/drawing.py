@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.canvas import FAINT, GREEN, INK, ORANGE, PAPER, RAIL, RED, SKY, SOFT, Box, Canvas, blend, ink_on
+from ..core.canvas import FAINT, GREEN, INK, ORANGE, PAPER, RAIL, RED, SKY, SOFT, Box, Canvas, blend, ink_on, text_width
 from ..core.render import Drawing, Moment, View, amount, draw_spending
 from .arrangement import appointments, deal_out, places_of, walk_through
 from .feasible.capacity import CapacitySet
@@ -35,8 +35,8 @@ class RestlessDrawing(Drawing):
         """How many can be pulled, and how the arms are."""
         arms, best = arms_of(view, view.observation), view.problem.arms.shape[2] - 1
         most = int(min(view.problem.feasible.most, view.remaining[0] + 1e-6))
-        what = "interventions to run" if has_interventions(view.problem) else "arms to pull"
-        return f"which {what}, at most {most}? {(arms == best).sum()} of {len(arms)} arms are in the best state"
+        what = "interventions" if has_interventions(view.problem) else "arms"
+        return f"which {what}, at most {most}? {(arms == best).sum()} of {len(arms)} arms in the best state"
 
     def decision(self, view: View, moment: Moment) -> str:
         """What was pulled, and how the arms moved."""
@@ -56,7 +56,7 @@ class RestlessDrawing(Drawing):
     def draw(self, view: View, canvas: Canvas, box: Box) -> None:
         """Arms on the left, what ties them together on the right."""
         problem = view.problem
-        left, right = box.columns(3, 2, gap=24)
+        left, right = box.columns(*((5, 2) if hasattr(problem, "network") else (3, 2)), gap=24)
         arms = left._replace(y=left.y + 26, height=left.height - 26)
         draw_legend(view, canvas, left)
         if hasattr(problem, "network"):
@@ -76,7 +76,9 @@ class RestlessDrawing(Drawing):
 
 def has_interventions(problem: Any) -> bool:
     """Whether the components of an action are no arms."""
-    return problem.coupling.shape[0] != problem.coupling.shape[1] or not (problem.params.one_by_one or hasattr(problem, "network"))
+    return problem.coupling.shape[0] != problem.coupling.shape[1] or not (
+        problem.params.one_by_one or hasattr(problem, "network")
+    )
 
 
 def arms_of(view: View, observation: NDArray[Any]) -> NDArray[np.int64]:
@@ -137,11 +139,13 @@ def draw_legend(view: View, canvas: Canvas, box: Box) -> None:
     for words, colour in marks:
         canvas.rectangle(Box(x, box.y + 1, 15, 15), None, colour, 3)
         canvas.text(x + 20, box.y, words, 14, SOFT)
-        x += 32 + 7.5 * len(words)
+        x += 32 + text_width(words, 14)
     for words, up in (("rose", True), ("fell", False)):
         _triangle(canvas, x + 6, box.y + 9, 6, up)
         canvas.text(x + 16, box.y, words, 14, SOFT)
-        x += 54
+        x += 28 + text_width(words, 14)
+    if not hasattr(view.problem, "network"):
+        canvas.text(x, box.y, "x6 prize", 14, SOFT)
 
 
 def draw_tiles(view: View, canvas: Canvas, box: Box) -> None:
@@ -160,13 +164,21 @@ def draw_tiles(view: View, canvas: Canvas, box: Box) -> None:
         canvas.rectangle(tile, fill, RAIL)
         if own[j] or reached[j]:
             canvas.rectangle(tile, None, ORANGE if own[j] else SKY, 4)
-        canvas.text(tile.x + tile.width / 2, tile.y + tile.height / 2 + 2, str(state), max(12, min(24, int(width / 2.6))), ink_on(fill), "mm")
+        canvas.text(
+            tile.x + tile.width / 2,
+            tile.y + tile.height / 2 + 2,
+            str(state),
+            max(12, min(24, int(width / 2.6))),
+            ink_on(fill),
+            "mm",
+        )
         if height >= 34:
             canvas.text(tile.x + 6, tile.y + 4, problem.arms.names[j], small, ink_on(fill), width=width / 2)
             if width >= 60:
                 canvas.text(tile.right - 6, tile.bottom - small - 6, f"x{prizes[j]:.3g}", small, ink_on(fill), "ra")
         if state != before[j]:
-            _triangle(canvas, tile.right - 11, tile.y + 11, 6, state > before[j])
+            size = max(3.0, min(6.0, width / 12))
+            _triangle(canvas, tile.right - size - 5, tile.y + size + 5, size, state > before[j])
 
 
 def draw_network(view: View, canvas: Canvas, box: Box) -> None:
@@ -194,12 +206,16 @@ def draw_network(view: View, canvas: Canvas, box: Box) -> None:
         x, y = at[j]
         ring = ORANGE if own[j] else SKY if reached[j] else SOFT
         canvas.circle(x, y, radius, fill, ring, 4 if own[j] or reached[j] else 1.5)
+        if radius >= 11:
+            canvas.text(x - radius - 2, y - radius + 1, problem.arms.names[j], 11, SOFT, "rm")
         if radius >= 8:
             canvas.text(x, y + 1, str(state), max(10, int(radius)), ink_on(fill), "mm")
         if state != before[j]:
             _triangle(canvas, x + radius * 0.9, y - radius * 0.9, max(4.0, radius / 3), state > before[j])
     if isinstance(problem.feasible, PathSet):
-        canvas.text(box.right, box.bottom - 12, f"square: start of the walk, {problem.feasible.walk} edges at most", 13, SOFT, "ra")
+        canvas.text(
+            box.right, box.bottom - 12, f"square: start of the walk, {problem.feasible.walk} edges at most", 13, SOFT, "ra"
+        )
 
 
 def draw_workers(view: View, canvas: Canvas, box: Box, feasible: CapacitySet) -> None:
@@ -217,7 +233,9 @@ def draw_workers(view: View, canvas: Canvas, box: Box, feasible: CapacitySet) ->
             part = Box(x, y, unit * float(feasible.costs[arm]), bar)
             canvas.rectangle(part, ORANGE, PAPER, 2)
             if bar >= 14:
-                canvas.text(part.x + part.width / 2, y + bar / 2 + 1, f"arm {view.problem.arms.names[arm]}", 13, INK, "mm", part.width)
+                canvas.text(
+                    part.x + part.width / 2, y + bar / 2 + 1, f"arm {view.problem.arms.names[arm]}", 13, INK, "mm", part.width
+                )
             x += part.width
         if bar >= 12:
             used = sum(float(feasible.costs[arm]) for arm in arms)
@@ -246,7 +264,15 @@ def draw_calendar(view: View, canvas: Canvas, box: Box, feasible: MatchingSet) -
             else:
                 canvas.rectangle(cell, PAPER if arm is None else ORANGE, SOFT)
             if arm is not None and height >= 16:
-                canvas.text(cell.x + cell.width / 2, cell.y + cell.height / 2 + 1, f"arm {view.problem.arms.names[arm]}", 13, INK, "mm", width)
+                canvas.text(
+                    cell.x + cell.width / 2,
+                    cell.y + cell.height / 2 + 1,
+                    f"arm {view.problem.arms.names[arm]}",
+                    13,
+                    INK,
+                    "mm",
+                    width,
+                )
     y = box.y + 50 + workers * height
     if y + 16 <= box.bottom:
         canvas.text(box.x, y, "grey: not there; white: free", 13, SOFT)
@@ -267,7 +293,15 @@ def draw_interventions(view: View, canvas: Canvas, box: Box) -> None:
         canvas.rectangle(part, ORANGE if ran[n] else FAINT)
         arms = np.flatnonzero(matrix[:, n])
         names = ", ".join(view.problem.arms.names[arm] for arm in arms[:8])
-        canvas.text(part.x + 6, part.y + part.height / 2 + 1, f"{n}: arms {names}" if columns == 1 else f"{n}: {names}", size, INK, "lm", width - 12)
+        canvas.text(
+            part.x + 6,
+            part.y + part.height / 2 + 1,
+            f"{n}: arms {names}" if columns == 1 else f"{n}: {names}",
+            size,
+            INK,
+            "lm",
+            width - 12,
+        )
 
 
 def _triangle(canvas: Canvas, x: float, y: float, size: float, up: bool) -> None:

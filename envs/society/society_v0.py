@@ -20,8 +20,10 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import OrderEnforcingWrapper
 
 from ..core.batch import generator_keys
-from ..core.render import check_render_mode, describe
+from ..core.checks import boolean
+from ..core.render import RENDER_FPS, RENDER_MODES, check_render_mode
 from .batch import SocietyBatch
+from .drawing import SocietyFilm
 from .game import Society
 from .state import State
 
@@ -39,11 +41,11 @@ def env(**settings: Any) -> AECEnv[str, Observation, Any]:
 class _Faces:
     """What both faces share: the names, the spaces, and one world."""
 
-    metadata: ClassVar[dict[str, Any]] = {"name": "society_v0", "render_modes": ["ansi"], "render_fps": 30}
+    metadata: ClassVar[dict[str, Any]] = {"name": "society_v0", "render_modes": RENDER_MODES, "render_fps": RENDER_FPS}
     agents: list[str]
 
-    def __init__(self, *, render_mode: str | None = None, **settings: Any) -> None:
-        check_render_mode(render_mode, self.metadata["render_modes"])
+    def __init__(self, *, render_mode: str | None = None, reveal: bool = False, **settings: Any) -> None:
+        check_render_mode(render_mode)
         self.game = Society(**settings)
         self.render_mode = render_mode
         self.possible_agents = [PLANNER, *(f"agent_{i}" for i in range(self.game.n_agents))]
@@ -54,6 +56,7 @@ class _Faces:
         self._action_spaces: dict[str, spaces.Space[Any]] = {agent: spaces.Discrete(2) for agent in self._number}
         self._action_spaces[PLANNER] = _like(problem.action_space)
         self._batch = SocietyBatch(self.game, 1)
+        self._film = SocietyFilm(self.game, render_mode, boolean("reveal", reveal)) if render_mode is not None else None
         self._generator: np.random.Generator | None = None
 
     def observation_space(self, agent: str) -> spaces.Space[Observation]:
@@ -70,15 +73,15 @@ class _Faces:
             return self._batch.observe_planner()[0]
         return self._batch.observe_agents(self._number[agent])[0, 0]
 
-    def render(self) -> str | None:
-        """What every present agent observes as a line of text, in render mode "ansi"."""
-        if self.render_mode is None:
-            return None
-        lines = []
-        for agent in self.agents:
-            names = self.game.planner.observation_names if agent == PLANNER else self.game.agent_observation_names
-            lines.append(f"{agent} | {describe(names, self.observe(agent))}")
-        return "\n".join(lines)
+    def render(self) -> Any:
+        """The latest round, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
+        shown = [] if self._film is None else self._film.render(self._batch)
+        return shown[0] if shown else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
 
     def _begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
         """Start an episode. Options: `budget`, the effort of this episode; others are ignored, as PettingZoo has it."""
@@ -86,6 +89,8 @@ class _Faces:
             self._generator, _ = seeding.np_random(seed)
             self._batch.set_keys(generator_keys([self._generator]))
         self._batch.reset((options or {}).get("budget"))
+        if self._film is not None:
+            self._film.begin(self._batch)
 
     def _check_action(self, agent: str, action: Any) -> Any:
         """The action, if it is one of `agent`'s: numbers of any precision, whole ones for Discrete.
@@ -108,7 +113,10 @@ class _Faces:
     def _act(self, actions: list[Any]) -> dict[str, float]:
         """The cohort acts; the rewards of its members and of the planner."""
         cohort = [self._name(i) for i in self._batch.cohort]
-        outcome = self._batch.act(np.array([actions]))
+        rows = np.array([actions])
+        outcome = self._batch.act(rows)
+        if self._film is not None:
+            self._film.record(self._batch, rows, outcome.planner_reward)
         return {PLANNER: outcome.planner_reward.item(), **dict(zip(cohort, outcome.reward[0].tolist(), strict=True))}
 
     def _name(self, i: int) -> str:
@@ -134,7 +142,8 @@ class raw_env(_Faces, AECEnv[str, Observation, Any]):
     `aec_to_parallel`, since agents act on what the planner has just done; `parallel_env` has rounds instead.
 
     Args:
-        render_mode: None or "ansi" (a line of text per agent).
+        render_mode: None, "ansi" (a few lines of text), "rgb_array" (a picture of the latest round) or "human" (a window).
+        reveal: show the state and the agents' signals, marked as hidden.
         settings: the arguments of `Society`, such as n_agents, cohort, public_belief, objective, budget, p, levels, reward.
 
     Raises:
@@ -209,7 +218,8 @@ class parallel_env(_Faces, ParallelEnv[str, Observation, Any]):
     round there is no next cohort: the planner must act as always, but buys nothing. `truncations` are always False.
 
     Args:
-        render_mode: None or "ansi" (a line of text per agent).
+        render_mode: None, "ansi" (a few lines of text), "rgb_array" (a picture of the latest round) or "human" (a window).
+        reveal: show the state and the agents' signals, marked as hidden.
         settings: the arguments of `Society`, such as n_agents, cohort, public_belief, objective, budget, p, levels, reward.
 
     Raises:
@@ -265,6 +275,8 @@ class parallel_env(_Faces, ParallelEnv[str, Observation, Any]):
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot; the same actions then have the same outcomes."""
         self._batch.restore(snapshot)
+        if self._film is not None:
+            self._film.rewind(self._batch)
         self.agents = [] if self._batch.finished else [PLANNER]
         if self._batch.awaits_agents:
             self.agents += [self._name(i) for i in self._batch.cohort]
