@@ -70,8 +70,8 @@ class AuctionDrawing(Drawing):
 
     def standing(self, view: View) -> str:
         """Revenue, and who is still there."""
-        present = int((view.seen["active"]).sum())
-        return f"revenue {amount(float(view.seen['revenue']))}; {present} of {view.problem.n_agents} bidders have money; wins {_list(view.seen['wins'])}"
+        who = f"{int(view.seen['active'].sum())} of {view.problem.n_agents} bidders have money"
+        return f"revenue {amount(float(view.seen['revenue']))}; {who}; wins {_list(view.seen['wins'])}"
 
     def draw(self, view: View, canvas: Canvas, box: Box) -> None:
         """A row per bidder."""

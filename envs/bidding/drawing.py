@@ -49,7 +49,8 @@ class BiddingDrawing(Drawing):
         bid = bid_of(view, moment)
         asked = f"bid {bid:.3g}" if bid is not None else f"action {moment.action[0]:.3g}"
         if view.problem.ticks:
-            return f"{asked} for an average impression: won {float(moment.after['won']):.0%} of them, paid {amount(float(moment.cost[0]))}"
+            paid = amount(float(moment.cost[0]))
+            return f"{asked} for an average impression: won {float(moment.after['won']):.0%} of the tick, paid {paid}"
         asked += f" for an impression at {moment.observation[0]:.2f}x"
         lowered = ", lowered to what is left" if moment.blocked else ""
         if not moment.after["won"]:
@@ -138,7 +139,7 @@ def bid_of(view: View, moment: Moment) -> float | None:
     theta = (1.0 if problem.ticks else moment.observation[0]) * problem.params.theta_avg
     if problem.params.control != BID and not math.isfinite(theta):
         return None
-    return float(asked_bid.py_func(problem.params, SimpleNamespace(predicted=[theta]), 0, moment.action))
+    return float(asked_bid.py_func(problem.params, SimpleNamespace(predicted=[theta]), 0, moment.action))  # type: ignore[attr-defined]
 
 
 def shown_price(view: View, moment: Moment) -> float | None:

@@ -17,7 +17,7 @@ PAPER, INK, SOFT, RAIL, FAINT = (255, 255, 255), (34, 34, 34), (110, 110, 116), 
 
 BLUE, SKY, GREEN, ORANGE, RED = (0, 114, 178), (86, 180, 233), (0, 158, 115), (230, 159, 0), (213, 94, 0)
 YELLOW, PURPLE = (240, 228, 66), (204, 121, 167)
-"""The colours of Okabe and Ito, which the colour-blind can tell apart. They mean the same in all pictures: blue is what is left,
+"""The colours of Okabe and Ito, which the colour-blind can tell apart. In all pictures blue is what is left,
 orange what was chosen, green what came off, red what failed, purple what is hidden."""
 
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW)

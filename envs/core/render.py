@@ -101,7 +101,7 @@ class View:
     finished: bool
     blocked: int = 0
     mark: tuple[Any, ...] = ()
-    history: Sequence[Moment] = field(default_factory=list)
+    history: list[Moment] = field(default_factory=list)
 
     @property
     def last(self) -> Moment | None:
@@ -214,7 +214,7 @@ def draw_spending(view: View, canvas: Canvas, box: Box, k: int = 0) -> None:
     canvas.text(plot.right, plot.bottom + 4, "end", 13, SOFT, "ra")
 
 
-# --- pictures and texts -------------------------------------------------------------------------------------------------------
+# --- pictures and texts ------------------------------------------------------------------------------------------------------
 
 
 def picture(drawing: Drawing, view: View) -> NDArray[np.uint8]:
@@ -306,7 +306,7 @@ def amount(value: float) -> str:
     return f"{value:.4g}" if size >= 1 else f"{value:.3g}"
 
 
-# --- what was played ----------------------------------------------------------------------------------------------------------
+# --- what was played ---------------------------------------------------------------------------------------------------------
 
 
 class Film:

@@ -1,4 +1,4 @@
-"""How pulls could be carried out, for pictures: by which worker, in which slot, on which walk; and where a network's nodes lie.
+"""How pulls could be carried out, for pictures: by which worker, in which slot, on which walk; and a network's layout.
 
 The feasible sets say that there is a way; these functions name one.
 """
@@ -6,7 +6,7 @@ The feasible sets say that there is a way; these functions name one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import scipy.sparse as sp
@@ -72,7 +72,7 @@ def walk_through(network: Network, source: int, pulled: Sequence[int]) -> list[i
     stops = [node for node in pulled if node != source]
     if len(stops) <= MOST_ORDERED:
         orders = ([source, *order, source] for order in permutations(stops))
-        tour = min(orders, key=lambda order: sum(hops[a, b] for a, b in zip(order, order[1:], strict=False)))
+        tour = min(orders, key=lambda order: sum(hops[a, b] for a, b in pairwise(order)))
     else:
         tour = [source]
         while stops:
@@ -80,7 +80,7 @@ def walk_through(network: Network, source: int, pulled: Sequence[int]) -> list[i
             tour.append(nearest)
         tour.append(source)
     walk = [source]
-    for a, b in zip(tour, tour[1:], strict=False):
+    for a, b in pairwise(tour):
         back = [b]
         while back[-1] != a:
             back.append(int(before[a, back[-1]]))

@@ -1,5 +1,6 @@
-"""How restless bandits look: arms as tiles, or nodes of their network, by state, with the pulls of the latest step; beside them
-what ties the pulls together: workers' loads, calendars, the walk, interventions, neighbours.
+"""How restless bandits look: arms as tiles, or nodes of their network, by state, with the pulls of the latest step.
+
+Beside them stands what ties the pulls together: workers' loads, calendars, the walk, interventions, neighbours.
 """
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -196,7 +198,7 @@ def draw_network(view: View, canvas: Canvas, box: Box) -> None:
         if own.any():
             walk = walk_through(network, problem.source, np.flatnonzero(own).tolist())
             canvas.line([at[node] for node in walk], ORANGE, 4)
-            for a, b in zip(walk, walk[1:], strict=False):
+            for a, b in pairwise(walk):
                 middle = (0.4 * at[a][0] + 0.6 * at[b][0], 0.4 * at[a][1] + 0.6 * at[b][1])
                 canvas.arrow(at[a], middle, ORANGE, 3, 11)
         x, y = at[problem.source]

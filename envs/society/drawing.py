@@ -1,4 +1,4 @@
-"""How the society looks: the path of the public belief, the agents in their order with what they did, and the planner's effort.
+"""How the society looks: the path of the public belief, the agents with what they did, and the planner's effort.
 
 Signals are private to the agents; like the state they are drawn with `reveal=True` only.
 """

@@ -1,6 +1,4 @@
-"""How an episode of `SocialSteering` looks: the path of the public belief past the region in which agents herd, and the precision
-that was bought for each of them.
-"""
+"""How an episode of `SocialSteering` looks: the path of the belief, the region of herding, the precision that was bought."""
 
 from __future__ import annotations
 
@@ -61,7 +59,8 @@ class SteeringDrawing(Drawing):
     def standing(self, view: View) -> str:
         """Actions so far."""
         acted = view.t * len(view.seen["last_action"])
-        return f"{int(view.seen['good_actions'])} of {acted} acted good, {int(view.seen['informative'])} told something; return {view.total:.4g}"
+        good, told = int(view.seen["good_actions"]), int(view.seen["informative"])
+        return f"{good} of {acted} acted good, {told} told something; return {view.total:.4g}"
 
     def secret(self, view: View) -> str:
         """The state."""

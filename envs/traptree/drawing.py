@@ -37,7 +37,7 @@ class TrapTreeDrawing(Drawing):
         level = level_of(view, view.observation)
         if level == p.depth:
             return f"at a leaf (level {level}) that does not pay" + (": go back?" if p.backtrack else "")
-        good = [c for c in range(p.branching) if read_score.py_func(view.observation, c) > 0.5]
+        good = [c for c in range(p.branching) if read_score.py_func(view.observation, c) > 0.5]  # type: ignore[attr-defined]
         back = " or back" if p.backtrack else ""
         return f"level {level} of {p.depth}: which child{back}? looking good: {', '.join(map(str, good[:12])) or 'none'}"
 
@@ -50,7 +50,7 @@ class TrapTreeDrawing(Drawing):
             return f"back from level {before}; cost 1 move"
         if before == view.problem.params.depth:
             return f"child {action} of a leaf: there is none; cost 1 move"
-        looked = "looked good" if read_score.py_func(moment.observation, action) > 0.5 else "looked bad"
+        looked = "looked good" if read_score.py_func(moment.observation, action) > 0.5 else "looked bad"  # type: ignore[attr-defined]
         end = ": this leaf pays" if moment.reward > 0 else ""
         return f"to child {action} of level {before}, which {looked}; cost 1 move{end}"
 
@@ -72,18 +72,23 @@ class TrapTreeDrawing(Drawing):
 
 def level_of(view: View, observation: Any) -> int:
     """How deep one stands."""
-    return int(read_level.py_func(view.problem.reading, observation))
+    return int(read_level.py_func(view.problem.reading, observation))  # type: ignore[attr-defined]
 
 
-def path_of(view: View) -> tuple[list[tuple[int, ...]], tuple[int, ...], dict[tuple[int, ...], Any]]:
+Node = tuple[int, ...]
+"""The way to a node: the children to go to, from the root."""
+
+
+def path_of(view: View) -> tuple[list[Node], Node, dict[Node, Any]]:
     """All nodes that were visited, the present one, and the observations at those; a node is the way to it.
 
     Where the history begins late, the path does too: it is filled up with unknown children, -1.
     """
     p = view.problem.params
     first = view.history[0].observation if view.history else view.observation
-    here: tuple[int, ...] = (-1,) * level_of(view, first)
-    visited, seen = [here], {here: first}
+    here: Node = tuple(-1 for _ in range(level_of(view, first)))
+    visited: list[Node] = [here]
+    seen: dict[Node, Any] = {here: first}
     for k, moment in enumerate(view.history):
         action = int(moment.action[0])
         if not moment.blocked:
@@ -119,7 +124,7 @@ def draw_tree(view: View, canvas: Canvas, box: Box) -> None:
     known = set(visited)
     parent_x = box.x + box.width / 2
     spread = box.width * 0.94
-    at = {(): (parent_x, top)}
+    at: dict[Node, tuple[float, float]] = {(): (parent_x, top)}
     for depth in range(min(len(here) + 1, p.depth)):
         way = here[:depth]
         gap = spread / children
@@ -129,7 +134,7 @@ def draw_tree(view: View, canvas: Canvas, box: Box) -> None:
             at[child] = (x, top + (depth + 1) * height)
         if depth < len(here) and here[depth] not in range(children):
             at[here[: depth + 1]] = (box.x + box.width / 2, top + (depth + 1) * height)
-    last = _latest_edge(view, visited)
+    last = _latest_edge(visited)
     for child, (x, y) in at.items():
         if child:
             on_path = child == here[: len(child)]
@@ -137,7 +142,7 @@ def draw_tree(view: View, canvas: Canvas, box: Box) -> None:
             canvas.line([at[child[:-1]], (x, y)], colour, 4 if on_path or child == last else 2)
     for child, (x, y) in at.items():
         observation = seen.get(child[:-1]) if child else None
-        good = observation is not None and child[-1] >= 0 and read_score.py_func(observation, child[-1]) > 0.5
+        good = observation is not None and child[-1] >= 0 and read_score.py_func(observation, child[-1]) > 0.5  # type: ignore[attr-defined]
         tried = child in known and child != here[: len(child)]
         fill = BLUE if child == here else SOFT if tried else INK if good else PAPER
         canvas.circle(
@@ -158,7 +163,7 @@ def draw_tree(view: View, canvas: Canvas, box: Box) -> None:
         canvas.text(box.x, box.bottom - 16, f"{p.depth - len(here)} more levels to the leaves", 14, SOFT)
 
 
-def _latest_edge(view: View, visited: list[tuple[int, ...]]) -> tuple[int, ...] | None:
+def _latest_edge(visited: list[Node]) -> Node | None:
     """The lower end of the edge that the latest move went along."""
     if len(visited) < 2 or visited[-1] == visited[-2]:
         return None

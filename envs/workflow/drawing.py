@@ -1,4 +1,4 @@
-"""How an episode of `WorkflowRouting` looks: the graph of subtasks with what the latest round launched, and what models cost."""
+"""How an episode of `WorkflowRouting` looks: the graph of subtasks, the launches of the latest round, the models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..core.canvas import FAINT, GREEN, INK, ORANGE, PAPER, RAIL, SOFT, Box, Canvas
 from ..core.render import Drawing, Moment, View, amount
-from .law import launched_model
+from .law import is_ready, launched_model
 from .reading import read_attempts, read_ready
 
 
@@ -64,19 +64,12 @@ class WorkflowDrawing(Drawing):
 
 def launches(problem: Any, moment: Moment) -> dict[int, tuple[int, int, bool]]:
     """Subtask -> its model, the samples that were drawn, and whether one passed; of the latest round."""
-    found = {}
+    found, p = {}, problem.params
+    before, after = int(moment.before["done"]), int(moment.after["done"])
     for v, entry in enumerate(moment.action.astype(int).tolist()):
-        drawn = int(moment.after["attempts"][v] - moment.before["attempts"][v])
-        if entry > 0 and drawn > 0:
-            passed = bool((int(moment.after["done"]) & ~int(moment.before["done"])) >> v & 1)
-            found[v] = int(launched_model.py_func(problem.params, entry)), drawn, passed
-        elif (
-            entry > 0
-            and drawn == 0
-            and (int(moment.before["done"]) & int(problem.params.before[v])) == int(problem.params.before[v])
-        ):
-            if not int(moment.before["done"]) >> v & 1:
-                found[v] = int(launched_model.py_func(problem.params, entry)), 0, False
+        if entry > 0 and is_ready.py_func(p, before, v):  # type: ignore[attr-defined]
+            drawn = int(moment.after["attempts"][v] - moment.before["attempts"][v])
+            found[v] = int(launched_model.py_func(p, entry)), drawn, bool((after & ~before) >> v & 1)  # type: ignore[attr-defined]
     return found
 
 
@@ -132,7 +125,7 @@ def draw_graph(view: View, canvas: Canvas, box: Box) -> None:
             if not passed:
                 canvas.cross(node.right - 14, node.y + 13, 6)
         state = "done" if completed else "ready" if ready[v] else "waits"
-        tries = int(read_attempts.py_func(problem.reading, view.observation, v))
+        tries = int(read_attempts.py_func(problem.reading, view.observation, v))  # type: ignore[attr-defined]
         if height >= 40:
             canvas.text(
                 node.x + 8,

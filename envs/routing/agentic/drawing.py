@@ -62,7 +62,8 @@ class AgenticDrawing(Drawing):
     def standing(self, view: View) -> str:
         """Tasks, calls and dollars."""
         tasks = f"{int(view.seen['success'])} of {view.problem.tasks} tasks solved; " if view.problem.tasks > 1 else ""
-        return f"{tasks}{amount(float(view.seen['large_calls']))} large calls, ${amount(float(view.seen['dollars']))} in all; return {view.total:.3g}"
+        calls, dollars = (amount(float(view.seen[name])) for name in ("large_calls", "dollars"))
+        return f"{tasks}{calls} large calls, ${dollars} in all; return {view.total:.3g}"
 
     def secret(self, view: View) -> str:
         """What the router would like to know."""
@@ -84,7 +85,7 @@ class AgenticDrawing(Drawing):
         last = view.last
         ended = last is not None and event_of(view, last) in (SOLVED, FAILED)
         shown = last.observation if last is not None and ended else view.observation
-        subgoals = int(read_subgoals.py_func(view.problem.reading, shown))
+        subgoals = int(read_subgoals.py_func(view.problem.reading, shown))  # type: ignore[attr-defined]
         progress = int((last.before if last is not None and ended else view.seen)["progress"])
         task = int((last.before if last is not None and ended else view.seen)["task"])
         solved = last is not None and event_of(view, last) == SOLVED

@@ -1,4 +1,4 @@
-"""How an episode of `LoggedRouting` looks: the query, what every model is expected to cost, which one answered, and how well."""
+"""How an episode of `LoggedRouting` looks: the query, the expected costs of an answer, who answered, and how well."""
 
 from __future__ import annotations
 
