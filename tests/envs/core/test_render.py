@@ -255,6 +255,15 @@ def test_games_are_drawn_with_all_settings(game, settings):
         env.close()
 
 
+def test_the_way_to_the_leaf_is_hidden():
+    env = made(TRAPTREE, "rgb_array")
+    env.reset(seed=0)
+    before = env.render()
+    state = env.unwrapped._batch.state  # type: ignore[attr-defined]
+    state.solution[:, 1:] = (state.solution[:, 1:] + 1) % 4
+    np.testing.assert_array_equal(env.render(), before)
+
+
 def test_signals_of_agents_are_hidden():
     env = society_v0.raw_env(render_mode="rgb_array")
     env.reset(seed=0)
