@@ -200,7 +200,7 @@ class Leaking(Drawing):
     [
         (
             "family_of",
-            lambda problem: budgetgym.Family("leaky", TrapTree, drawing=Leaking()),
+            lambda problem: budgetgym.Family("leaky", SocialSteering, drawing=Leaking()),
             "pictures change when what is hidden is redrawn",
         ),
         ("text", lambda drawing, view: "x" * 81, "has lines of 81 characters"),
