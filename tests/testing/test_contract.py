@@ -211,7 +211,7 @@ class Leaking(Drawing):
 def test_pictures_are_checked(name, value, message, monkeypatch):
     monkeypatch.setattr(render, name, value)
     with pytest.raises(ContractError, match=message):
-        CHECKS["pictures"](SocialSteering(), 0)
+        CHECKS["pictures"](SocialSteering(), 2)
 
 
 def test_documentation_is_asked_for_by_section():
