@@ -37,6 +37,8 @@ def episode(id: str, agent: str, seed: int = 0, every: int = 1, **settings: Any)
     """The frames of an episode, the first, every so many, and the last."""
     env = gym.make(id, render_mode="rgb_array", disable_env_checker=True, **settings)
     player: Any = budgetgym.make_agent(agent, env)
+    if hasattr(player, "attach"):
+        player.attach(env)
     observation, _ = env.reset(seed=seed)
     frames, state, start, t, over = [env.render()], None, np.array([True]), 0, False
     while not over:
@@ -58,7 +60,7 @@ def auction() -> Frames:
     while env.agents:
         bids = {agent: np.array([shares[int(agent[7:])] * observations[agent][0]]) for agent in env.agents}
         observations, *_ = env.step(bids)
-        if len(frames) < 40:
+        if len(frames) < 28:
             frames.append(env.render())
     return [*frames, env.render()]
 
@@ -105,8 +107,8 @@ def routing_log() -> RoutingLog:
 
 PICTURES: dict[str, Callable[[], Frames]] = {
     "bidding": lambda: episode("budgetgym/RealTimeBidding-v0", "rlb", every=45),
-    "routing": lambda: episode("budgetgym/AgenticRouting-v0", "belief", seed=5),
-    "routing_log": lambda: episode("budgetgym/AgenticRouting-v0", "length", log=routing_log(), T=30),
+    "routing": lambda: episode("budgetgym/AgenticRouting-v0", "belief", seed=8),
+    "routing_log": lambda: episode("budgetgym/AgenticRouting-v0", "length", log=routing_log(), T=24),
     "workflow": lambda: episode("budgetgym/WorkflowRouting-v0", "optimal"),
     "restless_capacity": lambda: episode("budgetgym/RestlessCapacity-v0", "lagrangian"),
     "restless_matching": lambda: episode("budgetgym/RestlessMatching-v0", "lagrangian"),
@@ -130,7 +132,17 @@ def write(path: Path, frames: Frames) -> int:
     palette = Image.fromarray(sample).quantize(COLOURS)
     few = [image.quantize(palette=palette, dither=Image.Dither.NONE).convert("RGB") for image in images]
     times = [PAUSE] * (len(few) - 1) + [5 * PAUSE]
-    few[0].save(path, save_all=True, append_images=few[1:], duration=times, loop=0, lossless=True, minimize_size=True)
+    few[0].save(
+        path,
+        save_all=True,
+        append_images=few[1:],
+        duration=times,
+        loop=0,
+        lossless=True,
+        quality=100,
+        method=4,
+        minimize_size=True,
+    )
     return path.stat().st_size
 
 
@@ -147,6 +159,7 @@ def contact_sheet(path: Path, frames: dict[str, NDArray[np.uint8]]) -> None:
 
 
 def main(names: list[str]) -> None:
+    """Write the pictures of these names, by default all and the contact sheet."""
     chosen, total = {}, 0
     for name in names or PICTURES:
         frames = PICTURES[name]()
