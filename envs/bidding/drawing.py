@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,15 +80,16 @@ class BiddingDrawing(Drawing):
         if moment is None:
             canvas.text(box.x, box.y, self.offer(view), 16, width=box.width)
             return
-        offered = self.offer(replace(view, observation=moment.observation)).removesuffix(": what to bid?")
-        canvas.text(box.x, box.y, f"offered: {offered}", 16, width=box.width)
+        what = "the average auctions of a tick" if view.problem.ticks else "the average chance of a click"
+        canvas.text(box.x, box.y, f"offered: {moment.observation[0]:.2f}x {what}", 16, width=box.width)
         bid, price, top = bid_of(view, moment), shown_price(view, moment), scale_of(view)
         rail = Box(box.x + 52, box.y + 30, box.width - 52 - 90, 30)
         unit = rail.width / top
         canvas.text(box.x, rail.y + 6, "bid", 16)
         canvas.rectangle(rail, FAINT)
         if bid is not None:
-            canvas.rectangle(rail._replace(width=unit * min(bid, top)), ORANGE)
+            canvas.rectangle(rail._replace(width=unit * min(bid, top)), None, ORANGE, 2)
+            canvas.rectangle(rail._replace(width=unit * min(made_bid(view, moment, bid), top)), ORANGE)
             canvas.text(rail.x + 6, rail.y + 6, f"{bid:.3g}", 16)
         won = bool(moment.after["won"])
         second = rail._replace(y=rail.y + 38)
@@ -99,7 +99,7 @@ class BiddingDrawing(Drawing):
             canvas.rectangle(second._replace(width=unit * min(price, top)), GREEN if won else SOFT)
             canvas.text(second.x + 6, second.y + 6, f"{price:.3g}", 16, (255, 255, 255))
         elif bid is not None and not won:
-            start = second.x + unit * min(bid, top)
+            start = second.x + unit * min(made_bid(view, moment, bid), top)
             canvas.hatch(Box(start, second.y, second.right - start, second.height), SOFT)
             canvas.text(second.x + 6, second.y + 6, "above the bid", 16, SOFT)
         if "market_price" in view.hidden and not won:
@@ -140,6 +140,14 @@ def bid_of(view: View, moment: Moment) -> float | None:
     if problem.params.control != BID and not math.isfinite(theta):
         return None
     return float(asked_bid.py_func(problem.params, SimpleNamespace(predicted=[theta]), 0, moment.action))  # type: ignore[attr-defined]
+
+
+def made_bid(view: View, moment: Moment, bid: float) -> float:
+    """The bid as it was made: lowered to the money left, if that was too little. What a hard limit allows is not drawn."""
+    problem = view.problem
+    if not moment.blocked or problem.ticks or problem.cost_event != "impression":
+        return bid
+    return min(bid, float(view.initial[0] - moment.spent[0] + moment.cost[0]))
 
 
 def shown_price(view: View, moment: Moment) -> float | None:

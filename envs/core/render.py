@@ -193,7 +193,6 @@ def draw_observation(view: View, canvas: Canvas, box: Box) -> None:
 def draw_spending(view: View, canvas: Canvas, box: Box, k: int = 0) -> None:
     """What was spent of resource k over time, beside even spending."""
     canvas.text(box.x, box.y, f"{view.resources[k].replace('_', ' ')} spent", 15, width=box.width * 0.6)
-    canvas.text(box.right, box.y, "even pace", 13, SOFT, "ra")
     plot = Box(box.x, box.y + 22, box.width, box.height - 42)
     canvas.rectangle(plot, FAINT)
     initial = float(view.initial[k])
@@ -201,6 +200,7 @@ def draw_spending(view: View, canvas: Canvas, box: Box, k: int = 0) -> None:
     known = [(0, 0.0), *spent] if not spent or spent[0][0] == 1 else spent
     top = initial if math.isfinite(initial) and initial > 0 else max([amount for _, amount in known] + [1e-12])
     if math.isfinite(initial):
+        canvas.text(box.right, box.y, "even pace", 13, SOFT, "ra")
         canvas.dashes((plot.x, plot.bottom), (plot.right, plot.y), SOFT)
     stride = max(1, len(known) // 200)
     known = [*known[::stride], known[-1]]

@@ -165,9 +165,9 @@ def draw_precisions(view: View, canvas: Canvas, box: Box) -> None:
             continue
         for k, q in enumerate(moment.after["last_precision"].tolist()):
             width = (unit - 2) / topics
-            height = plot.height * (q - 0.5) / (top - 0.5)
+            height = max(plot.height * (q - 0.5) / (top - 0.5), 3.0)
             bar = Box(plot.x + (moment.t - first) * unit + 1 + k * width, plot.bottom - height, width, height)
-            free = q <= baseline + 1e-9
+            free = abs(q - baseline) < 1e-9 or moment.cost[0] == 0
             canvas.rectangle(bar, SOFT if free else ORANGE if topics == 1 else SERIES[k % len(SERIES)])
             if unit >= 34 and topics == 1:
                 canvas.text(bar.x + width / 2, plot.bottom - 16, f"{q:.2g}", 13, PAPER if free and height >= 18 else INK, "ma")

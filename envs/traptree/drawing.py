@@ -159,8 +159,10 @@ def draw_tree(view: View, canvas: Canvas, box: Box) -> None:
         canvas.check(at[here][0] + 24, at[here][1], 12)
     elif len(here) == p.depth:
         canvas.cross(at[here][0] + 24, at[here][1], 9)
-    if len(here) < p.depth:
-        canvas.text(box.x, box.bottom - 16, f"{p.depth - len(here)} more levels to the leaves", 14, SOFT)
+    if p.branching > children:
+        canvas.text(box.right, box.bottom - 16, f"{children} of {p.branching} children are drawn", 14, SOFT, "ra")
+    if (below := p.depth - len(here) - 1) > 0:
+        canvas.text(box.x, box.bottom - 16, f"{below} more level{'s' if below > 1 else ''} below", 14, SOFT)
 
 
 def _latest_edge(visited: list[Node]) -> Node | None:
