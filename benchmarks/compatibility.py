@@ -8,6 +8,8 @@ A library's results replace its rows in `benchmarks/results/compatibility.csv`, 
 `docs/other_libraries.md`.
 """
 
+# pyright: reportMissingImports=false
+# Most libraries are installed only in environments of their own.
 from __future__ import annotations
 
 import argparse
@@ -46,7 +48,7 @@ IDS = (
     "SocialSteering-v0",
     "TrapTree-v0",
 )
-FIELDS = ("library", "version", "gymnasium", "script", "id", "result")
+FIELDS: tuple[str, ...] = ("library", "version", "gymnasium", "script", "id", "result")
 WORKS = "works"
 
 

@@ -10,9 +10,10 @@ import csv
 import time
 from pathlib import Path
 
-import gymnasium as gym
+import budgetgym  # noqa: F401  registers the ids
 import numpy as np
 from budgetgym.envs.core.batch import Batch
+from budgetgym.envs.core.resolve import as_problem
 
 IDS = [f"Restless{kind}-v0" for kind in ("Capacity", "Matching", "Paths", "Interventions", "Spillover")]
 RESULTS = Path(__file__).parent / "results" / "projection.csv"
@@ -36,7 +37,7 @@ def seconds(problem, actions):
 def main():
     rows = []
     for id in IDS:
-        problem = gym.make(id).unwrapped.problem
+        problem = as_problem(id)
         random = np.random.default_rng(0)
         feasible = [problem.feasible.sample(random, LANES) for _ in range(STEPS)]
         wild = [random.integers(2, size=(LANES, problem.feasible.m)) for _ in range(STEPS)]

@@ -89,7 +89,7 @@ class Family:
         lookahead: a `Lookahead` (`agents/planning/lookahead.py`): what planners start from.
         masks: masks(problem, observations (n, d)) -> (n, actions): which can be executed, as far as observations show it; by
             default learners get the masks from the environment.
-        drawing: draw(problem, state, lane, observation) -> a frame (height, width, 3); by default bars of all entries.
+        drawing: a `Drawing` (`envs/core/render.py`): what frames and texts show; by default observation, action and spend.
         games: name -> module of a PettingZoo environment, for families of several agents.
         demo: arguments of `budgetgym compare` that show the family at its best within a minute.
     """

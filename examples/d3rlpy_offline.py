@@ -60,8 +60,8 @@ def score(path: str, env_id: str, episodes: int = 2000) -> Any:
     """Compare it with the agents whose episodes it has seen."""
     import budgetgym
 
-    others = {name: budgetgym.make_agent(name, env_id) for name in PLAYED}
-    return budgetgym.compare(env_id, {"cql": Learned(path), **others}, episodes)
+    agents: dict[str, Any] = {"cql": Learned(path), **{name: budgetgym.make_agent(name, env_id) for name in PLAYED}}
+    return budgetgym.compare(env_id, agents, episodes)
 
 
 if __name__ == "__main__":

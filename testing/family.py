@@ -17,6 +17,7 @@ from ..agents.planning.lookahead import Lookahead
 from ..agents.registry import known_agents, list_agents
 from ..baselines.core.oracle import Oracle
 from ..envs.core.problem import Problem
+from ..envs.core.render import Drawing
 from ..envs.core.resolve import as_problem
 from ..envs.family import Family, agents_of, family_of, find_family, resolve
 from .contract import ContractError, RandomActions, first_episodes, play, require, started
@@ -64,9 +65,9 @@ def check_record(family: Family) -> None:
     found = {}
     for name in ("problem", "oracle", "learning", "lookahead", "masks", "drawing"):
         found[name] = _resolved(family, name, getattr(family, name))
-    for name, kind in (("oracle", Oracle), ("learning", Learning), ("lookahead", Lookahead)):
+    for name, kind in (("oracle", Oracle), ("learning", Learning), ("lookahead", Lookahead), ("drawing", Drawing)):
         fits = found[name] is None or isinstance(found[name], kind)
-        require(fits, family.name, f"{name} is {found[name]!r}; expected {kind.__name__}(...)")
+        require(fits, family.name, f"{name} is {found[name]!r}; expected {kind.__name__}(...), or one of its subclasses")
     for name, agent in agents_of(family).items():
         cls = _resolved(family, f"agents[{name!r}]", agent.path)
         require(callable(cls), family.name, f"agent {name!r} is {cls!r}; expected a class")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -12,10 +14,13 @@ from gymnasium import spaces
 from ..envs.core.batch import Batch
 from ..envs.core.ledger import ROUNDING
 from ..envs.core.problem import Problem
+from ..envs.core.render import COLUMNS, Film
 from ..envs.core.states import CORE_FIELDS
 from .contract import ContractError, RandomActions, first_episodes, play, require, same, started
 
 LANES, STEPS = 6, 60
+PICTURED = 4
+"""Steps that are drawn: pictures take long."""
 ROOM = 4096
 """Entries beyond the end that a kernel may write by mistake without doing harm."""
 
@@ -172,6 +177,44 @@ def check_resampling(problem: Problem, seed: int = 0) -> None:
     require(not changed, problem, f"`resample` changes {changed}; expected the ledger and the clock to stay")
 
 
+def check_pictures(problem: Problem, seed: int = 0) -> None:
+    """Frames are (height, width, 3) of one size, texts fit into 80 columns, and neither shows what `resample` redraws."""
+    batch = started(problem, *first_episodes(problem, 2, seed))
+    modes = ("ansi", "rgb_array") if find_spec("PIL") else ("ansi",)
+    films = [Film(problem, mode) for mode in modes]
+    for film in films:
+        film.begin(batch)
+    sizes = set()
+    for drawn, transition in play(batch, RandomActions(problem, seed), PICTURED):
+        for film in films:
+            film.record(batch, batch.read_actions(drawn), transition.reward)
+        sizes |= {_check_shown(problem, shown) for film in films for shown in film.render(batch)}
+    require(len(sizes - {None}) <= 1, problem, f"frames have the sizes {sizes - {None}}; expected one")
+    before = [film.render(batch) for film in films]
+    for key in range(3):  # a single draw often is the truth
+        batch.resample(np.arange(2 * key, 2 * key + 2, dtype=np.uint64))
+        after = [film.render(batch) for film in films]
+        require(
+            all(np.array_equal(x, y) for a, b in zip(before, after, strict=True) for x, y in zip(a, b, strict=True)),
+            problem,
+            "pictures change when what is hidden is redrawn; expected only what agents know",
+        )
+    revealing = Film(problem, modes[-1], reveal=True)
+    revealing.begin(batch)
+    revealing.render(batch)
+
+
+def _check_shown(problem: Problem, shown: Any) -> tuple[int, ...] | None:
+    """The size of a frame; None of a text."""
+    if isinstance(shown, str):
+        wide = max(map(len, shown.splitlines()), default=0)
+        require(0 < wide <= COLUMNS, problem, f"the text {shown!r} has lines of {wide} characters; expected 1 to {COLUMNS}")
+        return None
+    right = isinstance(shown, np.ndarray) and shown.dtype == np.uint8 and shown.ndim == 3 and shown.shape[2] == 3
+    require(right, problem, f"a frame is {type(shown).__name__}; expected an array (height, width, 3) of uint8")
+    return shown.shape
+
+
 def check_masks(problem: Problem, seed: int = 0) -> None:
     """What the mask allows is executed as it is: it is not counted as blocked. At least one action is always allowed."""
     if problem.kernels.mask is None:
@@ -276,6 +319,7 @@ CHECKS: dict[str, Callable[[Problem, int], None]] = {
     "lanes": check_lanes,
     "snapshots": check_snapshots,
     "resampling": check_resampling,
+    "pictures": check_pictures,
     "masks": check_masks,
     "budget observation": check_budget_observation,
 }

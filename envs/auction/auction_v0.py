@@ -20,10 +20,11 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import OrderEnforcingWrapper, parallel_to_aec
 
 from ..core.batch import generator_keys
-from ..core.checks import positive_integer
+from ..core.checks import boolean, positive_integer
 from ..core.presentation import in_precision
-from ..core.render import check_render_mode, describe
+from ..core.render import RENDER_FPS, RENDER_MODES, check_render_mode
 from .batch import AuctionBatch
+from .drawing import AuctionFilm
 from .game import AuctionGame
 from .state import State
 
@@ -49,7 +50,8 @@ class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
 
     Args:
         max_cycles: truncate episodes after this many steps; None never does.
-        render_mode: None or "ansi" (a line of text per agent).
+        render_mode: None, "ansi" (a few lines of text), "rgb_array" (a picture of the latest auction) or "human" (a window).
+        reveal: nothing more is shown: every value and budget is some player's own.
         settings: the arguments of `AuctionGame`, such as n_agents, rule, n_slots, reserve, granularity, T, budgets, values.
 
     Raises:
@@ -59,13 +61,15 @@ class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
         "name": "auction_v0",
-        "render_modes": ["ansi"],
+        "render_modes": RENDER_MODES,
         "is_parallelizable": True,
-        "render_fps": 30,
+        "render_fps": RENDER_FPS,
     }
 
-    def __init__(self, *, max_cycles: int | None = None, render_mode: str | None = None, **settings: Any) -> None:
-        check_render_mode(render_mode, self.metadata["render_modes"])
+    def __init__(
+        self, *, max_cycles: int | None = None, render_mode: str | None = None, reveal: bool = False, **settings: Any
+    ) -> None:
+        check_render_mode(render_mode)
         self.game = AuctionGame(**settings)
         self.max_cycles = None if max_cycles is None else positive_integer("max_cycles", max_cycles)
         self.render_mode = render_mode
@@ -79,6 +83,7 @@ class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
             np.concatenate([space.low for space in shown]), np.concatenate([space.high for space in shown]), dtype=np.float32
         )
         self._batch = AuctionBatch(self.game, 1)
+        self._film = AuctionFilm(self.game, render_mode, boolean("reveal", reveal)) if render_mode is not None else None
         self._generator: np.random.Generator | None = None
 
     def observation_space(self, agent: str) -> spaces.Space[NDArray[np.float32]]:
@@ -106,6 +111,8 @@ class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
             batch.set_keys(generator_keys([self._generator]))
         observation = batch.reset(budgets=budgets)
         self.agents = self.possible_agents[:]
+        if self._film is not None:
+            self._film.begin(batch)
         return self._by_agent(observation[0]), self._infos()
 
     def step(
@@ -120,7 +127,10 @@ class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
         """
         if not self.agents:
             raise gym.error.ResetNeeded("no agent is left in the episode; call reset() before the next step")
-        observation, reward, terminated = self._batch.step(self._read_actions(actions))
+        row = self._read_actions(actions)
+        observation, reward, terminated = self._batch.step(row)
+        if self._film is not None:
+            self._film.record(self._batch, row, reward.sum(axis=1))
         observations, infos = self._by_agent(observation[0]), self._infos()
         rewards = {agent: reward[0, self._number[agent]].item() for agent in self.agents}
         terminations = {agent: terminated[0, self._number[agent]].item() for agent in self.agents}
@@ -133,13 +143,15 @@ class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
         """The observations of all possible agents in a row, (8 * n_agents,): for critics that are trained centrally."""
         return self._batch.observe().ravel().astype(np.float32)
 
-    def render(self) -> str | None:  # type: ignore[override]
-        """What every present agent observes as a line of text, in render mode "ansi"."""
-        if self.render_mode != "ansi":
-            return None
-        rows = self._by_agent(self._batch.observe()[0])
-        names = self.game.observation_names
-        return "\n".join(f"{agent} | {describe(names, row)}" for agent, row in rows.items())
+    def render(self) -> Any:
+        """The latest auction, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
+        shown = [] if self._film is None else self._film.render(self._batch)
+        return shown[0] if shown else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""
@@ -148,6 +160,8 @@ class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot; the same actions then have the same outcomes."""
         self._batch.restore(snapshot)
+        if self._film is not None:
+            self._film.rewind(self._batch)
         state = self._batch.state
         present = state.active[0] & ~state.finished[0] & (state.t[0] != self.max_cycles)
         self.agents = [agent for agent, there in zip(self.possible_agents, present, strict=True) if there]

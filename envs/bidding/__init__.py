@@ -44,5 +44,6 @@ FAMILY = Family(
     oracle=f"{BASELINES}.oracle:ORACLE",
     learning=f"{AGENTS}.learning:LEARNING",
     lookahead=f"{AGENTS}.lookahead:LOOKAHEAD",
+    drawing=f"{ENVS}.drawing:DRAWING",
     demo=("budgetgym/RealTimeBidding-v0 --budgets c0=1/32,1/8 --agents lin,mcpc,ss_mdp,dmd,rlb,optimal --episodes 300",),
 )

@@ -11,10 +11,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from .batch import Batch, binary, generator_keys
-from .checks import MOST_LANES, positive_integer
+from .checks import MOST_LANES, boolean, positive_integer
 from .presentation import Presentation
 from .problem import Problem, State
-from .render import RENDER_MODES, check_render_mode, describe, frame
+from .render import RENDER_FPS, RENDER_MODES, Film, check_render_mode
 from .resolve import make_problem
 from .vector import BudgetedVectorEnv
 
@@ -32,7 +32,9 @@ class BudgetedEnv(gym.Env[Any, Any]):
         observation_dtype: "float32", which most libraries expect, or "float64" for exact numbers. `evaluate` reads exact ones
             in either case. Box actions are declared as float32; the numbers themselves are taken as precise as they come.
         mask_in_observation: observations are `{"observations": ..., "action_mask": ...}`; for Discrete actions.
-        render_mode: None, "ansi" (a line of text) or "rgb_array" (a picture of budget and observation; needs Pillow).
+        render_mode: None, "ansi" (a few lines of text), "rgb_array" (a picture of the latest decision; needs Pillow) or
+            "human" (the same in a window; needs pygame).
+        reveal: show what agents don't know, marked as hidden.
         settings: the problem's own arguments.
 
     Raises:
@@ -40,7 +42,7 @@ class BudgetedEnv(gym.Env[Any, Any]):
         ValueError: an unknown dtype or render mode, or masks for actions that are not Discrete.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": RENDER_MODES, "render_fps": 30}  # type: ignore[misc]
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # type: ignore[misc]
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class BudgetedEnv(gym.Env[Any, Any]):
         observation_dtype: Any = "float32",
         mask_in_observation: bool = False,
         render_mode: str | None = None,
+        reveal: bool = False,
         **settings: Any,
     ) -> None:
         self.problem = make_problem(problem, settings)
@@ -57,6 +60,7 @@ class BudgetedEnv(gym.Env[Any, Any]):
         self.action_space = self._presentation.action_space
         self.render_mode = check_render_mode(render_mode)
         self._batch = Batch(self.problem, 1)
+        self._film = Film(self.problem, render_mode, boolean("reveal", reveal)) if render_mode is not None else None
         self._action = np.zeros((1, len(self._batch.rules.action_low)), self._batch.action_dtype)
         self._read_action = _reader(self.action_space, self._action)
         self._single = len(self.problem.resources) == 1
@@ -80,6 +84,8 @@ class BudgetedEnv(gym.Env[Any, Any]):
             self._batch.seed(generator_keys([self.np_random]))
         self._batch.choose(chosen)
         self._batch.reset()
+        if self._film is not None:
+            self._film.begin(self._batch)
         info = self._info()
         return self._presentation.show(self._batch.observe()[0], info.get("action_mask")), info
 
@@ -98,6 +104,8 @@ class BudgetedEnv(gym.Env[Any, Any]):
         if batch.state.finished[0]:
             raise gym.error.ResetNeeded("the episode is over; call reset() before the next step")
         observation, reward, terminated, truncated = batch.step(self._action)
+        if self._film is not None:
+            self._film.record(batch, self._action, reward)
         info = self._info()
         shown = self._presentation.show(observation[0], info.get("action_mask"))
         return shown, reward.item(), terminated.item(), truncated.item(), info
@@ -107,14 +115,14 @@ class BudgetedEnv(gym.Env[Any, Any]):
         return self._batch.action_mask()[0].astype(bool)
 
     def render(self) -> Any:
-        """The present state, as the render mode has it: a line of text, a frame (height, width, 3), or None."""
-        if self.render_mode is None:
-            return None
-        batch, problem = self._batch, self.problem
-        observation = batch.observe()[0]
-        if self.render_mode == "rgb_array":
-            return frame(problem, batch.state, 0, observation)
-        return f"step {batch.state.t[0]}/{problem.horizon} | {describe(problem.observation_names, observation)}"
+        """The latest decision, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
+        shown = [] if self._film is None else self._film.render(self._batch)
+        return shown[0] if shown else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""
@@ -123,6 +131,8 @@ class BudgetedEnv(gym.Env[Any, Any]):
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot; the same actions then have the same outcomes."""
         self._batch.restore(snapshot)
+        if self._film is not None:
+            self._film.rewind(self._batch)
 
     def model(self, forks: int, *, seed: int | None = None, peek: bool = False) -> BudgetedVectorEnv:
         """`forks` copies of the present state, to be rolled forward side by side by a planner.

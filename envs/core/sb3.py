@@ -15,10 +15,12 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from ..hints import near
 from .batch import Batch, Transition, seeded_keys
-from .checks import plain
+from .checks import boolean, plain
 from .presentation import Presentation
 from .problem import Problem
+from .render import RENDER_FPS, RENDER_MODES, Film, check_render_mode
 from .resolve import as_problem, make_problem
+from .window import tile
 
 
 def as_sb3_vec_env(
@@ -29,6 +31,8 @@ def as_sb3_vec_env(
     step_info: bool = False,
     observation_dtype: Any = "float32",
     mask_in_observation: bool = False,
+    render_mode: str | None = None,
+    reveal: bool = False,
     **settings: Any,
 ) -> BudgetedSb3VecEnv:
     """A Stable-Baselines3 vector environment with `n_envs` lanes.
@@ -41,6 +45,7 @@ def as_sb3_vec_env(
         step_info: fill every lane's info dict at every step (`cost`, `spent`, ...), as learners with constraints need.
             Without it only lanes that finish have one, and steps cost a tenth.
         observation_dtype, mask_in_observation: see `BudgetedEnv`.
+        render_mode, reveal: see `BudgetedEnv`; "rgb_array" is what SB3's VecVideoRecorder takes.
         settings: the problem's own arguments.
 
     Raises:
@@ -56,7 +61,9 @@ def as_sb3_vec_env(
         problem, settings = gym.make(problem, **settings), {}
     made = as_problem(problem) if isinstance(problem, gym.Env) else make_problem(problem, settings)
     presentation = Presentation(made, observation_dtype, mask_in_observation)
-    return BudgetedSb3VecEnv(made, n_envs, seed=seed, step_info=step_info, presentation=presentation)
+    return BudgetedSb3VecEnv(
+        made, n_envs, seed=seed, step_info=step_info, presentation=presentation, render_mode=render_mode, reveal=reveal
+    )
 
 
 class BudgetedSb3VecEnv(VecEnv):
@@ -74,17 +81,21 @@ class BudgetedSb3VecEnv(VecEnv):
         seed: int | None = None,
         step_info: bool = False,
         presentation: Presentation | None = None,
+        render_mode: str | None = None,
+        reveal: bool = False,
     ) -> None:
         self.problem = problem
         self._presentation = presentation or Presentation(problem)
         self.step_info = step_info
-        self.render_mode = None
+        self.render_mode = check_render_mode(render_mode)
+        self._film = Film(problem, render_mode, boolean("reveal", reveal)) if render_mode is not None else None
         self._batch = Batch(problem, n_envs)
         self._returns = np.zeros(n_envs)
         self._actions: Any = None
         self._no_infos: list[dict[str, Any]] = [{} for _ in range(n_envs)]
         self._start = time.monotonic()
         super().__init__(n_envs, self._presentation.observation_space, self._presentation.action_space)
+        self.metadata = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}
         if seed is not None:
             self.seed(seed)
 
@@ -99,6 +110,8 @@ class BudgetedSb3VecEnv(VecEnv):
         self._reset_options()
         self._returns[:] = 0.0
         self._batch.reset()
+        if self._film is not None:
+            self._film.begin(self._batch)
         self.reset_infos = self._lane_infos(range(self.num_envs))
         return self._show(self._batch.observe())
 
@@ -128,6 +141,8 @@ class BudgetedSb3VecEnv(VecEnv):
             self._returns[finished] = 0.0
             batch.reset(done)
             batch.observe(observation, done)
+            if self._film is not None:
+                self._film.begin(batch, done)
         return self._show(observation), reward.astype(np.float32), done, infos
 
     def _show(self, observation: NDArray[np.float64], lanes: NDArray[np.int64] | slice = slice(None)) -> Any:
@@ -137,14 +152,33 @@ class BudgetedSb3VecEnv(VecEnv):
 
     def _advance(self) -> Transition:
         """The batch's step with the actions taken; a subclass may let lanes wait."""
-        return self._batch.step(self._batch.read_actions(self._actions))
+        rows = self._batch.read_actions(self._actions)
+        transition = self._batch.step(rows)
+        if self._film is not None:
+            self._film.record(self._batch, rows, transition.reward)
+        return transition
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions can be executed now, (n, number of actions)."""
         return self._batch.action_mask().astype(bool)
 
+    def render(self, mode: str | None = None) -> Any:
+        """The frames of all lanes as one (height, width, 3), their texts one after another, or None for a window."""
+        if mode not in (None, self.render_mode):
+            raise ValueError(f"mode is {mode!r}; expected {self.render_mode!r}, the render_mode that it was made with")
+        shown = [] if self._film is None else self._film.render(self._batch)
+        if not shown:
+            return None
+        return "\n\n".join(shown) if self.render_mode == "ansi" else tile(shown)
+
+    def get_images(self) -> list[Any]:
+        """A frame (height, width, 3) per lane."""
+        return self._film.render(self._batch) if self._film is not None and self.render_mode == "rgb_array" else []
+
     def close(self) -> None:
-        """Nothing to release."""
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """An attribute of this environment, or of its problem, once per lane."""

@@ -13,10 +13,10 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from .batch import Batch, seeded_keys
-from .checks import MOST_LANES, positive_integer
+from .checks import MOST_LANES, boolean, positive_integer
 from .presentation import Presentation
 from .problem import Problem, State
-from .render import RENDER_MODES, check_render_mode, describe, frame
+from .render import RENDER_FPS, RENDER_MODES, Film, check_render_mode
 from .resolve import make_problem
 
 
@@ -32,13 +32,13 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
         autoreset_mode: Gymnasium's NEXT_STEP, SAME_STEP or DISABLED.
         max_episode_steps: truncate episodes after this many steps.
         observation_dtype, mask_in_observation: see `BudgetedEnv`.
-        render_mode: None, "ansi" or "rgb_array"; see `BudgetedEnv`. A tuple with an entry per lane.
+        render_mode, reveal: see `BudgetedEnv`. `render` returns a tuple with an entry per lane; a window shows all lanes.
         settings: the problem's own arguments.
     """
 
     metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
         "render_modes": RENDER_MODES,
-        "render_fps": 30,
+        "render_fps": RENDER_FPS,
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
 
@@ -52,6 +52,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
         observation_dtype: Any = "float32",
         mask_in_observation: bool = False,
         render_mode: str | None = None,
+        reveal: bool = False,
         **settings: Any,
     ) -> None:
         positive_integer("num_envs", num_envs, MOST_LANES)
@@ -59,6 +60,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
         batch = Batch(make_problem(problem, settings).truncated(max_episode_steps), int(num_envs))
         presentation = Presentation(batch.problem, observation_dtype, mask_in_observation)
         self._set_up(batch, presentation, AutoresetMode(autoreset_mode), render_mode)
+        if render_mode is not None:
+            self._film = Film(self.problem, render_mode, boolean("reveal", reveal))
 
     @classmethod
     def of_batch(cls, batch: Batch, presentation: Presentation) -> BudgetedVectorEnv:
@@ -82,6 +85,7 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
         self.autoreset_mode = autoreset_mode
         self.metadata = {**type(self).metadata, "autoreset_mode": autoreset_mode}  # type: ignore[misc]
         self.render_mode = render_mode
+        self._film: Film | None = None
         self._finished_lanes_may_idle = False
         self._everywhere = np.ones(batch.n, np.bool_)
         self._presence_keys = [f"_{name}" for name in batch.info()]
@@ -106,6 +110,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
                 self._batch.seed(seeded_keys([None] * self.num_envs), never)
         self._batch.choose(chosen, lanes)
         self._batch.reset(lanes)
+        if self._film is not None:
+            self._film.begin(self._batch, lanes)
         info = self._info()
         return self._show(self._batch.observe(), info), info
 
@@ -121,6 +127,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
         if self.autoreset_mode is AutoresetMode.DISABLED and not self._finished_lanes_may_idle:
             self._refuse_finished_lanes()
         observation, reward, terminated, truncated = batch.step(rows, self.autoreset_mode is AutoresetMode.NEXT_STEP)
+        if self._film is not None:
+            self._film.record(batch, rows, reward)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and batch.state.finished.any():
             info = self._restart(observation)
         else:
@@ -132,13 +140,14 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
         return self._batch.action_mask().astype(bool)
 
     def render(self) -> tuple[Any, ...] | None:
-        """A line of text or a frame per lane, as the render mode has it."""
-        if self.render_mode is None:
-            return None
-        rows, problem = self._batch.observe(), self.problem
-        if self.render_mode == "rgb_array":
-            return tuple(frame(problem, self._batch.state, lane, row) for lane, row in enumerate(rows))
-        return tuple(describe(problem.observation_names, row) for row in rows)
+        """A text or a frame per lane, as the render mode has it; None for a window."""
+        shown = [] if self._film is None else self._film.render(self._batch)
+        return tuple(shown) or None
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
 
     def snapshot(self) -> State:
         """A complete copy of all lanes, to come back to with `restore`."""
@@ -147,6 +156,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot of this environment, or of one with the same number of lanes."""
         self._batch.restore(snapshot)
+        if self._film is not None:
+            self._film.rewind(self._batch)
 
     def resample_hidden(self, seed: int | None = None) -> None:
         """Redraw what agents cannot see from its posterior in every lane, and make every lane's future random anew."""
@@ -171,6 +182,8 @@ class BudgetedVectorEnv(gym.vector.VectorEnv[Any, Any, NDArray[Any]]):
             final_info[f"_{name}"] = finished.copy()
         batch.reset(finished)
         batch.observe(observation, finished)
+        if self._film is not None:
+            self._film.begin(batch, finished)
         return {
             **self._info(),
             "final_obs": final_obs,

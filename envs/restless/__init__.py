@@ -62,6 +62,7 @@ FAMILY = Family(
     oracle=f"{BASELINES}.oracle:ORACLE",
     learning=f"{AGENTS}.learning:LEARNING",
     lookahead=f"{AGENTS}.lookahead:LOOKAHEAD",
+    drawing=f"{ENVS}.drawing:DRAWING",
     demo=(
         "budgetgym/RestlessPaths-v0 --agents null,random,myopic,whittle,lagrangian --episodes 200",
         "budgetgym/RestlessSpillover-v0 --agents null,random,whittle,lagrangian,joint --episodes 50",

@@ -21,10 +21,11 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import OrderEnforcingWrapper
 
 from ..core.batch import generator_keys
-from ..core.checks import positive_integer
+from ..core.checks import boolean, positive_integer
 from ..core.presentation import in_precision
-from ..core.render import check_render_mode, describe
+from ..core.render import RENDER_FPS, RENDER_MODES, check_render_mode
 from .batch import SocietyBatch
+from .drawing import SocietyFilm
 from .game import Society
 from .state import State
 
@@ -42,11 +43,13 @@ def env(**settings: Any) -> AECEnv[str, Observation, Any]:
 class _Faces:
     """What both faces share: the names, the spaces, and one world."""
 
-    metadata: ClassVar[dict[str, Any]] = {"name": "society_v0", "render_modes": ["ansi"], "render_fps": 30}
+    metadata: ClassVar[dict[str, Any]] = {"name": "society_v0", "render_modes": RENDER_MODES, "render_fps": RENDER_FPS}
     agents: list[str]
 
-    def __init__(self, *, max_cycles: int | None = None, render_mode: str | None = None, **settings: Any) -> None:
-        check_render_mode(render_mode, self.metadata["render_modes"])
+    def __init__(
+        self, *, max_cycles: int | None = None, render_mode: str | None = None, reveal: bool = False, **settings: Any
+    ) -> None:
+        check_render_mode(render_mode)
         self.game = Society(**settings)
         self.max_cycles = None if max_cycles is None else positive_integer("max_cycles", max_cycles)
         self.render_mode = render_mode
@@ -63,6 +66,7 @@ class _Faces:
             np.concatenate([part.low for part in parts]), np.concatenate([part.high for part in parts]), dtype=np.float32
         )
         self._batch = SocietyBatch(self.game, 1)
+        self._film = SocietyFilm(self.game, render_mode, boolean("reveal", reveal)) if render_mode is not None else None
         self._generator: np.random.Generator | None = None
 
     def observation_space(self, agent: str) -> spaces.Space[Observation]:
@@ -89,15 +93,15 @@ class _Faces:
         """Whether `max_cycles` rounds are over, and the episode is not."""
         return self._batch.round == self.max_cycles and not self._batch.finished
 
-    def render(self) -> str | None:
-        """What every present agent observes as a line of text, in render mode "ansi"."""
-        if self.render_mode is None:
-            return None
-        lines = []
-        for agent in self.agents:
-            names = self.game.planner.observation_names if agent == PLANNER else self.game.agent_observation_names
-            lines.append(f"{agent} | {describe(names, self.observe(agent))}")
-        return "\n".join(lines)
+    def render(self) -> Any:
+        """The latest round, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
+        shown = [] if self._film is None else self._film.render(self._batch)
+        return shown[0] if shown else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
 
     def _begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
         """Start an episode. Options: `budget`, the effort of this episode; others are ignored, as PettingZoo has it."""
@@ -105,6 +109,8 @@ class _Faces:
             self._generator, _ = seeding.np_random(seed)
             self._batch.set_keys(generator_keys([self._generator]))
         self._batch.reset((options or {}).get("budget"))
+        if self._film is not None:
+            self._film.begin(self._batch)
 
     def _check_action(self, agent: str, action: Any) -> Any:
         """The action, if it is one of `agent`'s: numbers of any precision, clipped to their range, whole ones for Discrete.
@@ -126,7 +132,10 @@ class _Faces:
     def _act(self, actions: list[Any]) -> dict[str, float]:
         """The cohort acts; the rewards of its members and of the planner."""
         cohort = [self._name(i) for i in self._batch.cohort]
-        outcome = self._batch.act(np.array([actions]))
+        rows = np.array([actions])
+        outcome = self._batch.act(rows)
+        if self._film is not None:
+            self._film.record(self._batch, rows, outcome.planner_reward)
         return {PLANNER: outcome.planner_reward.item(), **dict(zip(cohort, outcome.reward[0].tolist(), strict=True))}
 
     def _name(self, i: int) -> str:
@@ -153,7 +162,8 @@ class raw_env(_Faces, AECEnv[str, Observation, Any]):
 
     Args:
         max_cycles: truncate episodes after this many rounds; None never does. An agent acts once whatever it is.
-        render_mode: None or "ansi" (a line of text per agent).
+        render_mode: None, "ansi" (a few lines of text), "rgb_array" (a picture of the latest round) or "human" (a window).
+        reveal: show the state and the agents' signals, marked as hidden.
         settings: the arguments of `Society`, such as n_agents, cohort, public_belief, objective, budget, p, levels, reward.
 
     Raises:
@@ -232,7 +242,8 @@ class parallel_env(_Faces, ParallelEnv[str, Observation, Any]):
 
     Args:
         max_cycles: truncate episodes after this many steps; None never does. The first step has the planner alone.
-        render_mode: None or "ansi" (a line of text per agent).
+        render_mode: None, "ansi" (a few lines of text), "rgb_array" (a picture of the latest round) or "human" (a window).
+        reveal: show the state and the agents' signals, marked as hidden.
         settings: the arguments of `Society`, such as n_agents, cohort, public_belief, objective, budget, p, levels, reward.
 
     Raises:
@@ -295,6 +306,8 @@ class parallel_env(_Faces, ParallelEnv[str, Observation, Any]):
     def restore(self, snapshot: State) -> None:
         """Return to a snapshot; the same actions then have the same outcomes."""
         self._batch.restore(snapshot)
+        if self._film is not None:
+            self._film.rewind(self._batch)
         self.agents = [] if self._batch.finished or self._steps == self.max_cycles else [PLANNER]
         if self.agents and self._batch.awaits_agents:
             self.agents += [self._name(i) for i in self._batch.cohort]

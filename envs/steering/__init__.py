@@ -25,6 +25,7 @@ FAMILY = Family(
     oracle=f"{BASELINES}.oracle:ORACLE",
     learning=f"{AGENTS}.learning:LEARNING",
     lookahead=f"{AGENTS}.lookahead:LOOKAHEAD",
+    drawing=f"{ENVS}.drawing:DRAWING",
     masks=f"{AGENTS}.masks:precision_masks",
     demo=(
         "budgetgym/SocialSteering-v0 --set objective=biased --budgets 0.3,0.6,1.2 --episodes 20000 "

@@ -21,5 +21,6 @@ FAMILY = Family(
     oracle=f"{BASELINES}.oracle:ORACLE",
     learning=f"{AGENTS}.learning:LEARNING",
     lookahead=f"{AGENTS}.lookahead:LOOKAHEAD",
+    drawing=f"{ENVS}.drawing:DRAWING",
     demo=("budgetgym/TrapTree-v0 --set traps=2 --agents random,greedy,beam:width=3,one_step,flare --episodes 60",),
 )

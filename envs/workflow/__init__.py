@@ -28,6 +28,7 @@ FAMILY = Family(
     oracle=f"{BASELINES}.oracle:ORACLE",
     learning=f"{AGENTS}.learning:LEARNING",
     lookahead=f"{AGENTS}.lookahead:LOOKAHEAD",
+    drawing=f"{ENVS}.drawing:DRAWING",
     masks=f"{AGENTS}.masks:launch_masks",
     demo=("budgetgym/WorkflowRouting-v0 --agents cheapest,strongest,hedged,paced,optimal --episodes 5000",),
 )

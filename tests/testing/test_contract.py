@@ -9,7 +9,9 @@ import pytest
 from budgetgym.baselines.core.oracle import Oracle
 from budgetgym.baselines.core.random import RandomAction
 from budgetgym.envs import family as families_module
-from budgetgym.envs.core import Feature, Kernels, jit, rng
+from budgetgym.envs.core import Feature, Kernels, jit, render, rng
+from budgetgym.envs.core.render import Drawing
+from budgetgym.envs.steering.problem import SocialSteering
 from budgetgym.testing import CHECKS, ContractError, check_documentation, check_family, check_oracle, check_problem
 from own_problem import FAMILY, OnlineKnapsack, mask, observe, reset, step
 from toys import Painter
@@ -181,6 +183,35 @@ class Leaky(OnlineKnapsack):
 def test_what_an_episode_is_outside_of_its_state_is_found():
     with pytest.raises(ContractError, match=r"after restore\(\) differs; expected everything that an episode is"):
         CHECKS["snapshots"](Leaky(), 0)
+
+
+class Leaking(Drawing):
+    """Tells the state."""
+
+    def visible(self, problem):
+        return ("good",)
+
+    def standing(self, view):
+        return str(view.seen["good"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "family_of",
+            lambda problem: budgetgym.Family("leaky", SocialSteering, drawing=Leaking()),
+            "pictures change when what is hidden is redrawn",
+        ),
+        ("text", lambda drawing, view: "x" * 81, "has lines of 81 characters"),
+        ("picture", lambda drawing, view: np.zeros((3, 4)), "a frame is ndarray; expected an array"),
+        ("picture", lambda drawing, view: np.zeros((3, 4 + view.t, 3), np.uint8), "frames have the sizes"),
+    ],
+)
+def test_pictures_are_checked(name, value, message, monkeypatch):
+    monkeypatch.setattr(render, name, value)
+    with pytest.raises(ContractError, match=message):
+        CHECKS["pictures"](SocialSteering(), 2)
 
 
 def test_documentation_is_asked_for_by_section():

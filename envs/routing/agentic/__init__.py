@@ -39,6 +39,7 @@ FAMILY = Family(
     oracle=f"{BASELINES}.oracle:ORACLE",
     learning=f"{AGENTS}.learning:LEARNING",
     lookahead=f"{AGENTS}.lookahead:LOOKAHEAD",
+    drawing=f"{ENVS}.drawing:DRAWING",
     masks=f"{AGENTS}.masks:call_masks",
     demo=(
         "budgetgym/AgenticRouting-v0 --budgets 5,10,15 --episodes 20000 "

@@ -2,7 +2,6 @@ import copy
 import inspect
 import pickle
 import re
-import sys
 
 import budgetgym
 import gymnasium as gym
@@ -147,51 +146,6 @@ def test_forks_that_finish_stay_finished():
         assert terminated.tolist() == [finished] * 4
     assert reward.tolist() == [0.0] * 4
     assert info["cost"].tolist() == [0.0] * 4
-
-
-def test_render_is_a_line_of_text():
-    env = gym.make("budgetgym/RealTimeBidding-v0", render_mode="ansi")
-    env.reset(seed=0)
-    env.step(np.array([20.0]))
-    text = env.render()
-    assert isinstance(text, str)
-    assert text.startswith("step 1/1000 | theta ")
-    with pytest.raises(ValueError, match="render_mode is 'humam'"):
-        BudgetedEnv(OnlineKnapsack, render_mode="humam")
-
-
-@pytest.mark.parametrize("id", [id for id in IDS if "Restless" not in id or "Paths" in id])
-def test_frames_show_every_entry_and_what_is_left(id):
-    env = gym.make(id, render_mode="rgb_array")
-    env.reset(seed=0)
-    before = env.render()
-    env.action_space.seed(0)
-    env.step(env.action_space.sample())
-    after = env.render()
-    rows = len(env.unwrapped.problem.observation_names) + len(env.unwrapped.problem.resources)
-    assert isinstance(before, np.ndarray)
-    assert before.dtype == np.uint8
-    assert before.shape[0] >= 18 * rows
-    assert before.shape == after.shape
-    assert (before != after).any()
-
-
-def test_frames_of_lanes_are_those_of_single_environments():
-    envs = gym.make_vec("budgetgym/TrapTree-v0", num_envs=3, render_mode="rgb_array")
-    env = gym.make("budgetgym/TrapTree-v0", render_mode="rgb_array")
-    envs.reset(seed=7)
-    env.reset(seed=8)
-    frames = envs.render()
-    assert frames is not None
-    np.testing.assert_array_equal(frames[1], env.render())
-
-
-def test_frames_need_pillow_and_say_so(monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    env = gym.make("budgetgym/TrapTree-v0", render_mode="rgb_array", disable_env_checker=True)
-    env.reset(seed=0)
-    with pytest.raises(gym.error.DependencyNotInstalled, match=r"budgetgym\[report\]"):
-        env.render()
 
 
 def test_settings_that_do_not_exist_have_near_matches():

@@ -1,4 +1,5 @@
 import time
+from typing import Any
 
 import budgetgym.envs.core.notice as notice
 import pytest
@@ -10,9 +11,11 @@ from toys import Painter
 
 
 def test_loops_belong_to_the_family_that_they_are_made_for():
-    assert notice.family_in(compile_loops(RealTimeBidding().kernels).step.py_func) == "bidding"
-    assert notice.family_in(compile_loops(Painter.kernels).step.py_func) == "toys"
-    assert notice.family_in(pays.py_func) is None
+    for kernels, family in ((RealTimeBidding().kernels, "bidding"), (Painter.kernels, "toys")):
+        step: Any = compile_loops(kernels).step
+        assert notice.family_in(step.py_func) == family
+    shared: Any = pays
+    assert notice.family_in(shared.py_func) is None
     assert notice.family_in(lambda x: x) is None
 
 

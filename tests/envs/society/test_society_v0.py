@@ -338,16 +338,16 @@ def test_spaces(settings):
 def test_text():
     env = society_v0.raw_env(n_agents=2, render_mode="ansi")
     env.reset(seed=0)
-    lines = env.render().splitlines()
-    assert lines[0].startswith("planner | public_belief 0.5 | log_odds 0")
-    assert lines[1] == "agent_0 | public_belief 0.5 | log_odds 0 | precision 0 | signal 0"
+    assert "the planner: belief 0.50" in env.render()
+    env.step(np.array([1.0]))
+    assert "agent 0: good or bad action? the signal has precision 0.9" in env.render()
     assert str(env) == "society_v0"
     assert society_v0.raw_env().render() is None
 
 
 def test_wrong_calls_are_refused():
-    with pytest.raises(ValueError, match="render_mode is 'human'"):
-        society_v0.env(render_mode="human")
+    with pytest.raises(ValueError, match="render_mode is 'humam'"):
+        society_v0.env(render_mode="humam")
     with pytest.raises(TypeError, match="colour"):
         society_v0.env(colour="red")
     env = society_v0.raw_env(n_agents=2)
