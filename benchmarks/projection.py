@@ -9,6 +9,7 @@ once.
 import csv
 import time
 from pathlib import Path
+from typing import Any
 
 import budgetgym  # noqa: F401  registers the ids
 import numpy as np
@@ -37,7 +38,7 @@ def seconds(problem, actions):
 def main():
     rows = []
     for id in IDS:
-        problem = as_problem(id)
+        problem: Any = as_problem(id)
         random = np.random.default_rng(0)
         feasible = [problem.feasible.sample(random, LANES) for _ in range(STEPS)]
         wild = [random.integers(2, size=(LANES, problem.feasible.m)) for _ in range(STEPS)]

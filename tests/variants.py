@@ -17,6 +17,7 @@ VARIANTS = [
     (BIDDING, {"T": 25, "cost_event": "conversion", "conversion_rate": 0.5, "delay": "geometric:5", "reward": "conversion"}),
     (BIDDING, {"T": 25, "feedback": "win", "ticks": 5, "traffic": "weekly", "roas_limit": 1.5, "control": "dual"}),
     (BIDDING, {"T": 25, "cost_event": "click", "cpc_limit": 5000.0, "limits": "soft", "ticks": 4, "control": "pacing"}),
+    ("budgetgym/BidPacing-v0", {"T": 25}),
     (ROUTING, {}),
     (ROUTING, {"unit": "dollars", "stop": True, "verify": True, "tasks": 2}),
     (ROUTING, {"instance": "swe", "reward": "windowed", "budget": (1.0, 20.0)}),

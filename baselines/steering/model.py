@@ -74,11 +74,16 @@ def options(model):
 
 @jit
 def option(model, k, opinion):
-    """Precision and cost of an option, where the next agent has this opinion."""
-    if k < model.menu.shape[0]:
-        return model.menu[k], model.costs[k]
+    """Precision and cost of an option, where the next agent has this opinion.
+
+    In a continuum, those of the menu that are at the edge are left to the edge's own options, which are clear of it.
+    """
     mind = model.params.behaviour
     strength = (mind.prior_weight * abs(opinion) - mind.self_trust) / max(mind.contradicting, 1e-12)
+    if k < model.menu.shape[0]:
+        at_edge = not model.params.listed and abs(log_odds(model.menu[k]) - strength) < EDGE
+        k = model.baseline if at_edge else k
+        return model.menu[k], model.costs[k]
     side = 1.0 if k == model.menu.shape[0] else -1.0
     q, p = belief(strength + side * EDGE), model.params.effort.p
     if abs(q - p) <= NEAR_BASELINE:  # asked for, that would be the baseline itself

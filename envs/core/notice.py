@@ -55,7 +55,7 @@ def family_in(function: Any) -> str | None:
 
     None for other people's functions, and for those of the core that are made from nothing else.
     """
-    package, *parts = function.__module__.split(".")
+    package, *parts = (function.__module__ or "").split(".")
     if package != "budgetgym":
         return None
     if len(parts) > 2 and parts[1] not in SHARED:
@@ -63,8 +63,8 @@ def family_in(function: Any) -> str | None:
     for cell in function.__closure__ or ():
         if isinstance(cell.cell_contents, Dispatcher):
             made_from = cell.cell_contents.py_func
-            if made_from.__module__.partition(".")[0] != "budgetgym":
-                return made_from.__module__.partition(".")[0]
+            if not (made_from.__module__ or "").startswith("budgetgym."):
+                return (made_from.__module__ or "a prompt").partition(".")[0]
             if (name := family_in(made_from)) is not None:
                 return name
     return None
