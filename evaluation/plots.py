@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .columns import readable
-from .formatting import duration, number
+from .formatting import duration, number, percent
 from .summary import Frame
 from .table import folded
 
@@ -54,10 +54,10 @@ def differences(summary: Frame, score: str, agents: Sequence[str], narrow: bool)
     panels = [(budget, "difference_to_best", 0.0, 1.0) for budget in budgets]
     if len(budgets) == 1 and (share := share_column(summary)):
         panels.append((budgets[0], share, 100.0, 100.0))
-    figure, grid = _rows_of_agents(len(panels), agents, summary, narrow)
+    figure, grid, places = _rows_of_agents(len(panels), agents, summary, narrow)
     for axes, (budget, column, anchor, scale) in zip(grid, panels, strict=True):
         rows = summary[summary["budget"] == budget].set_index("agent").reindex(agents)
-        _dots(axes, rows, column, anchor, scale)
+        _dots(axes, places, rows, column, anchor, scale)
         if column == "difference_to_best":
             axes.set_title(f"budget {budget}")
             axes.set_xlabel(f"{readable(score)} against the best")
@@ -85,7 +85,8 @@ def courses(summary: Frame, score: str, agents: Sequence[str], narrow: bool) -> 
         axes.plot(x, value, color=BEST, marker="o", linewidth=1.8)
         for k in np.flatnonzero(value < bottom):
             axes.plot(k, bottom, marker="v", color=BEST, clip_on=False)
-            text = axes.annotate(number(value[k]), (k, bottom), (0, 6), textcoords="offset points", fontsize=7)
+            label = percent(value[k] / 100) if share else number(value[k])
+            text = axes.annotate(label, (k, bottom), (0, 6), textcoords="offset points", fontsize=7)
             text.set(ha="center", color=BEST)
         if share:
             axes.axhline(100, color="0.2", linewidth=0.8, linestyle="--")
@@ -121,7 +122,7 @@ def spending(curves: Frame, budgets: Sequence[str], agents: Sequence[str], narro
                 time = 100 * line.index.to_numpy(float)
                 if len(budgets) == 1:
                     axes.fill_between(time, least.loc[(agent, budget)], most.loc[(agent, budget)], color=colour, alpha=0.2)
-                axes.plot(time, line, color=colour, label=str(budget))
+                axes.plot(time, line, color=colour, label=f"budget {budget}")
         axes.set(xlim=(0, 100), ylim=(0, 103), xticks=[0, 50, 100], yticks=[0, 50, 100])
         axes.set_title(folded(agent, 22, ""))
     figure.supxlabel("% of the episode that has passed", fontsize=9)
@@ -134,14 +135,14 @@ def latency(summary: Frame, agents: Sequence[str], narrow: bool) -> Any:
     """Time of one decision on a logarithmic axis: the median over budgets, and from the fastest to the slowest of them."""
     from matplotlib.ticker import EngFormatter
 
-    figure, [axes] = _rows_of_agents(1, agents, summary, narrow)
+    figure, [axes], places = _rows_of_agents(1, agents, summary, narrow)
     times = summary[summary["latency_us"] > 0].groupby("agent")["latency_us"].agg(["min", "median", "max"])
-    for k, agent in enumerate(agents):
+    for y, agent in zip(places, agents, strict=True):
         if agent in times.index:
             fastest, middle, slowest = times.loc[agent]
-            axes.plot([1e-6 * fastest, 1e-6 * slowest], [k, k], color=BEST)
-            axes.plot(1e-6 * middle, k, "o", color=BEST)
-            axes.annotate(duration(middle), (1e-6 * slowest, k), (7, 0), textcoords="offset points", va="center")
+            axes.plot([1e-6 * fastest, 1e-6 * slowest], [y, y], color=BEST)
+            axes.plot(1e-6 * middle, y, "o", color=BEST)
+            axes.annotate(duration(middle), (1e-6 * slowest, y), (7, 0), textcoords="offset points", va="center")
     axes.set_xscale("log")
     low, high = 1e-6 * times["min"].min(), 1e-6 * times["max"].max()
     axes.set_xlim(10 ** math.floor(math.log10(low)), 10 ** (math.floor(math.log10(high)) + 1.3))
@@ -156,22 +157,22 @@ def share_column(summary: Frame) -> str | None:
     return next((c for c in ("share_of_optimum", "share_of_bound") if summary[c].notna().any()), None)
 
 
-def _dots(axes: Any, rows: Frame, column: str, anchor: float, scale: float) -> None:
+def _dots(axes: Any, places: Any, rows: Frame, column: str, anchor: float, scale: float) -> None:
     """A dot per agent with its interval, hollow if it can't be told apart from the best; a number at the edge if far off."""
     left, right = _window(rows, column, anchor, scale)
     axes.axvline(anchor, color="0.2", linewidth=0.8, linestyle="--")
     ends = rows[[column, f"{column}_low", f"{column}_high"]].to_numpy(float) * scale
     unclear = (rows["difference_to_best_low"] <= 0) & (rows["difference_to_best_high"] >= 0)
-    for k, ((value, low, high), hollow) in enumerate(zip(ends, unclear, strict=True)):
-        face = "white" if hollow and rows["difference_to_best"].iloc[k] != 0 else BEST
+    for y, gap, hollow, (value, low, high) in zip(places, rows["difference_to_best"], unclear, ends, strict=True):
+        face = "white" if hollow and gap != 0 else BEST
         if left <= value <= right:
-            axes.plot([low, high], [k, k], color=BEST, linewidth=2, solid_capstyle="butt")
-            axes.plot(value, k, "o", color=BEST, markerfacecolor=face)
+            axes.plot([low, high], [y, y], color=BEST, linewidth=2, solid_capstyle="butt")
+            axes.plot(value, y, "o", color=BEST, markerfacecolor=face)
         elif math.isfinite(value):
             edge, side = (left, 1) if value < left else (right, -1)
-            axes.plot(edge, k, marker="<" if side > 0 else ">", color=BEST, clip_on=False)
-            label = number(value) + (" %" if scale == 100 else "")
-            text = axes.annotate(label, (edge, k), (7 * side, 0), textcoords="offset points", va="center")
+            axes.plot(edge, y, marker="<" if side > 0 else ">", color=BEST, clip_on=False)
+            label = percent(value / 100) if scale == 100 else number(value)
+            text = axes.annotate(label, (edge, y), (7 * side, 0), textcoords="offset points", va="center")
             text.set_ha("left" if side > 0 else "right")
     axes.set_xlim(left, right)
     axes.locator_params(axis="x", nbins=4)
@@ -182,7 +183,9 @@ def _window(rows: Frame, column: str, anchor: float | None, scale: float) -> tup
     values = scale * rows[column].to_numpy(float)
     lows, highs = (scale * rows[column + end].fillna(rows[column]).to_numpy(float) for end in ("_low", "_high"))
     known = np.isfinite(values)
-    middle = float(np.max(values[known])) if anchor is None else anchor
+    if not known.any():
+        return -1.0, 1.0
+    middle = float(values[known].max()) if anchor is None else anchor
     distance = np.abs(values - middle)
     typical = 4 * float(np.median(distance[known & (distance > 0)])) if (distance[known] > 0).any() else 0.0
     far = known & (distance > typical)
@@ -196,16 +199,17 @@ def _window(rows: Frame, column: str, anchor: float | None, scale: float) -> tup
     return low - margin, high + margin
 
 
-def _rows_of_agents(panels: int, agents: Sequence[str], summary: Frame, narrow: bool) -> tuple[Any, list[Any]]:
-    """Panels with a row for every agent, in order from the top; their names stand on the left."""
+def _rows_of_agents(panels: int, agents: Sequence[str], summary: Frame, narrow: bool) -> tuple[Any, list[Any], Any]:
+    """Panels with a row for every agent, in order from the top, with their names on the left; and where the rows are."""
     seers = set(summary.loc[summary["information"] == "clairvoyant", "agent"])
     names = [folded(a, 18 if narrow else 40, "") + "\n(sees the future)" * (a in seers) for a in agents]
-    lines = sum(1.3 + name.count("\n") for name in names)
-    figure, grid = _panels(panels, 1 if narrow else 3, 0.75 + 0.2 * lines, narrow, sharey=True)
+    lines = np.array([1.4 + 0.8 * name.count("\n") for name in names])
+    ends = np.cumsum(lines)
+    figure, grid = _panels(panels, 1 if narrow else 3, 0.75 + 0.2 * ends[-1], narrow, sharey=True)
     for axes in grid:
-        axes.set_yticks(range(len(agents)), names)
-        axes.set_ylim(len(agents) - 0.4, -0.6)
-    return figure, grid
+        axes.set_yticks(ends - lines / 2, names)
+        axes.set_ylim(ends[-1], 0)
+    return figure, grid, ends - lines / 2
 
 
 def _panels(count: int, across: int, height: float, narrow: bool, **shared: Any) -> tuple[Any, list[Any]]:

@@ -123,10 +123,10 @@ def _template() -> Any:
 
 
 def _breakable(text: str) -> Any:
-    """Text whose long names may be broken behind their separators."""
+    """Text whose long names may be broken, and whose numbers stay with their units."""
     from markupsafe import Markup, escape  # comes with jinja2
 
-    return Markup("<wbr>").join(escape(piece) for piece in pieces(text))
+    return Markup("<wbr>").join(escape(piece) for piece in pieces(text.replace(" %", "\N{NO-BREAK SPACE}%")))
 
 
 def _possible(tables: dict[str, Frame], episodes: Frame, cells: Frame) -> list[str]:

@@ -180,8 +180,8 @@ def _grid(title: str, columns: Sequence[Column], rows: Sequence[Any], cells: dic
 
 
 def pieces(name: str) -> list[str]:
-    """A name cut behind `:`, `/`, `,`, `=`, `_`, `-`, `.` and blanks, where it may be broken."""
-    return re.findall(r"[^:/,=_. \-]+[:/,=_. \-]*|[:/,=_. \-]+", name)
+    """A name cut where it may be broken: behind `:`, `/`, `,`, `=`, `_`, `-`, `.` and blanks, unless digits follow."""
+    return re.split(r"(?<=[:/,=_. \-])(?=[^\d:/,=_. \-])", name)
 
 
 def folded(name: str, width: int, indent: str = "  ") -> str:

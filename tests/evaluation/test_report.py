@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from budgetgym.evaluation import plots
 from budgetgym.evaluation.columns import ordered
+from budgetgym.evaluation.formatting import number, percent
 from budgetgym.evaluation.report import drawings, write_report
 from budgetgym.evaluation.summary import summarise
 from budgetgym.evaluation.verdict import headline, verdict
@@ -155,8 +156,8 @@ def test_an_agent_far_off_does_not_squeeze_the_others(comparison):
     off = summary.set_index("agent").loc["SS-MDP"]
     assert off["difference_to_best"] < panel.get_xlim()[0]
     assert summary.set_index("agent").loc["Lin", "difference_to_best"] > panel.get_xlim()[0]
-    for axes, value in ((panel, off["difference_to_best"]), (shares, 100 * off["share_of_optimum"])):
-        assert [text.get_text()[:5] for text in axes.texts] == [f"{value:#.4g}"[:5]]  # said, and not left out
+    assert [text.get_text() for text in panel.texts] == [number(off["difference_to_best"])]  # said, and not left out
+    assert [text.get_text() for text in shares.texts] == [percent(off["share_of_optimum"])]
 
 
 def test_user_text_is_escaped(comparison, tmp_path):
