@@ -49,7 +49,7 @@ class Table(pd.DataFrame):
         console = Console(file=io.StringIO(), width=Console().width)
         print_table(self, self._metrics, self._score, console, rest="in its `summary`")
         assert isinstance(console.file, io.StringIO)
-        return console.file.getvalue().rstrip()
+        return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
 
     def _repr_html_(self) -> str:
         columns = main_columns(self, self._score)
@@ -90,8 +90,6 @@ def print_table(
     for title, rows in rows_of:
         for heading, block in zip([title] + [""] * len(blocks), blocks, strict=False):
             console.print(_grid(heading, block, rows, cells, name_width))
-        if reason := rows[0]["optimum_unknown"]:
-            console.print(Text(f"optimum unknown: {reason}", style="dim"))
         console.print()
     for line in _footnotes(summary):
         console.print(Text(line, style="dim"))
@@ -109,7 +107,7 @@ def _by_budget(summary: pd.DataFrame, score: str) -> list[tuple[str, list[Any]]]
 
 
 def _footnotes(summary: Any) -> list[str]:
-    """Number of episodes, what the brackets are, who sees the future, and remarks."""
+    """Number of episodes, what the brackets are, who sees the future, why an optimum is unknown, and remarks."""
     least, most = int(summary["episodes"].min()), int(summary["episodes"].max())
     count = f"{most:,}" if least == most else f"{least:,} to {most:,}"
     several = summary["agent"].nunique() > 1
@@ -123,6 +121,7 @@ def _footnotes(summary: Any) -> list[str]:
     seers = summary.loc[summary["information"] == "clairvoyant", "agent"].unique()
     if several and len(seers):
         lines.append(f"Sees the future, so is never called the best: {', '.join(seers)}.")
+    lines += [f"optimum unknown: {reason}" for reason in summary["optimum_unknown"].dropna().unique()]
     return [*lines, *(f"note: {remark}" for remark in remarks_of(summary))]
 
 
