@@ -33,7 +33,11 @@ def main() -> None:
         options = ["-png", "-r", "90", "-singlefile"]  # the first page
         subprocess.run(["pdftoppm", *options, folder / "report.pdf", folder / "report_print"], check=True)
         for picture in ("report_desktop", "report_phone", "report_print"):
-            small = Image.open(folder / f"{picture}.png").convert("RGB").quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            small = (
+                Image.open(folder / f"{picture}.png")
+                .convert("RGB")
+                .quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            )
             PICTURES.mkdir(exist_ok=True)
             small.save(PICTURES / f"{picture}.png", optimize=True)
             print(PICTURES / f"{picture}.png", f"{(PICTURES / f'{picture}.png').stat().st_size / 1000:.0f} kB")

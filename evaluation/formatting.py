@@ -27,10 +27,10 @@ def estimate(value: float, low: float, high: float, *, signed: bool = False) -> 
     """`3.41 [3.37, 3.46]`: as many decimals as the width of the interval supports."""
     if math.isnan(low) or math.isnan(high):
         return ("+" if signed and value > 0 else "") + number(value)
-    form = f"{'+' if signed else ''}z,.{_decimals(value, low, high)}f"
+    decimals = _decimals(value, low, high)
 
     def text(x: float) -> str:
-        return format(x, form) if x else "0"
+        return f"{x:{'+' if signed and x else ''}z,.{decimals}f}"
 
     return f"{text(value)} [{text(low)}, {text(high)}]"
 

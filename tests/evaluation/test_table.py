@@ -119,6 +119,7 @@ def test_numbers():
     assert estimate(0.5, np.nan, np.nan, signed=True) == "+0.5000"
     assert estimate(-9.08, -9.08 - 1e-12, -9.08 + 1e-12) == "-9.080 [-9.080, -9.080]"  # rounding, not eight digits
     assert estimate(0.0, 0.0, 0.0, signed=True) == "0 [0, 0]"
+    assert estimate(1.0, 0.0, 2.6) == "1.0 [0.0, 2.6]"
     assert estimate(-0.0001, -0.02, 0.03, signed=True) == "+0.000 [-0.020, +0.030]"
     assert estimate(31507.123, 31507.121, 31507.125) == "31,507 [31,507, 31,507]"
     assert percent_estimate(0.961, 0.952, 0.97) == "96.1 % [95.2, 97.0]"
