@@ -144,12 +144,17 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Folder for results.parquet and report.html; run again to continue.")
     ] = None,
+    columns: Annotated[
+        str, typer.Option(metavar="[compact|all]", help="Those that fit the terminal, the most telling first; or all of them.")
+    ] = "compact",
     as_json: Json = False,
 ) -> None:
-    """Evaluate agents on the same episodes and print a table per budget."""
+    """Evaluate agents on the same episodes and print a table per budget, the best first."""
     from .compare import Comparison, Interrupted, run_comparison, write_results
     from .table import print_table
 
+    if columns not in ("compact", "all"):
+        raise ValueError(f"columns is {columns!r}; expected compact or all")
     problem = problem_from(env, settings)
     command = shlex.join(["budgetgym", *sys.argv[1:]])
 
@@ -161,7 +166,7 @@ def compare(
         if as_json:
             typer.echo(summary.to_json(orient="records", indent=1))
             return
-        print_table(summary, comparison.metrics, comparison.score)
+        print_table(summary, comparison.metrics, comparison.score, show=columns)
         if "tuned_on" in comparison.settings:
             typer.echo(f"tuned on: {comparison.settings['tuned_on']}")
         if paths is not None:

@@ -29,29 +29,43 @@ class Column(NamedTuple):
     numeric: bool = True
 
 
-def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str, *, detailed: bool = False) -> list[Column]:
-    """The columns worth showing, in reading order; shares that are unknown throughout are left out.
+def main_columns(summary: pd.DataFrame, score: str) -> list[Column]:
+    """The columns of a compact table, in reading order: who, how good, against the best, of what is possible, for how much.
 
-    `detailed` columns are for pages: a terminal has no room for them.
+    The score has an interval where no share of a ceiling, which would have the same one, stands beside it.
     """
     table: Any = summary  # pandas' annotations take columns for frames
-    columns = [_agent(), _score(score, known_as_score=True)]
+    ceilings = [c for c in (_optimum(score, bool((table["null"] != 0).any())), _bound(score)) if table[c.name].notna().any()]
+    columns = [_agent(), _score(score, known_as_score=True, interval=not ceilings)]
+    if table["agent"].nunique() > 1:
+        columns.append(_to_best(score))
+    return [*columns, *ceilings[:1], _spent_share(), _latency()]
+
+
+def visible_columns(summary: pd.DataFrame, metrics: Sequence[Metric], score: str) -> list[Column]:
+    """All columns worth showing, in reading order; what is unknown throughout, or nowhere happened, is left out."""
+    table: Any = summary
+    first, mean, *others, spent, latency = main_columns(summary, score)
+    columns = [first, mean]
     if score != "return" and not np.allclose(table["return"], table[score]):
         columns.append(_score("return", known_as_score=False))
-    columns += [c for c in (_bound(score), _optimum(score, bool((table["null"] != 0).any()))) if table[c.name].notna().any()]
-    if detailed:
-        columns.append(_cvar(score))
-    columns += [_metric(m) for m in shown_metrics(metrics, score)]
-    columns.append(_spent())
-    if detailed:
-        columns.append(_violations())
+    columns += others
+    if table["share_of_bound"].notna().any() and _bound(score).name not in {c.name for c in others}:
+        columns.append(_bound(score))
+    reference = str(summary.attrs.get("reference", table["agent"].iloc[0]))
+    if table["agent"].nunique() > 1:
+        columns.append(_difference(score, reference))
+    columns += [_cvar(score), *(_metric(m) for m in shown_metrics(metrics, score)), spent, _spent(), _violations()]
     if (table["blocked"] > 0).any():
         columns.append(_blocked())
     if table["unproved"].notna().any():
         columns.append(_unproved())
-    if table["agent"].nunique() > 1:
-        columns.append(_difference(score, str(summary.attrs.get("reference", table["agent"].iloc[0]))))
-    return [*columns, _latency(), _information()]
+    return [*columns, latency, _information()]
+
+
+def ordered(rows: pd.DataFrame, score: str) -> pd.DataFrame:
+    """The rows of one budget with the highest score first."""
+    return rows.sort_values(score, ascending=False, kind="stable")
 
 
 def caution(episodes: int) -> str:
@@ -70,10 +84,14 @@ def _agent() -> Column:
     return Column("agent", "agent", lambda row: str(row["agent"]), "The policy that was evaluated.", numeric=False)
 
 
-def _score(name: str, *, known_as_score: bool) -> Column:
+def _score(name: str, *, known_as_score: bool, interval: bool = False) -> Column:
     meaning = f"Mean {readable(name)} per episode"
     meaning += ", the score that bound and optimum refer to." if known_as_score else ": the undiscounted sum of rewards."
-    return Column(name, readable(name), lambda row: number(row[name]), meaning)
+
+    def text(row: Any) -> str:
+        return estimate(*_triple(row, name)) if interval else number(row[name])
+
+    return Column(name, readable(name), text, meaning)
 
 
 def _bound(score: str) -> Column:
@@ -127,12 +145,16 @@ def _metric(metric: Metric) -> Column:
     return Column(name, metric.label, text, f"{meaning} Only of the episodes that have one; in parentheses, how many.")
 
 
+def _spent_share() -> Column:
+    meaning = "The share of all budgets that was spent."
+    return Column("spent_share", "spent", lambda row: percent(row["spent_share"]), meaning)
+
+
 def _spent() -> Column:
     def text(row: Any) -> str:
-        return f"{number(row['spent'])} of {number(row['initial'])} = {percent(row['spent_share'])}"
+        return f"{number(row['spent'])} of {number(row['initial'])}"
 
-    meaning = "What was spent per episode, of a budget of how much, on average; and the share of all budgets that was spent."
-    return Column("spent_share", "spent", text, meaning)
+    return Column("spent", "amount spent", text, "What was spent per episode, of a budget of how much, on average.")
 
 
 def _blocked() -> Column:
@@ -151,15 +173,41 @@ def _unproved() -> Column:
     return Column("unproved", "unproved", lambda row: percent(row["unproved"]), meaning)
 
 
+def _to_best(score: str) -> Column:
+    meaning = (
+        f"Mean difference of {readable(score)} per episode to the best agent of the budget on the same episodes, with "
+        "interval. Where the interval contains 0, the two can't be told apart. The best is chosen on these very episodes, "
+        "which flatters it a little; agents that see the future are never called the best."
+    )
+    return Column("difference_to_best", "vs best", lambda row: difference(row, score), meaning)
+
+
+def difference(row: Any, score: str) -> str:
+    """The difference to the best agent as text."""
+    values = _triple(row, "difference_to_best")
+    return "best" if is_best(row) else _signed(values, row[score])
+
+
+def is_best(row: Any) -> bool:
+    """Whether a row of a summary is the best agent's, or that of one with the same scores throughout."""
+    return row["difference_to_best"] == 0 and not row["difference_to_best_low"] < 0 < row["difference_to_best_high"]
+
+
 def _difference(score: str, reference: str) -> Column:
     def text(row: Any) -> str:
-        return "reference" if row["agent"] == reference else estimate(*_triple(row, "difference"), signed=True)
+        return "reference" if row["agent"] == reference else _signed(_triple(row, "difference"), row[score])
 
     meaning = (
         f"Mean difference of {readable(score)} per episode to {reference} on the same episodes, with interval. "
         "An interval without 0 is evidence of a real difference."
     )
-    return Column("difference", f"vs {reference}", text, meaning)
+    return Column("difference", f"vs {reference}" if len(reference) <= 16 else "vs first", text, meaning)
+
+
+def _signed(values: tuple[float, float, float], score: float) -> str:
+    """A difference of scores; what is but rounding of the score is 0."""
+    value, low, high = (0.0 if abs(x) <= 1e-12 * abs(score) else x for x in values)
+    return estimate(value, low, high, signed=True)
 
 
 def _latency() -> Column:

@@ -25,6 +25,7 @@ from .precision import check_precision, episode_counts, half_widths
 from .provenance import agent_settings, problem_settings
 from .store import Store, cell_key
 from .summary import summarise
+from .table import Table
 
 CURVES = 500
 """Episodes whose spending is kept for the plot."""
@@ -43,9 +44,10 @@ class Comparison(NamedTuple):
     settings: dict[str, Any]
     versions: dict[str, str]
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> Table:
         """A row per budget and agent, with intervals."""
-        return summarise(self.episodes, self.cells, score=self.score, metrics=self.metrics)
+        summary = summarise(self.episodes, self.cells, score=self.score, metrics=self.metrics)
+        return Table(summary, self.metrics, self.score)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -79,7 +81,7 @@ def compare(
     budgets: str | Mapping[str, Sequence[Any]] | Sequence[Any] | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
-) -> pd.DataFrame:
+) -> Table:
     """Evaluate agents on the same episodes and put them side by side.
 
     Args:
@@ -95,7 +97,8 @@ def compare(
         progress: is notified of progress.
 
     Returns:
-        One row per budget and agent, see `summarise`; the differences are to the first agent.
+        A DataFrame with one row per budget and agent, see `summarise`; the differences are to the first agent. It prints as a
+        compact table, the best agent of each budget first; its `summary` prints as pandas does.
 
     Raises:
         Interrupted: Ctrl-C; what was finished is kept in `out`.

@@ -22,13 +22,14 @@ from .play import Played, Predicts, Session
 from .precision import check_precision, episode_counts, half_width
 from .provenance import training_seed
 from .summary import summarise
+from .table import Table
 
 DEFAULT_EPISODES = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
-    """How an agent did.
+    """How an agent did. It prints as a compact table.
 
     Attributes:
         summary: means with 95 % intervals (`_low`, `_high`), shares of bound and optimum, spend, latency; see `summarise`.
@@ -37,12 +38,20 @@ class Result:
         cell: facts of the whole evaluation: optimum, null (what doing nothing earns), latency, information, remarks (what
             must be said beside the numbers, a line each), the seed that a learner has learned with, seconds, and how many
             decisions were proved to be the best by the agent's own values, or were not, of those that it took by optimising.
+        table: `summary` as a table of one row.
     """
 
     summary: dict[str, Any]
     episodes: pd.DataFrame
     curves: pd.DataFrame
     cell: dict[str, Any]
+    table: Table
+
+    def __repr__(self) -> str:
+        return repr(self.table)
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
 
     @property
     def remarks(self) -> list[str]:
@@ -178,9 +187,9 @@ class Evaluation:
         cells = pd.DataFrame([{**names, **self.cell}])
         table = summarise(played.episodes.assign(**names), cells, score=problem.score, metrics=problem.metrics)
         # One agent alone has no difference; why an optimum is unknown, and remarks, are among the facts of the cell.
-        left_out = {*names, "optimum_unknown", "remarks", "difference", "difference_low", "difference_high"}
+        left_out = {*names, "optimum_unknown", "remarks", *(name for name in table if name.startswith("difference"))}
         summary = {str(name): plain(value) for name, value in table.iloc[0].items() if name not in left_out}
-        return Result(summary, played.episodes, played.curves, self.cell)
+        return Result(summary, played.episodes, played.curves, self.cell, Table(table, problem.metrics, problem.score))
 
 
 def check_ledger(episodes: pd.DataFrame) -> None:

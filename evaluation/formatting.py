@@ -28,10 +28,9 @@ def estimate(value: float, low: float, high: float, *, signed: bool = False) -> 
     if math.isnan(low) or math.isnan(high):
         return ("+" if signed and value > 0 else "") + number(value)
     decimals = _decimals(value, low, high)
-    sign = "+" if signed else ""
 
     def text(x: float) -> str:
-        return f"{x:{sign},.{decimals}f}"
+        return f"{x:{'+' if signed and x else ''}z,.{decimals}f}"
 
     return f"{text(value)} [{text(low)}, {text(high)}]"
 
@@ -62,6 +61,9 @@ def duration(microseconds: float) -> str:
 
 
 def _decimals(value: float, low: float, high: float) -> int:
-    width = high - low
-    scale = width if width > 0 else abs(value) / 100
-    return 0 if scale <= 0 else min(8, max(0, 1 - math.floor(math.log10(scale))))
+    """Two digits of the width, at most six of the number: beyond, and where all is alike, it is noise of rounding."""
+    size = max(map(abs, (value, low, high)))
+    if size == 0:
+        return 0
+    scale = high - low if high - low > 1e-6 * size else size / 100
+    return min(8, max(0, min(1 - math.floor(math.log10(scale)), 5 - math.floor(math.log10(size)))))

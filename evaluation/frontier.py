@@ -36,7 +36,7 @@ from ..envs.core.files import write_text, write_whole
 from ..envs.hints import near
 from ..envs.routing.logged.logs import Part, RoutingLog, load_routing_log
 from .formatting import estimate, number, percent
-from .palette import looks
+from .plots import STYLE
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -457,28 +457,24 @@ def write_frontier(found: Frontier, folder: str | Path) -> tuple[Path, Path | No
     return folder / "frontier.csv", folder / "frontier.png"
 
 
-INK, PALE = "#222222", "#dddddd"
+INK = "#222222"
 
 
 def draw_frontier(found: Frontier) -> Any:
     """A matplotlib figure: mean outcome against mean cost, a curve per router and a dot per model."""
-    import matplotlib as mpl
+    import matplotlib.style
     from matplotlib.figure import Figure  # not pyplot: it would keep every figure and pick a window toolkit
 
-    style: Any = {"font.size": 9, "text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False}
-    with mpl.rc_context(style):
+    with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(8.0, 5.0), layout="constrained")
         axes = figure.add_subplot()
-        axes.grid(color=PALE, linewidth=0.8)
-        axes.set_axisbelow(True)
-        for name, look in looks(list(found.curves)).items():
-            curve = found.curves[name]
+        for k, (name, curve) in enumerate(found.curves.items()):
             every = max(1, len(curve.cost) // 8)
             axes.plot(
                 1000 * curve.cost,
                 curve.quality,
-                color=look.colour,
-                marker=look.marker,
+                color=f"C{k}",
+                marker="os^DvP<X>h"[k % 10],
                 markersize=4.5,
                 markevery=every,
                 linewidth=1.6,

@@ -9,10 +9,7 @@ import pandas as pd
 
 from ..envs.core.files import write_whole
 from .leaderboard_table import profiles
-from .palette import looks
-from .svg import GRID, INK, MUTED, PAPER, STYLE
-
-ON_WHITE = {INK: "#1c1f24", MUTED: "#666c76", GRID: "#e3e5e9", PAPER: "#ffffff"}
+from .plots import STYLE
 
 
 def plot_profiles(table: pd.DataFrame, compared: dict[str, dict[str, str]], path: Path) -> Path | None:
@@ -27,19 +24,26 @@ def plot_profiles(table: pd.DataFrame, compared: dict[str, dict[str, str]], path
     except ImportError:
         return None
     thresholds = np.linspace(0.0, 1.05, 421)
-    style = {key: ON_WHITE.get(value, value) if isinstance(value, str) else value for key, value in STYLE.items()}
-    with matplotlib.style.context(["default", {**style, "figure.facecolor": "white"}]):
+    with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(7.5, 4.2), layout="constrained")
         axes = figure.add_subplot()
         found = profiles(table, compared, thresholds)
         # The first line is the widest, so that lines on top of one another are all seen.
-        for k, ((name, line), look) in enumerate(zip(found.items(), looks(list(found)).values(), strict=True)):
+        for k, (name, line) in enumerate(found.items()):
             value, low, high = (100 * ends for ends in line)
-            axes.fill_between(100 * thresholds, low, high, color=look.colour, alpha=0.15, linewidth=0, step="post")
+            colour, marker = f"C{k}", "os^D"[k % 4]
+            axes.fill_between(100 * thresholds, low, high, color=colour, alpha=0.15, linewidth=0, step="post")
             axes.step(
-                100 * thresholds, value, color=look.colour, linewidth=0.7 * (1 + len(found) - k), label=name, where="post"
+                100 * thresholds,
+                value,
+                color=colour,
+                marker=marker,
+                markevery=(11 * k, 60),
+                linewidth=0.7 * (1 + len(found) - k),
+                label=name,
+                where="post",
             )
-        axes.axvline(100.0, color=ON_WHITE[MUTED], linestyle="--", linewidth=1.0)
+        axes.axvline(100.0, color="0.4", linestyle="--", linewidth=1.0)
         axes.set_xlim(0, 105)
         axes.set_ylim(0, 103)
         axes.set_xlabel("share of the optimum, %")

@@ -19,6 +19,9 @@ from .leaderboard_run import Run
 
 console = Console(stderr=True)
 
+QUIET = 30.0
+"""Seconds between two lines about the progress of a comparison in a log file."""
+
 
 class _OneBar:
     """A bar that is there as long as the `with` statement lasts."""
@@ -36,15 +39,18 @@ class _OneBar:
 
 
 class BarProgress(_OneBar, Progress):
-    """A bar for the episodes of the part that is being played; a line for every finished part where nobody watches."""
+    """A bar for the episodes of the part that is being played; where nobody watches, a line now and then."""
 
     def __init__(self) -> None:
         super().__init__(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._label = ""
+        self._number = 0
+        self._spoke = time.monotonic()
 
     def begin(self, label: str, episodes: int) -> None:
         """A part begins."""
         self._label = label
+        self._number += episodes > 0
         self._bars.reset(self._task, total=episodes or None, description=label)
 
     def advance(self, episodes: int) -> None:
@@ -53,8 +59,9 @@ class BarProgress(_OneBar, Progress):
 
     def end(self, loaded: bool) -> None:
         """The part is done."""
-        if not console.is_terminal:
-            console.print(f"{self._label}: {'kept from before' if loaded else 'done'}", markup=False, highlight=False)
+        if not console.is_terminal and time.monotonic() - self._spoke > QUIET:
+            self._spoke = time.monotonic()
+            console.print(f"{self._number} parts done, the last: {self._label}", markup=False, highlight=False, soft_wrap=True)
 
 
 class RunsProgress(_OneBar, leaderboard.Progress):

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from ..envs.core.files import write_text
 from ..envs.core.metrics import Metric
 from . import plots
-from .columns import caution, readable, visible_columns
-from .palette import Look, looks
+from .columns import caution, main_columns, ordered, readable, visible_columns
+from .formatting import number
 from .summary import Frame, remarks_of
-from .svg import STYLE, inline_svg
+from .table import pieces
+from .verdict import headline, verdict
 
 TEMPLATE = "report.html.j2"
 INSTALL = 'reports need matplotlib and jinja2: pip install "budgetgym[report]"'
-
-
-class _Plot(NamedTuple):
-    """A figure of the page: `reading` says how to read it, `legend` whether it needs the agents' legend."""
-
-    name: str
-    heading: str
-    reading: str
-    figure: Any
-    legend: bool
-    lines: tuple[tuple[str, str], ...] = ()  # (meaning, SVG dash pattern) of the lines that are not agents
 
 
 def write_report(
@@ -46,7 +37,7 @@ def write_report(
     settings: Mapping[str, Any],
     versions: Mapping[str, Any],
 ) -> Path:
-    """Write the report of a comparison: one HTML file that needs no network and no other file.
+    """Write the report of a comparison: one HTML file that needs no network, no script and no other file.
 
     Args:
         path: Where to write it; missing folders are made.
@@ -69,25 +60,53 @@ def write_report(
         ImportError: matplotlib or jinja2 are not installed.
     """
     template = _template()
-    columns = visible_columns(summary, metrics, score, detailed=True)
-    appearance = looks([str(agent) for agent in summary["agent"].unique()])
+    tables = {str(budget): ordered(rows, score) for budget, rows in summary.groupby("budget", sort=False)}
+    shown = main_columns(summary, score)
     page = template.render(
         title=title,
         command=command,
         settings=dict(settings),
         versions=dict(versions),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        headline=headline(tables, score),
+        tables=[
+            {"budget": budget, "verdict": verdict(rows, score), "rows": rows.to_dict("records"), "possible": possible}
+            for (budget, rows), possible in zip(tables.items(), _possible(tables, episodes, cells), strict=True)
+        ],
         intervals=_intervals(summary),
         remarks=remarks_of(summary),
-        columns=columns,
-        tables={str(budget): rows.to_dict("records") for budget, rows in summary.groupby("budget", sort=False)},
-        counts={str(budget): int(rows["episodes"].iloc[0]) for budget, rows in summary.groupby("budget", sort=False)},
-        looks=appearance,
-        plots=_drawn(summary, episodes, cells, curves, score, appearance),
-        seconds=_seconds(cells),
+        main=shown,
+        on_phone=["agent", *[c.name for c in shown[1:-2]][-2:]],
+        all=visible_columns(summary, metrics, score),
+        agents=summary["agent"].nunique(),
+        score=readable(score),
+        share=plots.share_column(summary),
+        plots={
+            name: {"wide": plots.picture(draw, narrow=False), "narrow": plots.picture(draw, narrow=True)}
+            for name, draw in drawings(summary, curves, score).items()
+        },
+        seconds=sum(cells["seconds"]) if "seconds" in cells else None,
     )
     write_text(path, page)
     return Path(path)
+
+
+def drawings(summary: Frame, curves: Frame, score: str) -> dict[str, Callable[[bool], Any]]:
+    """The plots for which there is something to show; each makes its figure, `True` for a phone."""
+    # Those that are best over all budgets stand first in every plot.
+    ranks = summary.groupby("budget")[score].rank(ascending=False).groupby(summary["agent"], sort=False).mean()
+    agents = [str(agent) for agent in ranks.sort_values(kind="stable").index]
+    budgets = list(summary["budget"].unique())
+    found: dict[str, Callable[[bool], Any]] = {}
+    if len(agents) > 1 or (len(budgets) == 1 and plots.share_column(summary)):
+        found["differences"] = partial(plots.differences, summary, score, agents)
+    if len(budgets) > 1:
+        found["courses"] = partial(plots.courses, summary, score, agents)
+    if len(curves):
+        found["spending"] = partial(plots.spending, curves, budgets, agents)
+    if (summary["latency_us"] > 0).any():
+        found["latency"] = partial(plots.latency, summary, agents)
+    return found
 
 
 def _template() -> Any:
@@ -99,11 +118,30 @@ def _template() -> Any:
     text = Path(__file__).with_name(TEMPLATE).read_text(encoding="utf-8")
     undefined = jinja2.StrictUndefined
     environment = jinja2.Environment(autoescape=True, undefined=undefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["breakable"] = _breakable
     return environment.from_string(text)
 
 
-def _seconds(cells: Frame) -> float | None:
-    return float(cells["seconds"].sum()) if "seconds" in cells else None
+def _breakable(text: str) -> Any:
+    """Text whose long names may be broken, and whose numbers stay with their units."""
+    from markupsafe import Markup, escape  # comes with jinja2
+
+    return Markup("<wbr>").join(escape(piece) for piece in pieces(text.replace(" %", "\N{NO-BREAK SPACE}%")))
+
+
+def _possible(tables: dict[str, Frame], episodes: Frame, cells: Frame) -> list[str]:
+    """What is possible at each budget, as far as it is known."""
+    sentences = []
+    for budget, rows in tables.items():
+        optimum = float(cells.loc[cells["budget"] == budget, "optimum"].iloc[0])
+        bound = float(episodes.loc[episodes["budget"] == budget, "bound"].mean(skipna=False))
+        known = [f"optimum {number(optimum)}"] if optimum == optimum else []
+        known += [f"mean upper bound {number(bound)}"] if bound == bound else []
+        known += [f"doing nothing earns {number(null)}"] if (null := float(rows["null"].iloc[0])) else []
+        why = rows["optimum_unknown"].iloc[0]
+        unknown = [] if optimum == optimum else [f"optimum unknown{f': {why}' if why else ''}"]
+        sentences.append(", ".join([*known, *unknown]))
+    return sentences
 
 
 def _intervals(summary: Frame) -> str:
@@ -114,81 +152,5 @@ def _intervals(summary: Frame) -> str:
     resamples = f", {summary.attrs['resamples']:,} resamples" if "resamples" in summary.attrs else ""
     return (
         f"Brackets and bands are {level}bootstrap intervals over episodes{resamples}; all agents share the episodes and the "
-        f"resamples.{caution(int(summary['episodes'].min()))}"
+        f"resamples, so differences are paired.{caution(int(summary['episodes'].min()))}"
     )
-
-
-def _drawn(
-    summary: Frame,
-    episodes: Frame,
-    cells: Frame,
-    curves: Frame,
-    score: str,
-    appearance: dict[str, Look],
-) -> list[dict[str, Any]]:
-    """The plots as the template wants them, each with its finished SVG."""
-    import matplotlib.style
-    from markupsafe import Markup  # comes with jinja2
-
-    # "default" first: a user's own matplotlib style is not made for this page.
-    with matplotlib.style.context(["default", STYLE]):
-        made = _plots(summary, _references(summary, episodes, cells), curves, score, appearance)
-        agents = ", ".join(appearance)
-        return [
-            {
-                **plot._asdict(),
-                "svg": Markup(inline_svg(plot.figure, plot.name, f"{plot.heading} for {agents}. {plot.reading}")),
-            }
-            for plot in made
-        ]
-
-
-def _references(summary: Frame, episodes: Frame, cells: Frame) -> Frame:
-    """Optimum and mean bound per episode at each budget, NaN where unknown."""
-    budgets = summary.drop_duplicates("budget")[["budget", "budget_value"]].set_index("budget")
-    bound = episodes.groupby("budget")["bound"].agg(lambda values: values.mean(skipna=False))
-    optimum = cells.groupby("budget")["optimum"].first()
-    return budgets.assign(bound=bound, optimum=optimum.astype(float)).reset_index()
-
-
-def _plots(summary: Frame, references: Frame, curves: Frame, score: str, appearance: dict[str, Look]) -> list[_Plot]:
-    """The plots for which there is something to show."""
-    several = len(references) > 1
-    made = [_performance(summary, references, score, appearance)]
-    if summary[["share_of_bound", "share_of_optimum"]].notna().to_numpy().any():
-        made.append(_shares(summary, appearance))
-    if len(curves):
-        reading = (
-            "The line is the mean over episodes; above the diagonal the agent spends faster than evenly, "
-            "and a line that ends below 100 % leaves some of it unspent."
-        )
-        figure = plots.spending(curves, references["budget"].tolist(), appearance)
-        made.append(_Plot("spending", "Spend over time", reading, figure, True, (("even spending", "5 3"),)))
-    if (summary["latency_us"] > 0).any():
-        reading = "Further left is faster; the axis is logarithmic, each gridline is ten times the one before"
-        reading += ", and each agent has one mark per budget." if several else "."
-        figure = plots.latency(summary, appearance)
-        made.append(_Plot("latency", "Decision latency", reading, figure, False))
-    return made
-
-
-def _performance(summary: Frame, references: Frame, score: str, appearance: dict[str, Look]) -> _Plot:
-    figure = plots.performance(summary, references, score, appearance)
-    lines = [("optimum, or a proved bound on it", "5 3")] if references["optimum"].notna().any() else []
-    lines += [("mean proved upper bound", "1.5 2.5")] if references["bound"].notna().any() else []
-    if len(references) > 1:
-        reading = (
-            f"Higher is better: the mean {readable(score)} of an episode at each budget, "
-            "with a band for the interval; equal distances along the axis are equal factors of the budget."
-        )
-        return _Plot("performance", "Performance against budget", reading, figure, True, tuple(lines))
-    reading = f"Further right is better: the mean {readable(score)} of an episode, the bar is the interval."
-    return _Plot("performance", "Performance", reading, figure, False, tuple(lines))
-
-
-def _shares(summary: Frame, appearance: dict[str, Look]) -> _Plot:
-    kinds = {"share_of_bound": "filled marks are the share of the proved bound"}
-    kinds["share_of_optimum"] = "hollow marks are the share of the optimum, or of a proved bound on it"
-    known = [text for name, text in kinds.items() if summary[name].notna().any()]
-    reading = f"Closer to the line at 100 % is better; {' and '.join(known)}, the bar is the interval."
-    return _Plot("shares", "Share of what was possible", reading, plots.shares(summary, appearance), False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -48,6 +49,17 @@ def remarks_of(summary: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(line for lines in summary["remarks"] for line in lines.splitlines()))
 
 
+def best_of(agents: Sequence[str], scores: Sequence[float], information: Sequence[str]) -> str | None:
+    """The agent with the highest score among those that don't see the future, if any; the first of several.
+
+    Returns:
+        Its name; None if no score is known.
+    """
+    fair = [kind != "clairvoyant" for kind in information]
+    known = [(score, -k) for k, score in enumerate(scores) if math.isfinite(score) and (fair[k] or not any(fair))]
+    return agents[-max(known)[1]] if known else None
+
+
 class _Estimates(NamedTuple):
     """Statistics of every agent, each (agents,) or (agents, resamples)."""
 
@@ -55,6 +67,7 @@ class _Estimates(NamedTuple):
     mean_score: Floats
     share_of_bound: Floats
     difference: Floats
+    difference_to_best: Floats
     cvar: Floats
 
 
@@ -96,7 +109,8 @@ def summarise(
     Returns:
         Columns `budget`, `budget_value`, `agent`, `episodes` (count), `return` and the score (means per episode),
         `share_of_bound` (sum of scores / sum of bounds), `share_of_optimum` ((mean score - null) / (optimum - null)),
-        `difference` (mean paired difference of the score to the first agent), `cvar` (mean score of the worst tenth of the
+        `difference` (mean paired difference of the score to the first agent), `difference_to_best` (the same to the best agent
+        of the budget, see `best_of`; it is chosen on these very episodes), `cvar` (mean score of the worst tenth of the
         episodes, see `tail_mean`), each of them with `_low` and `_high`; `spent` and `initial` (what was spent, and the
         budget; means per episode), `spent_share`, `blocked` (total), `violations` (episodes that spent more than their
         budget of any resource), one column per metric (see `metric_column`) and, where not every episode has a value of it,
@@ -118,7 +132,9 @@ def summarise(
     rows: list[dict[str, Any]] = []
     for budget in budgets:
         frames = _paired_frames(episodes[episodes["budget"] == budget], agents, str(budget))
-        intervals = _bootstrap(frames, agents[0], score, confidence, resamples, seed)
+        kinds = [str(facts.loc[(budget, agent), "information"]) for agent in frames]
+        best = best_of(list(frames), [float(frame[score].mean()) for frame in frames.values()], kinds)
+        intervals = _bootstrap(frames, (agents[0], best), score, confidence, resamples, seed)
         for k, (agent, frame) in enumerate(frames.items()):
             fact: Any = facts.loc[(budget, agent)]
             rows.append(_row(frame, fact, k, intervals, score, metrics))
@@ -177,14 +193,22 @@ def _paired_frames(at_budget: Frame, agents: Sequence[str], budget: str) -> dict
 
 
 def _bootstrap(
-    frames: dict[str, Frame], reference: str, score: str, confidence: float, resamples: int, seed: int
+    frames: dict[str, Frame],
+    references: tuple[str, str | None],
+    score: str,
+    confidence: float,
+    resamples: int,
+    seed: int,
 ) -> _Intervals:
-    """Estimates of all agents at one budget, with intervals from resampling whole episodes."""
+    """Estimates of all agents at one budget, with intervals from resampling whole episodes.
+
+    `references` are the agents that `difference` and `difference_to_best` are to.
+    """
     columns = [[frame[name].to_numpy(np.float64) for frame in frames.values()] for name in ("return", score, "bound")]
     table = np.stack([column for group in columns for column in group], axis=-1)
     table[~np.isfinite(table)] = np.nan
     n = len(table)
-    position = list(frames).index(reference) if reference in frames else None
+    positions = [list(frames).index(name) if name in frames else None for name in references]
 
     ranked = np.sort(np.stack([frame[score].to_numpy(np.float64) for frame in frames.values()]))
     order = [np.argsort(frame[score].to_numpy(np.float64), kind="stable") for frame in frames.values()]
@@ -193,7 +217,7 @@ def _bootstrap(
         """From how often each episode counts, (resamples, n): statistics, and standard errors of `cvar`."""
         tails = [tail_mean(values, counts[:, places]) for values, places in zip(ranked, order, strict=True)]
         means, errors = (np.stack(column) for column in zip(*tails, strict=True))
-        return _estimates((counts @ table).T, n, position, means), errors
+        return _estimates((counts @ table).T, n, positions, means), errors
 
     found, errors = estimates(np.ones((1, n)))
     point, error = _Estimates(*(values[:, 0] for values in found)), errors[:, 0]
@@ -237,11 +261,11 @@ def _bootstrap(
     return _Intervals(point, low._replace(cvar=tails[0]), high._replace(cvar=tails[1]))
 
 
-def _estimates(sums: Floats, n: int, reference: int | None, tails: Floats) -> _Estimates:
+def _estimates(sums: Floats, n: int, references: Sequence[int | None], tails: Floats) -> _Estimates:
     """Statistics from the sums of (return, score, bound) of each agent, (3 * agents, many), and their tails."""
     returns, scores, bounds = np.split(sums, 3)
-    difference = np.full_like(scores, np.nan) if reference is None else (scores - scores[reference]) / n
-    return _Estimates(returns / n, scores / n, _share(scores, bounds), difference, tails)
+    to_first, to_best = (np.full_like(scores, np.nan) if k is None else (scores - scores[k]) / n for k in references)
+    return _Estimates(returns / n, scores / n, _share(scores, bounds), to_first, to_best, tails)
 
 
 def tail_mean(ranked: Floats, counts: Floats, share: float = WORST) -> tuple[Floats, Floats]:
@@ -332,7 +356,8 @@ def _row(frame: Frame, fact: Any, k: int, intervals: _Intervals, score: str, met
         add({metric_column(metric): _condense(frame, metric)})
         if metric.among is not None:
             add({f"{metric_column(metric)}_episodes": int(frame[metric.name].notna().sum())})
-    add(_with_interval("difference", *of_agent("difference")))
+    for name in ("difference", "difference_to_best"):
+        add(_with_interval(name, *of_agent(name)))
     reason = fact.get("optimum_unknown")
     add({"optimum_unknown": reason if isinstance(reason, str) else None})
     add({"remarks": str(fact.get("remarks", ""))})

@@ -10,7 +10,7 @@ import pytest
 from budgetgym.envs.core.metrics import Metric
 from budgetgym.evaluation.columns import visible_columns
 from budgetgym.evaluation.evaluate import check_ledger
-from budgetgym.evaluation.summary import metric_column, summarise, tail_mean
+from budgetgym.evaluation.summary import best_of, metric_column, summarise, tail_mean
 
 
 def tiny(**changes: object) -> tuple[Any, Any]:
@@ -95,6 +95,20 @@ def test_metrics_are_averaged_over_the_episodes_that_have_a_value():
     assert one.text(none.iloc[0]) == "– (0)"
 
 
+def test_differences_to_the_best_leave_out_who_sees_the_future():
+    episodes, cells = tiny()
+    summary: Any = summarise(episodes, cells, score="value", metrics=[], resamples=50).set_index("agent")
+    best = summary["value"].idxmax()
+    assert summary.loc[best, ["difference_to_best", "difference_to_best_low", "difference_to_best_high"]].tolist() == [0, 0, 0]
+    assert summary["difference_to_best"].max() == 0
+    seers = cells.assign(information=np.where(cells["agent"] == best, "clairvoyant", "model"))
+    summary = summarise(episodes, seers, score="value", metrics=[], resamples=50).set_index("agent")
+    assert summary["difference_to_best"][best] > 0
+    assert best_of(["a", "b", "c"], [1.0, np.nan, 1.0], ["model"] * 3) == "a"
+    assert best_of(["a", "b"], [1.0, 2.0], ["clairvoyant"] * 2) == "b"
+    assert best_of(["a"], [np.nan], ["model"]) is None
+
+
 def test_differences_are_paired_by_episode():
     """The differences are 1 and 2 however the rows are ordered, so the percentile interval is [1, 2]."""
     a = summarise(*tiny(), score="value", metrics=[], resamples=500).iloc[1]
@@ -139,7 +153,7 @@ def test_one_episode_has_no_interval():
     row = summarise(episodes[episodes["episode"] == 1], cells, score="value", metrics=[]).iloc[1]
     assert (row["value"], row["difference"]) == (5.0, 2.0)
     ends = [name for name in row.index if str(name).endswith(("_low", "_high"))]
-    assert len(ends) == 12
+    assert len(ends) == 14
     assert row[ends].isna().all()
 
 
@@ -266,9 +280,7 @@ def test_cvar_has_an_interval_and_violations_are_counted():
     assert row["cvar_low"] < row["cvar"] < row["cvar_high"]
     assert row["cvar"] == pytest.approx(3.0 - 2.0 * 1.755, abs=0.5)  # of a normal law
     assert row["violations"] == 0
-    columns = [
-        c.name for c in visible_columns(summarise(episodes, cells, score="return", metrics=[]), [], "return", detailed=True)
-    ]
+    columns = [c.name for c in visible_columns(summarise(episodes, cells, score="return", metrics=[]), [], "return")]
     assert {"cvar", "violations"} <= set(columns)
     with pytest.raises(RuntimeError, match="2 episodes spent more than their budget, the first is number 5"):
         check_ledger(episodes.assign(overspent=episodes["episode"].isin([5, 9])))
