@@ -119,7 +119,8 @@ class AuctionGame:
     H. Varian: Position Auctions. International Journal of Industrial Organization 25(6), 2007.
 
     ## Version History
-    * v0: initial version
+    * v0: initial version. Since its first draft observations are float32 by default, and actions that are infeasible or out of
+      range are projected or clipped in place of an error.
     """
 
     def __init__(

@@ -162,7 +162,8 @@ class RealTimeBidding(Problem):
     Advertising. WSDM 2017, arXiv:1701.02490.
 
     ## Version History
-    * v0: initial version
+    * v0: initial version. Since its first draft observations are float32 by default, and actions that are infeasible or out of
+      range are projected or clipped in place of an error.
     """
 
     state_class = State

@@ -100,7 +100,8 @@ class Society:
     change as informational cascades. Journal of Political Economy, 1992.
 
     ## Version History
-    * v0: initial version
+    * v0: initial version. Since its first draft observations are float32 by default, and actions that are infeasible or out of
+      range are projected or clipped in place of an error.
     """
 
     settings: dict[str, Any]

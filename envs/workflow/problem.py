@@ -125,7 +125,8 @@ class WorkflowRouting(Problem):
     Workflows. 2026, arXiv:2605.06110.
 
     ## Version History
-    * v0: initial version
+    * v0: initial version. Since its first draft observations are float32 by default, and actions that are infeasible or out of
+      range are projected or clipped in place of an error.
     """
 
     kernels = Kernels(k.reset, k.step, k.observe, resample=k.resample)

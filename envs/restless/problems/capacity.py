@@ -49,7 +49,8 @@ class RestlessCapacity(Restless):
     $paper
 
     ## Version History
-    * v0: initial version
+    * v0: initial version. Since its first draft observations are float32 by default, and actions that are infeasible or out of
+      range are projected or clipped in place of an error.
     """
 
     kernels = restless_kernels(contains)

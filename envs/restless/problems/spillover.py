@@ -58,7 +58,8 @@ class RestlessSpillover(Restless):
     idea that a pull also helps the neighbours of an arm.)
 
     ## Version History
-    * v0: initial version
+    * v0: initial version. Since its first draft observations are float32 by default, and actions that are infeasible or out of
+      range are projected or clipped in place of an error.
     """
 
     kernels = restless_kernels(contains)

@@ -159,7 +159,8 @@ class AgenticRouting(Problem):
     TwinRouterBench. arXiv:2605.18859. tau2-bench, github.com/sierra-research/tau2-bench.
 
     ## Version History
-    * v0: initial version
+    * v0: initial version. Since its first draft observations are float32 by default, and actions that are infeasible or out of
+      range are projected or clipped in place of an error.
     """
 
     state_class = State

@@ -113,7 +113,8 @@ class LoggedRouting(Problem):
     arXiv:2605.18859.
 
     ## Version History
-    * v0: initial version
+    * v0: initial version. Since its first draft observations are float32 by default, and actions that are infeasible or out of
+      range are projected or clipped in place of an error.
     """
 
     kernels = Kernels(k.reset, k.step, k.observe, k.mask, k.resample)
