@@ -473,7 +473,6 @@ def draw_frontier(found: Frontier) -> Any:
             axes.plot(
                 1000 * curve.cost,
                 curve.quality,
-                color=f"C{k}",
                 marker="os^DvP<X>h"[k % 10],
                 markersize=4.5,
                 markevery=every,

@@ -83,10 +83,11 @@ def courses(summary: Frame, score: str, agents: Sequence[str], narrow: bool) -> 
         value, low, high = (scale * rows[agent][column + end].to_numpy(float) for end in ("", "_low", "_high"))
         axes.fill_between(x, low, high, color=BEST, alpha=0.25, linewidth=0)
         axes.plot(x, value, color=BEST, marker="o", linewidth=1.8)
-        for k in np.flatnonzero(value < bottom):
-            axes.plot(k, bottom, marker="v", color=BEST, clip_on=False)
+        for k in np.flatnonzero((value < bottom) | (value > top)):
+            edge, marker, offset = (bottom, "v", 6) if value[k] < bottom else (top, "^", -12)
+            axes.plot(k, edge, marker=marker, color=BEST, clip_on=False)
             label = percent(value[k] / 100) if share else number(value[k])
-            text = axes.annotate(label, (k, bottom), (0, 6), textcoords="offset points", fontsize=7)
+            text = axes.annotate(label, (k, edge), (0, offset), textcoords="offset points", fontsize=7)
             text.set(ha="center", color=BEST)
         if share:
             axes.axhline(100, color="0.2", linewidth=0.8, linestyle="--")

@@ -160,6 +160,21 @@ def test_an_agent_far_off_does_not_squeeze_the_others(comparison):
     assert [text.get_text() for text in shares.texts] == [percent(off["share_of_optimum"])]
 
 
+@pytest.mark.parametrize("factor", [0.2, 20.0])
+def test_against_budgets_what_is_off_the_axis_is_said(comparison, factor):
+    data = comparison(budgets=2, agents=6, episodes=20)
+    data.episodes.loc[data.episodes["agent"].isin(["SS-MDP", "Mcpc"]), "theta_value"] *= 2.3
+    data.episodes.loc[data.episodes["agent"] == "PPO", "theta_value"] *= factor
+    summary = summarised(data)
+    panels = {
+        axes.get_title(): axes
+        for axes in plots.courses(summary, data.score, list(summary["agent"].unique()), narrow=False).axes
+    }
+    expected = [percent(share) for share in summary.loc[summary["agent"] == "PPO", "share_of_optimum"]]
+    assert [text.get_text() for text in panels["PPO"].texts] == expected
+    assert len(panels["Lin"].texts) == 0
+
+
 def test_user_text_is_escaped(comparison, tmp_path):
     data = comparison(budgets=1, agents=2, episodes=4)
     evil = "<script>alert('$x$ & \"y\"')</script>"
