@@ -384,6 +384,10 @@ def problem_from(id: str, settings: list[str]) -> Problem:
     Raises:
         ValueError: an unknown id or setting, with near matches.
     """
+    module, colon, name = id.partition(":")
+    if colon:  # as Gymnasium takes it: "module:id"
+        importlib.import_module(module)
+        id = name
     if id not in gym.registry:
         raise ValueError(f"no environment {id!r}{near(id, list(environments()))}")
     spec = gym.spec(id)

@@ -18,6 +18,9 @@ from ..envs.family import Family, Reference, agents_of, family_of
 PLAYS = ("budgetgym.evaluation.evaluate", "budgetgym.evaluation.leaderboard_run")
 """What plays and condenses episodes; what only shows them is left out."""
 
+SHOWS = ("budgetgym.evaluation.table",)
+"""What hands results out, and has no say in them."""
+
 PACKAGE = Path(budgetgym.__file__).parent
 
 
@@ -49,7 +52,12 @@ def reachable(modules: Iterable[str]) -> set[Path]:
     while left:
         module = left.pop()
         path = _file(module)
-        if module in found or path is None or not (module in roots or any(_within(path, folder) for folder in folders)):
+        if (
+            module in found
+            or module in SHOWS
+            or path is None
+            or not (module in roots or any(_within(path, folder) for folder in folders))
+        ):
             continue
         found[module] = path
         left += imports(module)

@@ -57,7 +57,7 @@ def as_sb3_vec_env(
         raise TypeError(f"settings {sorted(settings)} came with an environment that is already made")
     if isinstance(problem, str) and ":" not in problem and problem not in gym.registry:
         raise ValueError(f"no environment {problem!r}{near(problem, [id for id in gym.registry if 'budgetgym' in id])}")
-    if isinstance(problem, str) and problem in gym.registry:
+    if isinstance(problem, str) and problem.rpartition(":")[2] in gym.registry:
         problem, settings = gym.make(problem, **settings), {}
     made = as_problem(problem) if isinstance(problem, gym.Env) else make_problem(problem, settings)
     presentation = Presentation(made, observation_dtype, mask_in_observation)

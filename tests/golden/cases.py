@@ -87,6 +87,7 @@ def routing_parquet(folder: Path) -> Path:
 
 
 BIDDING = "budgetgym/RealTimeBidding-v0"
+PACING = "budgetgym/BidPacing-v0"
 ROUTING = "budgetgym/AgenticRouting-v0"
 WORKFLOW = "budgetgym/WorkflowRouting-v0"
 CAPACITY = "budgetgym/RestlessCapacity-v0"
@@ -114,6 +115,14 @@ BIDDING_CASES = (
         {"T": 25, "control": "pacing"},
         (*plain("scripted"), learning("ppo", 2048, **FEW), learning("sac", 300, lanes=4, learning_starts=100)),
     ),
+    Case("bid_pacing", PACING, {}, plain("scripted")),
+    Case(
+        "bid_pacing_short",
+        PACING,
+        {"T": 25},
+        (learning("ppo", 2048, **FEW), learning("sac", 300, lanes=4, learning_starts=100)),
+    ),
+    Case("bid_pacing_range", PACING, {"T": 25, "budget": (50.0, 500.0)}, plain("scripted")),
     Case("bidding_range", BIDDING, {"T": 25, "budget": (50.0, 500.0)}, plain("rlb", "lin", "adaptive_pacing")),
     Case("bidding_unaware", BIDDING, {"T": 25, "budget_aware": False}, plain("mcpc", "lin", "constant")),
     Case("bidding_clicks", BIDDING, {"T": 25, "reward": "click", "c0": "1/32"}, plain("rlb", "lin", "dmd")),

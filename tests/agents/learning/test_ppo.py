@@ -65,7 +65,7 @@ def test_ppo_steers_in_every_form_of_the_environment(settings):
     agent = make_agent("ppo", env, lanes=8, batch_size=160)
     agent.learn(160)  # type: ignore[attr-defined]
     action, _ = agent.predict(env.reset(seed=0)[0])
-    assert env.action_space.contains(action if np.ndim(action) else action.item())
+    assert env.action_space.contains(action.astype(env.action_space.dtype) if np.ndim(action) else action.item())
     env.step(action)
 
 
@@ -86,7 +86,7 @@ def test_it_bids_in_every_form_of_the_environment(env, tmp_path):
     for settings in ({}, {"discrete": True}, {"control": "pacing"}):
         other = gym.make("budgetgym/RealTimeBidding-v0", instance="uniform", T=50, **settings)
         action, _ = make_agent("ppo", other, path=tmp_path / "ppo.zip").predict(other.reset(seed=0)[0])
-        assert other.action_space.contains(action if np.ndim(action) else action.item())
+        assert other.action_space.contains(action.astype(other.action_space.dtype) if np.ndim(action) else action.item())
         assert np.all(np.abs(action) <= HIGHEST_PRICE)
 
 

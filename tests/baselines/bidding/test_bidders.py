@@ -36,6 +36,7 @@ class OnlyPredict:
     """An agent as a stranger would write it: evaluation has to step it."""
 
     def __init__(self, agent):
+        self.observation_space = agent.problem.observation_space  # in 64 bits
         self.predict = agent.predict
         self.carries_over = agent.carries_over
 

@@ -69,6 +69,7 @@ def test_predict_and_compiled_play_agree(name, problem):
 
 class _OnlyPredict:
     def __init__(self, agent):
+        self.observation_space = agent.problem.observation_space  # in 64 bits
         self.predict = agent.predict
 
 
