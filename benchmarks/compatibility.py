@@ -451,9 +451,9 @@ def page(rows: list[dict[str, str]]) -> str:
         reasons: dict[str, list[str]] = {}
         for row in own:
             if row["result"] != WORKS:
-                reasons.setdefault(row["result"], []).append(row["id"].removesuffix("-v0"))
+                reasons.setdefault(row["result"].removeprefix("not: "), []).append(row["id"].removesuffix("-v0"))
         others = "; ".join(f"{', '.join(ids)} ({reason})" for reason, ids in reasons.items()) or "–"
-        listed = f"all {len(own)} ids" if len(works) == len(own) else ", ".join(works) or "–"
+        listed = f"all {len(own)} ids" if len(works) == len(IDS) else ", ".join(works) or "–"
         version = f"{library} {own[0]['version']} (Gymnasium {own[0]['gymnasium']})"
         lines.append(f"| {version} | {script} | {listed} | {others} |")
     return "\n".join(lines)
