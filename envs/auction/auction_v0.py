@@ -22,7 +22,7 @@ from pettingzoo.utils import OrderEnforcingWrapper, parallel_to_aec
 from ..core.batch import generator_keys
 from ..core.checks import boolean, positive_integer
 from ..core.presentation import in_precision
-from ..core.render import RENDER_FPS, RENDER_MODES, check_render_mode
+from ..core.render import RENDER_FPS, RENDER_MODES, Filmed, check_render_mode
 from .batch import AuctionBatch
 from .drawing import AuctionFilm
 from .game import AuctionGame
@@ -42,7 +42,7 @@ def raw_env(**settings: Any) -> AECEnv[str, NDArray[np.float32], Any]:
     return parallel_to_aec(parallel_env(**settings))
 
 
-class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
+class parallel_env(Filmed, ParallelEnv[str, NDArray[np.float32], Any]):
     """Bidders with budgets in a stream of auctions, all acting at once.
 
     `step` takes an action for every agent in `agents` and returns dictionaries for those. Agents leave `agents` when they
@@ -142,16 +142,6 @@ class parallel_env(ParallelEnv[str, NDArray[np.float32], Any]):
     def state(self) -> NDArray[np.float32]:
         """The observations of all possible agents in a row, (8 * n_agents,): for critics that are trained centrally."""
         return self._batch.observe().ravel().astype(np.float32)
-
-    def render(self) -> Any:
-        """The latest auction, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
-        shown = [] if self._film is None else self._film.render(self._batch)
-        return shown[0] if shown else None
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._film is not None:
-            self._film.close()
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""

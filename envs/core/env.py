@@ -14,12 +14,12 @@ from .batch import Batch, binary, generator_keys
 from .checks import MOST_LANES, boolean, positive_integer
 from .presentation import Presentation
 from .problem import Problem, State
-from .render import RENDER_FPS, RENDER_MODES, Film, check_render_mode
+from .render import RENDER_FPS, RENDER_MODES, Film, Filmed, check_render_mode
 from .resolve import make_problem
 from .vector import BudgetedVectorEnv
 
 
-class BudgetedEnv(gym.Env[Any, Any]):
+class BudgetedEnv(Filmed, gym.Env[Any, Any]):
     """Any problem of the suite as a Gymnasium environment. `env.unwrapped.problem.__doc__` describes the problem.
 
     `info` of every reset and step holds `cost` (what this step spent), `spent`, `remaining`, `blocked` (actions so far that
@@ -113,16 +113,6 @@ class BudgetedEnv(gym.Env[Any, Any]):
     def action_masks(self) -> NDArray[np.bool_]:
         """Which actions can be executed now, (number of actions,); the form that sb3-contrib's MaskablePPO asks for."""
         return self._batch.action_mask()[0].astype(bool)
-
-    def render(self) -> Any:
-        """The latest decision, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
-        shown = [] if self._film is None else self._film.render(self._batch)
-        return shown[0] if shown else None
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._film is not None:
-            self._film.close()
 
     def snapshot(self) -> State:
         """A complete copy of the world, to come back to with `restore`."""

@@ -411,6 +411,23 @@ class Film:
         return views
 
 
+class Filmed:
+    """How a face over a single lane or world is rendered, and closed."""
+
+    _film: Film | None
+    _batch: Any
+
+    def render(self) -> Any:
+        """The latest step, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
+        shown = [] if self._film is None else self._film.render(self._batch)
+        return shown[0] if shown else None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._film is not None:
+            self._film.close()
+
+
 def _moment(before: View, after: View, action: NDArray[Any], reward: float) -> Moment:
     """The decision between two views."""
     return Moment(

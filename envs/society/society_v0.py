@@ -23,7 +23,7 @@ from pettingzoo.utils import OrderEnforcingWrapper
 from ..core.batch import generator_keys
 from ..core.checks import boolean, positive_integer
 from ..core.presentation import in_precision
-from ..core.render import RENDER_FPS, RENDER_MODES, check_render_mode
+from ..core.render import RENDER_FPS, RENDER_MODES, Filmed, check_render_mode
 from .batch import SocietyBatch
 from .drawing import SocietyFilm
 from .game import Society
@@ -40,7 +40,7 @@ def env(**settings: Any) -> AECEnv[str, Observation, Any]:
     return OrderEnforcingWrapper(raw_env(**settings))
 
 
-class _Faces:
+class _Faces(Filmed):
     """What both faces share: the names, the spaces, and one world."""
 
     metadata: ClassVar[dict[str, Any]] = {"name": "society_v0", "render_modes": RENDER_MODES, "render_fps": RENDER_FPS}
@@ -92,16 +92,6 @@ class _Faces:
     def _out_of_time(self) -> bool:
         """Whether `max_cycles` rounds are over, and the episode is not."""
         return self._batch.round == self.max_cycles and not self._batch.finished
-
-    def render(self) -> Any:
-        """The latest round, as the render mode has it: text, a frame (height, width, 3), or None for a window."""
-        shown = [] if self._film is None else self._film.render(self._batch)
-        return shown[0] if shown else None
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        if self._film is not None:
-            self._film.close()
 
     def _begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
         """Start an episode. Options: `budget`, the effort of this episode; others are ignored, as PettingZoo has it."""
