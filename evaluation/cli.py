@@ -173,7 +173,7 @@ def compare(
             typer.echo(f"results: {paths[0]}")
             typer.echo(f"report:  {paths[1] or NO_REPORT}")
 
-    names = [name.strip() for name in agents.split(",") if name.strip()]
+    names = names_between_commas(agents)
     count: Any = int(episodes) if episodes is not None and episodes.lstrip("-").isdecimal() else episodes
     try:
         with BarProgress() as progress:
@@ -202,7 +202,7 @@ def dataset(
     from .dataset import write_minari
 
     problem = problem_from(env, settings)
-    names = [name.strip() for name in agents.split(",") if name.strip()]
+    names = names_between_commas(agents)
     with BarProgress() as progress:
         progress.begin(minari, episodes * len(names))
         steps = write_minari(minari, env, problem.settings, names, episodes, seed, progress.advance)
@@ -338,8 +338,7 @@ def frontier(
     """Measure routers on a log: APGR and CPT as RouteLLM defines them, and the oracle."""
     from .frontier import frontier, print_frontier, write_frontier
 
-    names = [name.strip() for name in routers.split(",") if name.strip()]
-    kept = None if models is None else [name.strip() for name in models.split(",") if name.strip()]
+    names, kept = names_between_commas(routers), names_in(models)
     part: Any = split
     found = frontier(log, names, models=kept, weak=weak, strong=strong, split=part, seed=seed)
     paths = None if out is None else write_frontier(found, out)
@@ -365,7 +364,12 @@ def precision_reached(settings: dict[str, Any]) -> str:
 
 def names_in(text: str | None) -> list[str] | None:
     """What stands between commas; None if nothing was asked for."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    return None if text is None else names_between_commas(text)
+
+
+def names_between_commas(text: str) -> list[str]:
+    """The names, without blanks."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def show_pages(page: Path, profiles: Path | None) -> None:
